@@ -1,0 +1,2 @@
+//! The command `hotpoll`.
+fn main() {}

@@ -1,0 +1,26 @@
+//! The nouns of hotpoll, and how they are written down.
+//!
+//! In: nothing but values. Out: a [`Profile`], which the agent fills, the socket carries, files hold and every view reads.
+//! There is no operating system, clock, thread or unsafe code in this crate, so that each part can be tested with literals.
+
+#![forbid(unsafe_code)]
+
+pub mod counts;
+pub mod location;
+pub mod module;
+pub mod process;
+pub mod profile;
+pub mod reason;
+pub mod sample;
+pub mod slice;
+pub mod thread;
+
+pub use counts::Counts;
+pub use location::{CodeAddress, Function, Line, Location};
+pub use module::{Module, ModuleKind};
+pub use process::Process;
+pub use profile::Profile;
+pub use reason::{Engine, EngineReason, Loss, Reason, Truncation};
+pub use sample::{Sample, State};
+pub use slice::{Slice, SliceRow, ThreadSlice};
+pub use thread::Thread;

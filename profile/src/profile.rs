@@ -1,0 +1,60 @@
+//! A profile: what one process did over a window of time.
+
+use crate::{Function, Location, Module, Process, Sample, Slice, Thread, thread::Accounts};
+
+/// What one process did over a window of time. The agent makes it with addresses only; symbolizing fills in
+/// [`Location::lines`] and [`Profile::functions`].
+///
+/// Totals ([`Sample::count`], [`Sample::cpu_ns`], [`Thread::totals`]) are the sums over [`Profile::slices`].
+/// A profile read from another tool's pprof file has no slices and one thread without a clock.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Profile {
+    /// The process, and how it was sampled.
+    pub process: Process,
+    /// When the window began, nanoseconds since 1970.
+    pub start_unix_ns: u64,
+    /// How long the window is.
+    pub duration_ns: u64,
+    /// The sampling interval that was asked for.
+    pub interval_ns: u64,
+    /// The files of code.
+    pub modules: Vec<Module>,
+    /// The threads that ran, or were alive, in the window.
+    pub threads: Vec<Thread>,
+    /// The addresses that occur in stacks.
+    pub locations: Vec<Location>,
+    /// The functions that [`Location::lines`] name.
+    pub functions: Vec<Function>,
+    /// What was seen, folded over the window.
+    pub samples: Vec<Sample>,
+    /// The window, second by second.
+    pub slices: Vec<Slice>,
+    /// CPU time of the whole process in the window, by the process's clock.
+    pub process_cpu_ns: u64,
+    /// CPU time of threads that lived and died unseen.
+    pub unseen_cpu_ns: u64,
+    /// Slices that fell out of the flight recorder before this window was asked for.
+    pub evicted_slices: u64,
+    /// Distinct stacks that were folded into "other" to keep the recorder within its memory.
+    pub folded_stacks: u64,
+}
+
+impl Profile {
+    /// The accounts of all threads together.
+    pub fn totals(&self) -> Accounts {
+        let mut totals = Accounts::default();
+        for thread in &self.threads {
+            totals.add(&thread.totals);
+        }
+        totals
+    }
+
+    /// The highest slice sequence in the profile: what the next "since" asks for. 0 when there are no slices.
+    pub fn last_sequence(&self) -> u64 {
+        self.slices
+            .iter()
+            .map(|slice| slice.sequence)
+            .max()
+            .unwrap_or(0)
+    }
+}

@@ -1,0 +1,91 @@
+//! A thread of the profiled process and its accounts over the profile's window.
+
+use crate::{Counts, Engine, EngineReason, Loss, Truncation};
+
+/// One thread. `(tid, start_ticks)` tells it from a later thread with the same ID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thread {
+    /// The kernel's thread ID.
+    pub tid: u32,
+    /// When it started, in kernel clock ticks since boot.
+    pub start_ticks: u64,
+    /// Its latest name.
+    pub name: String,
+    /// Whether it has ended.
+    pub exited: bool,
+    /// Whether it belongs to hotpoll itself.
+    pub own: bool,
+    /// Its engine now.
+    pub engine: Engine,
+    /// Why it has that engine.
+    pub engine_reason: EngineReason,
+    /// Whether it blocks the sampling signal.
+    pub signal_blocked: bool,
+    /// Whether it ran in bursts shorter than a kernel tick while sampled by ctimer: its shares may be biased.
+    pub tick_biased: bool,
+    /// Its accounts over the window: the sum of its [`crate::ThreadSlice`]s.
+    pub totals: Accounts,
+}
+
+impl Default for Thread {
+    fn default() -> Self {
+        Self {
+            tid: 0,
+            start_ticks: 0,
+            name: String::new(),
+            exited: false,
+            own: false,
+            engine: Engine::None,
+            engine_reason: EngineReason::Default,
+            signal_blocked: false,
+            tick_biased: false,
+            totals: Accounts::default(),
+        }
+    }
+}
+
+/// What is counted for a thread over a stretch of time. Each term is measured on its own; none is scaled to fit another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Accounts {
+    /// CPU time by the thread's own clock.
+    pub cpu_ns: u64,
+    /// CPU time that the samples stand for.
+    pub sampled_ns: u64,
+    /// CPU time in the kernel where the engine cannot sample it (perf only): the row `[kernel]`.
+    pub kernel_ns: u64,
+    /// Timer expiries that fell into the handler's hands: `recorded + lost`.
+    pub fired: u64,
+    /// Records written.
+    pub recorded: u64,
+    /// Expiries that the kernel folded into a record's weight.
+    pub overrun: u64,
+    /// Expiries without a record, by reason.
+    pub lost: Counts<Loss>,
+    /// Records by how their callchain ended.
+    pub truncated: Counts<Truncation>,
+    /// Time spent in the handler.
+    pub handler_ns: u64,
+    /// Context switches of the thread (times that it was put on a processor); 0 when not known.
+    pub switches: u64,
+}
+
+impl Accounts {
+    /// CPU time that no sample and no `[kernel]` row stands for. Negative when samples stand for more than the clock says.
+    pub fn unsampled_ns(&self) -> i64 {
+        self.cpu_ns as i64 - self.sampled_ns as i64 - self.kernel_ns as i64
+    }
+
+    /// Adds the accounts of another stretch.
+    pub fn add(&mut self, other: &Self) {
+        self.cpu_ns += other.cpu_ns;
+        self.sampled_ns += other.sampled_ns;
+        self.kernel_ns += other.kernel_ns;
+        self.fired += other.fired;
+        self.recorded += other.recorded;
+        self.overrun += other.overrun;
+        self.lost.add_all(&other.lost);
+        self.truncated.add_all(&other.truncated);
+        self.handler_ns += other.handler_ns;
+        self.switches += other.switches;
+    }
+}
