@@ -1,1 +1,3 @@
-//! Under construction.
+//! Aggregates samples into slices and windows, computes the views of reports, and names addresses (behind a feature).
+
+pub mod view;

@@ -1,0 +1,218 @@
+//! The hottest functions: self and total.
+
+use super::frames::{FrameId, Frames};
+use super::weight::Weight;
+use hotpoll_profile::Sample;
+use std::collections::HashMap;
+
+/// A function and what it weighs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionRow {
+    /// The function.
+    pub frame: FrameId,
+    /// Samples with this function at the leaf (`flat` in pprof). With inlining expanded the leaf is the innermost inlined function.
+    pub own: Weight,
+    /// Samples with this function anywhere on the stack, each counted once however often it recurs (`cum` in pprof).
+    pub total: Weight,
+    /// The line with most self time, or with most total time where the function is never a leaf.
+    pub hottest: Option<SourceLine>,
+}
+
+/// A line of the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceLine {
+    /// The file, as the debug information has it.
+    pub file: String,
+    /// The line.
+    pub line: u32,
+}
+
+/// A row for each function in the samples: most self first, then most total, then by name.
+pub fn functions<'s>(
+    frames: &Frames,
+    samples: impl Iterator<Item = &'s Sample>,
+) -> Vec<FunctionRow> {
+    let mut table = Table::new(frames);
+    for sample in samples {
+        table.add(sample);
+    }
+    table.rows()
+}
+
+struct Table<'f, 'p> {
+    frames: &'f Frames<'p>,
+    own: Vec<Weight>,
+    total: Vec<Weight>,
+    /// The number of the sample that last counted each frame, so that recursion counts once.
+    counted_in: Vec<u64>,
+    sample_number: u64,
+    /// Weight by (frame, function, line): self, and total.
+    lines: HashMap<(FrameId, u32, u32), (Weight, Weight)>,
+}
+
+impl<'f, 'p> Table<'f, 'p> {
+    fn new(frames: &'f Frames<'p>) -> Self {
+        Self {
+            frames,
+            own: vec![Weight::default(); frames.len()],
+            total: vec![Weight::default(); frames.len()],
+            counted_in: vec![0; frames.len()],
+            sample_number: 0,
+            lines: HashMap::new(),
+        }
+    }
+
+    fn add(&mut self, sample: &Sample) {
+        let weight = Weight::of(sample);
+        self.sample_number += 1;
+        for (depth, at) in self.frames.of(sample).enumerate() {
+            let index = at.frame.0 as usize;
+            let first_time = self.counted_in[index] != self.sample_number;
+            self.counted_in[index] = self.sample_number;
+            if first_time {
+                self.total[index].add(weight);
+            }
+            if depth == 0 {
+                self.own[index].add(weight);
+            }
+            // The innermost occurrence names the line: with recursion, the others are where it calls itself.
+            if first_time
+                && at.line != 0
+                && let Some(function) = at.function
+            {
+                let line = self.lines.entry((at.frame, function, at.line)).or_default();
+                line.1.add(weight);
+                if depth == 0 {
+                    line.0.add(weight);
+                }
+            }
+        }
+    }
+
+    fn rows(self) -> Vec<FunctionRow> {
+        let mut hottest: HashMap<FrameId, ((Weight, Weight), u32, u32)> = HashMap::new();
+        for (&(frame, function, line), &weights) in &self.lines {
+            let candidate = (weights, function, line);
+            let best = hottest.entry(frame).or_insert(candidate);
+            // Equal weights: the first line, so that equal profiles give equal reports.
+            if (weights, std::cmp::Reverse((function, line)))
+                > (best.0, std::cmp::Reverse((best.1, best.2)))
+            {
+                *best = candidate;
+            }
+        }
+        let functions = &self.frames.profile().functions;
+        let mut rows: Vec<FunctionRow> = (0..self.frames.len())
+            .filter(|&index| self.total[index] != Weight::default())
+            .map(|index| {
+                let frame = FrameId(index as u32);
+                let hottest = hottest.get(&frame).and_then(|&(_, function, line)| {
+                    let file = functions.get(function as usize)?.file.clone();
+                    Some(SourceLine { file, line })
+                });
+                FunctionRow {
+                    frame,
+                    own: self.own[index],
+                    total: self.total[index],
+                    hottest: hottest.filter(|line| !line.file.is_empty()),
+                }
+            })
+            .collect();
+        rows.sort_by(|a, b| {
+            (b.own, b.total).cmp(&(a.own, a.total)).then_with(|| {
+                let name = |row: &FunctionRow| &self.frames.get(row.frame).name;
+                name(a).cmp(name(b))
+            })
+        });
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::profile;
+    use super::*;
+    use hotpoll_profile::Profile;
+
+    fn rows(profile: &Profile) -> Vec<(String, u64, u64)> {
+        let frames = Frames::new(profile);
+        functions(&frames, profile.samples.iter())
+            .into_iter()
+            .map(|row| {
+                let name = frames.get(row.frame).name.clone();
+                (name, row.own.count, row.total.count)
+            })
+            .collect()
+    }
+
+    #[track_caller]
+    fn check(stacks: &[(&str, &str, u64)], expected: &[(&str, u64, u64)]) {
+        let rows = rows(&profile(stacks));
+        let rows: Vec<(&str, u64, u64)> = rows
+            .iter()
+            .map(|(name, own, total)| (name.as_str(), *own, *total))
+            .collect();
+        assert_eq!(rows, expected);
+    }
+
+    #[test]
+    fn leaf_has_the_self_time() {
+        check(
+            &[("t", "main;a;b", 3), ("t", "main;a", 2)],
+            &[("b", 3, 3), ("a", 2, 5), ("main", 0, 5)],
+        );
+    }
+
+    #[test]
+    fn recursion_counts_once() {
+        check(
+            &[("t", "main;f;g;f;g;f", 4)],
+            &[("f", 4, 4), ("g", 0, 4), ("main", 0, 4)],
+        );
+    }
+
+    #[test]
+    fn inlined_leaf_has_the_self_time() {
+        check(
+            &[("t", "main;a+b", 4)],
+            &[("b", 4, 4), ("a", 0, 4), ("main", 0, 4)],
+        );
+    }
+
+    #[test]
+    fn equal_weights_sort_by_name() {
+        check(
+            &[("t", "m;b", 1), ("t", "m;a", 1)],
+            &[("a", 1, 1), ("b", 1, 1), ("m", 0, 2)],
+        );
+    }
+
+    #[test]
+    fn hottest_line_is_the_one_with_most_self() {
+        let mut profile = profile(&[("t", "main;a", 1), ("t", "main;x", 5)]);
+        // Let the address `x` be another line of `a`.
+        let a = profile
+            .functions
+            .iter()
+            .position(|f| f.name == "a")
+            .unwrap();
+        profile.functions[a].file = "a.rs".to_owned();
+        let x = profile.samples[1].stack[0] as usize;
+        profile.locations[x].lines[0].function = a as u32;
+        profile.locations[x].lines[0].line = 99;
+        let frames = Frames::new(&profile);
+        let rows = functions(&frames, profile.samples.iter());
+        assert_eq!(
+            rows[0].hottest,
+            Some(SourceLine {
+                file: "a.rs".to_owned(),
+                line: 99
+            })
+        );
+    }
+
+    #[test]
+    fn no_samples_no_rows() {
+        check(&[], &[]);
+    }
+}

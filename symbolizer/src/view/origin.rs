@@ -1,0 +1,375 @@
+//! Whose code a function is: the service's own, a dependency's, or the scaffolding that lies under every stack.
+//!
+//! An engineer wants to see the frame that she can change. `core::ops::function::FnOnce::call_once` is on every stack of every
+//! Rust thread and says nothing; `tokio::runtime::…` says nothing either unless it is the leaf. The file of the definition decides
+//! where it is known (a registry checkout is a dependency, `/rustc/HASH/library` is std); the name decides where it is not.
+
+/// Whose code a function is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// The profiled program's own.
+    Own,
+    /// A crate or C library that it was built with.
+    Dependency,
+    /// Rust's standard libraries.
+    Std,
+    /// Scaffolding between a thread's start and the code it runs: closures' call shims, executors, unwinding guards.
+    Runtime,
+    /// The C library, the loader, the kernel's page.
+    System,
+    /// No name is known.
+    Unknown,
+}
+
+/// Path prefixes of scaffolding.
+const RUNTIME_PREFIXES: &[&str] = &[
+    "std::rt::",
+    "std::thread::",
+    "std::panic::",
+    "std::panicking::",
+    "std::sys::backtrace::",
+    "std::sys::pal::",
+    "std::sys::thread",
+    "std::sys_common::",
+    "core::panic::",
+    "core::ops::function::",
+    "core::future::",
+    "core::task::",
+    "core::pin::",
+    "tokio::runtime::",
+    "tokio::task::",
+    "tokio::loom::",
+    "tokio::util::",
+    "tokio::macros::",
+    "tokio::future::",
+    "rayon::",
+    "rayon_core::",
+    "crossbeam_utils::thread::",
+    "futures_core::",
+    "futures_executor::",
+    "futures_util::",
+    "async_executor::",
+    "async_task::",
+    "tracing::instrument::",
+];
+
+/// Whole names of scaffolding: how C programs and threads begin.
+const RUNTIME_NAMES: &[&str] = &[
+    "_start",
+    "main",
+    "start_thread",
+    "clone",
+    "__clone",
+    "clone3",
+    "__clone3",
+    "__libc_start_main",
+    "__libc_start_main_impl",
+    "__libc_start_call_main",
+    "__rust_try",
+    "catch_unwind",
+    "call_once",
+];
+
+/// The crates of Rust's standard libraries.
+const STD_CRATES: &[&str] = &[
+    "std",
+    "core",
+    "alloc",
+    "hashbrown",
+    "compiler_builtins",
+    "std_detect",
+    "panic_unwind",
+];
+
+/// Whose code a function is, by its canonical name and the file of its definition (empty when not known).
+pub fn origin(name: &str, file: &str) -> Origin {
+    if RUNTIME_NAMES.contains(&name) {
+        return Origin::Runtime;
+    }
+    let place = file_origin(file);
+    let Some(path) = name_paths(name) else {
+        // No `::`: a C symbol, or an `extern "C"` function of the program.
+        return match place {
+            Some(origin) => origin,
+            None if file.is_empty() => Origin::System,
+            None => Origin::Own,
+        };
+    };
+    if path.iter().all(|p| is_runtime(p) || is_std(p)) && path.iter().any(|p| is_runtime(p)) {
+        return Origin::Runtime;
+    }
+    if path.iter().all(|p| is_std(p)) {
+        return Origin::Std;
+    }
+    match place {
+        // A generic of std, compiled for a type of the program: `<Vec<T> as demo::Encode>::encode` is the program's.
+        Some(Origin::Std) | None => Origin::Own,
+        Some(origin) => origin,
+    }
+}
+
+/// The crate a function belongs to: the first segment of its path.
+pub fn crate_name(name: &str) -> Option<&str> {
+    let paths = name_paths(name)?;
+    paths
+        .iter()
+        .map(|path| path.split("::").next().unwrap_or(path))
+        .find(|first| !STD_CRATES.contains(first))
+        .or_else(|| {
+            paths
+                .first()
+                .map(|path| path.split("::").next().unwrap_or(path))
+        })
+}
+
+fn file_origin(file: &str) -> Option<Origin> {
+    const STD: &[&str] = &[
+        "/rustc/",
+        "/library/std/",
+        "/library/core/",
+        "/library/alloc/",
+    ];
+    const DEPENDENCY: &[&str] = &[
+        "/.cargo/registry/",
+        "/cargo/registry/",
+        "/.cargo/git/",
+        "/cargo/git/",
+        "/registry/src/",
+    ];
+    if file.is_empty() {
+        None
+    } else if STD.iter().any(|part| file.contains(part)) {
+        Some(Origin::Std)
+    } else if DEPENDENCY.iter().any(|part| file.contains(part)) {
+        Some(Origin::Dependency)
+    } else {
+        None
+    }
+}
+
+fn is_runtime(path: &str) -> bool {
+    RUNTIME_PREFIXES
+        .iter()
+        .any(|prefix| path.starts_with(prefix))
+}
+
+fn is_std(path: &str) -> bool {
+    let first = path.split("::").next().unwrap_or(path);
+    STD_CRATES.contains(&first)
+}
+
+/// The paths that a name is made of, where it has a `::`: itself, or the type and the trait of `<Type as Trait>::method`.
+/// A type that is not a path (a reference, a slice, a type parameter) belongs to nobody and is left out.
+fn name_paths(name: &str) -> Option<Vec<&str>> {
+    if !name.contains("::") {
+        return None;
+    }
+    let Some(rest) = name.strip_prefix('<') else {
+        return Some(vec![name]);
+    };
+    let inside = &rest[..closing(rest)];
+    let (ty, of_trait) = match top_level_as(inside) {
+        Some(at) => (&inside[..at], Some(&inside[at + " as ".len()..])),
+        None => (inside, None),
+    };
+    let mut paths: Vec<&str> = Vec::with_capacity(2);
+    paths.extend(type_path(ty));
+    paths.extend(of_trait);
+    Some(paths)
+}
+
+/// The path of a type with references, pointers and `dyn` taken off; nothing for a bare word or a tuple.
+fn type_path(mut ty: &str) -> Option<&str> {
+    loop {
+        let before = ty;
+        for prefix in ["&", "*const ", "*mut ", "mut ", "dyn ", "[", "("] {
+            ty = ty.strip_prefix(prefix).unwrap_or(ty).trim_start();
+        }
+        if ty == before {
+            break;
+        }
+    }
+    if let Some(nested) = ty.strip_prefix('<') {
+        return type_path(nested);
+    }
+    let head = ty.split(['<', ',', ')', ']', ';']).next().unwrap_or(ty);
+    head.contains("::").then_some(head)
+}
+
+/// Where the bracket that was open before `text` closes.
+fn closing(text: &str) -> usize {
+    let mut depth = 1usize;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        match c {
+            '<' => depth += 1,
+            // The arrow of `fn() -> T` closes nothing.
+            '>' if before != '-' => {
+                depth -= 1;
+                if depth == 0 {
+                    return at;
+                }
+            }
+            _ => {}
+        }
+        before = c;
+    }
+    text.len()
+}
+
+/// Where ` as ` stands outside of all brackets.
+fn top_level_as(text: &str) -> Option<usize> {
+    let mut depth = 0i32;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        match c {
+            '<' | '(' | '[' => depth += 1,
+            ')' | ']' => depth -= 1,
+            '>' if before != '-' => depth -= 1,
+            ' ' if depth == 0 && text[at..].starts_with(" as ") => return Some(at),
+            _ => {}
+        }
+        before = c;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, file: &str, expected: Origin) {
+        assert_eq!(origin(name, file), expected, "{name}");
+    }
+
+    #[test]
+    fn own_code() {
+        check("demo::json::parse", "", Origin::Own);
+        check("demo::json::parse", "src/json.rs", Origin::Own);
+        check("demo::main::{closure#0}", "", Origin::Own);
+        check(
+            "<demo::Serve as core::future::future::Future>::poll",
+            "",
+            Origin::Own,
+        );
+        check("<demo::Serve>::run", "", Origin::Own);
+        check("exported_to_c", "src/ffi.rs", Origin::Own);
+    }
+
+    #[test]
+    fn own_trait_on_a_type_of_std() {
+        check(
+            "<alloc::vec::Vec<u8> as demo::Encode>::encode",
+            "",
+            Origin::Own,
+        );
+        check("<&T as demo::Encode>::encode", "", Origin::Own);
+        check(
+            "<[u8; 4] as demo::Encode>::encode",
+            "/rustc/abc/library/core/src/x.rs",
+            Origin::Own,
+        );
+    }
+
+    #[test]
+    fn dependency_by_its_file() {
+        check(
+            "serde_json::de::from_str",
+            "/home/a/.cargo/registry/src/index/serde_json-1/src/de.rs",
+            Origin::Dependency,
+        );
+        check(
+            "ZSTD_compress",
+            "/usr/local/cargo/registry/src/index/zstd-sys/zstd/lib/c.c",
+            Origin::Dependency,
+        );
+    }
+
+    #[test]
+    fn standard_library() {
+        check("core::slice::iter::Iter::next", "", Origin::Std);
+        check(
+            "<alloc::vec::Vec<demo::X> as core::iter::Extend<demo::X>>::extend",
+            "",
+            Origin::Std,
+        );
+        check(
+            "<core::slice::Iter<T> as core::iter::Iterator>::next",
+            "",
+            Origin::Std,
+        );
+        check("<T as core::convert::Into<U>>::into", "", Origin::Std);
+    }
+
+    #[test]
+    fn scaffolding() {
+        check(
+            "core::ops::function::FnOnce::call_once",
+            "",
+            Origin::Runtime,
+        );
+        check(
+            "<alloc::boxed::Box<dyn core::ops::FnOnce()> as core::ops::function::FnOnce<()>>::call_once",
+            "",
+            Origin::Runtime,
+        );
+        check(
+            "<core::panic::unwind_safe::AssertUnwindSafe<F> as core::ops::function::FnOnce<()>>::call_once",
+            "",
+            Origin::Runtime,
+        );
+        check(
+            "tokio::runtime::task::harness::poll_future",
+            "/x/.cargo/registry/src/i/tokio-1/src/h.rs",
+            Origin::Runtime,
+        );
+        check(
+            "<core::pin::Pin<P> as core::future::future::Future>::poll",
+            "",
+            Origin::Runtime,
+        );
+        check("start_thread", "", Origin::Runtime);
+        check(
+            "std::thread::Builder::spawn_unchecked_::{closure#1}",
+            "",
+            Origin::Runtime,
+        );
+    }
+
+    #[test]
+    fn scaffolding_polling_own_code_is_own() {
+        check(
+            "<demo::App as core::ops::function::FnOnce<()>>::call_once",
+            "",
+            Origin::Own,
+        );
+    }
+
+    #[test]
+    fn c_library() {
+        check("__memmove_avx_unaligned_erms", "", Origin::System);
+    }
+
+    #[test]
+    fn crates() {
+        assert_eq!(crate_name("serde_json::de::from_str"), Some("serde_json"));
+        assert_eq!(
+            crate_name("<alloc::vec::Vec<u8> as demo::Encode>::encode"),
+            Some("demo")
+        );
+        assert_eq!(
+            crate_name("<core::slice::Iter<T> as core::iter::Iterator>::next"),
+            Some("core")
+        );
+        assert_eq!(crate_name("memcpy"), None);
+    }
+
+    #[test]
+    fn an_arrow_is_no_bracket() {
+        assert_eq!(
+            crate_name("<fn(u8) -> u8 as demo::Call>::call"),
+            Some("demo")
+        );
+    }
+}
