@@ -1,0 +1,183 @@
+//! Everything that a profile holds, as JSON in hotpoll's versioned envelope: for scripts, and for whoever wants another view.
+//!
+//! Units stand in the names. Addresses and opaque words are hexadecimal strings, because a JSON number loses digits above 2^53 in
+//! many readers. Indices are those of the profile; a location's lines come innermost inlined first, a sample's stack leaf first.
+//! A new field may come without a new schema number; a field that changes its meaning or goes away raises it.
+
+use super::ExportError;
+use hotpoll_profile::thread::Accounts;
+use hotpoll_profile::{Counts, Profile, Reason, Slice, State, Thread, Truncation};
+use serde_json::{Map, Value, json};
+
+/// The version of `data` when `kind` is `profile`.
+pub const SCHEMA: u32 = 1;
+
+/// The profile as JSON.
+pub fn json(profile: &Profile) -> Result<String, ExportError> {
+    Ok(serde_json::to_string(&envelope(
+        "profile",
+        SCHEMA,
+        data(profile),
+    ))?)
+}
+
+/// What every JSON output of the command is wrapped in.
+pub fn envelope(kind: &str, schema: u32, data: Value) -> Value {
+    json!({
+        "hotpoll": { "version": env!("CARGO_PKG_VERSION") },
+        "kind": kind,
+        "schema": schema,
+        "data": data,
+    })
+}
+
+fn data(profile: &Profile) -> Value {
+    json!({
+        "process": process(profile),
+        "window": {
+            "start_unix_ns": profile.start_unix_ns,
+            "duration_ns": profile.duration_ns,
+            "interval_ns": profile.interval_ns,
+            "cpu_ns": profile.process_cpu_ns,
+            "unseen_cpu_ns": profile.unseen_cpu_ns,
+            "evicted_slices": profile.evicted_slices,
+            "folded_stacks": profile.folded_stacks,
+        },
+        "totals": accounts(&profile.totals()),
+        "modules": profile.modules.iter().map(|module| json!({
+            "path": module.path,
+            "build_id": module.build_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            "start": hex(module.start),
+            "end": hex(module.end),
+            "load_bias": hex(module.load_bias),
+            "file_offset": module.file_offset,
+        })).collect::<Vec<_>>(),
+        "functions": profile.functions.iter().map(|function| json!({
+            "name": function.name,
+            "system_name": function.system_name,
+            "file": function.file,
+            "start_line": function.start_line,
+        })).collect::<Vec<_>>(),
+        "locations": profile.locations.iter().map(|location| json!({
+            "address": hex(location.address),
+            "module": location.module,
+            "lines": location.lines.iter().map(|line| json!({
+                "function": line.function,
+                "line": line.line,
+            })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+        "threads": profile.threads.iter().map(thread).collect::<Vec<_>>(),
+        "samples": profile.samples.iter().map(|sample| json!({
+            "thread": sample.thread,
+            "state": match sample.state {
+                State::Running => "running",
+                State::Kernel => "kernel",
+                _ => "unknown",
+            },
+            "task": hex(sample.task),
+            "kind": hex(sample.kind),
+            "context": hex(sample.context),
+            "truncation": Truncation::from_index(sample.truncation.into()).map(Truncation::label),
+            "stack": sample.stack,
+            "count": sample.count,
+            "cpu_ns": sample.cpu_ns,
+        })).collect::<Vec<_>>(),
+        "slices": profile.slices.iter().map(slice).collect::<Vec<_>>(),
+    })
+}
+
+fn process(profile: &Profile) -> Value {
+    let process = &profile.process;
+    json!({
+        "pid": process.pid,
+        "name": process.name,
+        "start_unix_ns": process.start_unix_ns,
+        "start_ticks": process.start_ticks,
+        "hotpoll_version": process.hotpoll_version,
+        "asked_hz": process.asked_hz,
+        "engine_setting": process.engine_setting,
+        "tick_hz": process.tick_hz,
+        "delivery_ns": process.delivery_ns,
+        "self_time_measured": process.self_time_measured,
+        "cpus": process.cpus,
+        "unwind_table_bytes": process.unwind_table_bytes,
+        "notices": process.notices,
+    })
+}
+
+fn thread(thread: &Thread) -> Value {
+    json!({
+        "tid": thread.tid,
+        "start_ticks": thread.start_ticks,
+        "name": thread.name,
+        "exited": thread.exited,
+        "own": thread.own,
+        "engine": thread.engine.label(),
+        "engine_reason": thread.engine_reason.label(),
+        "signal_blocked": thread.signal_blocked,
+        "tick_biased": thread.tick_biased,
+        "totals": accounts(&thread.totals),
+    })
+}
+
+fn slice(slice: &Slice) -> Value {
+    json!({
+        "sequence": slice.sequence,
+        "start_unix_ns": slice.start_unix_ns,
+        "duration_ns": slice.duration_ns,
+        "cpu_ns": slice.process_cpu_ns,
+        "unseen_cpu_ns": slice.unseen_cpu_ns,
+        "rows": slice.rows.iter().map(|row| json!({
+            "sample": row.sample,
+            "count": row.count,
+            "cpu_ns": row.cpu_ns,
+        })).collect::<Vec<_>>(),
+        "threads": slice.threads.iter().map(|of_thread| json!({
+            "thread": of_thread.thread,
+            "accounts": accounts(&of_thread.accounts),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn accounts(accounts: &Accounts) -> Value {
+    json!({
+        "cpu_ns": accounts.cpu_ns,
+        "sampled_ns": accounts.sampled_ns,
+        "kernel_ns": accounts.kernel_ns,
+        "unsampled_ns": accounts.unsampled_ns(),
+        "fired": accounts.fired,
+        "recorded": accounts.recorded,
+        "overrun": accounts.overrun,
+        "lost": counts(&accounts.lost),
+        "truncated": counts(&accounts.truncated),
+        "handler_ns": accounts.handler_ns,
+        "switches": accounts.switches,
+    })
+}
+
+fn counts<R: Reason>(counts: &Counts<R>) -> Value {
+    let by_label: Map<String, Value> = counts
+        .iter()
+        .map(|(reason, count)| (reason.label().to_owned(), count.into()))
+        .collect();
+    Value::Object(by_label)
+}
+
+fn hex(word: u64) -> String {
+    format!("{word:#x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{fixture, golden};
+    use super::*;
+
+    #[test]
+    fn service() {
+        let value: Value = serde_json::from_str(&json(&fixture::service()).unwrap()).unwrap();
+        golden::check(
+            "service.json",
+            &serde_json::to_string_pretty(&value).unwrap(),
+        );
+    }
+}

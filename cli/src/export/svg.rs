@@ -1,0 +1,78 @@
+//! A flame graph as one SVG file, drawn by `inferno`.
+//!
+//! For a page or a ticket that takes pictures; `html` shows more. Its script zooms and searches when a browser opens the file itself.
+
+use super::ExportError;
+use super::folded::folded;
+use super::options::{Options, Unit};
+use super::text::{duration, printable};
+use hotpoll_profile::Profile;
+use inferno::flamegraph::color::{MultiPalette, Palette};
+use inferno::flamegraph::{self, from_lines};
+
+/// The profile as an SVG flame graph.
+pub fn svg(profile: &Profile, options: &Options) -> Result<String, ExportError> {
+    let lines = folded(profile, options);
+    if lines.is_empty() {
+        return Err(ExportError::Empty);
+    }
+    let mut drawing = flamegraph::Options::default();
+    drawing.title = format!(
+        "{} (pid {})",
+        printable(&profile.process.name),
+        profile.process.pid
+    );
+    drawing.subtitle = Some(format!(
+        "{} of CPU in {}, {} samples",
+        duration(profile.process_cpu_ns),
+        duration(profile.duration_ns),
+        profile
+            .samples
+            .iter()
+            .map(|sample| sample.count)
+            .sum::<u64>(),
+    ));
+    drawing.colors = Palette::Multi(MultiPalette::Rust);
+    drawing.deterministic = true;
+    (drawing.count_name, drawing.factor) = match options.unit {
+        Unit::Samples => ("samples".into(), 1.0),
+        // inferno shows whole numbers only: microseconds keep the small frames apart.
+        Unit::Ns => ("us of CPU".into(), 1e-3),
+    };
+    let mut drawn = Vec::new();
+    from_lines(&mut drawing, lines.lines(), &mut drawn)
+        .map_err(|error| ExportError::Drawing(error.to_string()))?;
+    String::from_utf8(drawn).map_err(|error| ExportError::Drawing(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{fixture, golden};
+    use super::*;
+
+    /// inferno's own script is no concern of the golden file: what stands after it is what the profile decides.
+    fn drawn(svg: &str) -> &str {
+        svg.split_once("</script>").expect("a script").1
+    }
+
+    #[test]
+    fn service() {
+        let svg = svg(&fixture::service(), &Options::default()).unwrap();
+        golden::check("service.svg.txt", &drawn(&svg).replace("><", ">\n<"));
+    }
+
+    #[test]
+    fn hostile_names_stay_text() {
+        let svg = svg(&fixture::service(), &Options::default()).unwrap();
+        let drawn = drawn(&svg);
+        assert!(drawn.contains("&lt;img"));
+        assert!(!drawn.contains("<img"));
+        assert!(!drawn.contains("<script"));
+    }
+
+    #[test]
+    fn nothing_to_draw_is_said() {
+        let error = svg(&Profile::default(), &Options::default()).unwrap_err();
+        assert!(matches!(error, ExportError::Empty));
+    }
+}
