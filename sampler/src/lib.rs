@@ -1,1 +1,4 @@
 //! Under construction.
+
+pub mod module;
+pub mod unwind;

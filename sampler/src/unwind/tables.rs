@@ -1,0 +1,165 @@
+//! The tables of all loaded modules, as one immutable value.
+
+use std::sync::Arc;
+
+use super::rule::{FullRule, PackedRule, Unpacked};
+use super::table::ModuleTable;
+
+/// One executable mapping and the table of its module.
+#[derive(Clone, Debug)]
+pub struct TablesEntry {
+    /// First address of the executable mapping.
+    pub start: u64,
+    /// One past its last address.
+    pub end: u64,
+    /// The address that the table's offsets count from.
+    pub base: u64,
+    /// The module's table; shared with older and newer [`Tables`].
+    pub table: Arc<ModuleTable>,
+}
+
+/// The tables of all modules that were loaded at one time. Signal handlers read it; nothing in it changes once it is made.
+#[derive(Debug, Default)]
+pub struct Tables {
+    generation: u32,
+    /// By address, without overlap.
+    entries: Vec<TablesEntry>,
+}
+
+impl Tables {
+    /// Puts modules together. `generation` tells caches when to forget: give each `Tables` of a process its own, never 0.
+    pub fn new(generation: u32, mut entries: Vec<TablesEntry>) -> Self {
+        entries.retain(|entry| entry.start < entry.end);
+        entries.sort_by_key(|entry| entry.start);
+        // Mappings cannot overlap. If what we were told does, the first one wins, and a look-up stays unambiguous.
+        let mut end = 0;
+        entries.retain(|entry| {
+            let apart = entry.start >= end;
+            if apart {
+                end = entry.end;
+            }
+            apart
+        });
+        entries.shrink_to_fit();
+        Self {
+            generation,
+            entries,
+        }
+    }
+
+    /// Tells these tables from others.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// The mappings by address.
+    pub fn entries(&self) -> &[TablesEntry] {
+        &self.entries
+    }
+
+    /// The mapping around this address. Called in SIGPROF.
+    #[inline]
+    pub(crate) fn find(&self, address: u64) -> Option<&TablesEntry> {
+        let after = self.entries.partition_point(|entry| entry.start <= address);
+        let entry = self.entries.get(after.checked_sub(1)?)?;
+        if address < entry.end {
+            Some(entry)
+        } else {
+            None
+        }
+    }
+
+    /// The rule for this address. Called in SIGPROF.
+    #[inline]
+    pub(crate) fn packed_rule(&self, address: u64) -> PackedRule {
+        match self.find(address) {
+            Some(entry) => entry.packed_rule(address),
+            None => PackedRule::NO_MODULE,
+        }
+    }
+
+    /// The side rule that this address's packed rule points to. Called in SIGPROF.
+    #[inline]
+    pub(crate) fn side_rule(&self, address: u64, index: u32) -> Option<&FullRule> {
+        self.find(address)?.table.side_rule(index)
+    }
+
+    /// Whether this address, one byte before a return address, lies in code that the tables can unwind. Called in SIGPROF.
+    #[inline]
+    pub(crate) fn knows(&self, address: u64) -> bool {
+        !matches!(
+            self.packed_rule(address).unpack(),
+            Unpacked::NoModule | Unpacked::NoUnwindInfo
+        )
+    }
+
+    /// Where the function around this address starts, when known. Not for handlers.
+    pub fn function_start(&self, address: u64) -> Option<u64> {
+        let entry = self.find(address)?;
+        let start = entry.table.function_start(entry.offset(address)?)?;
+        Some(entry.base.wrapping_add(start as u64))
+    }
+}
+
+impl TablesEntry {
+    #[inline]
+    fn offset(&self, address: u64) -> Option<u32> {
+        u32::try_from(address.wrapping_sub(self.base)).ok()
+    }
+
+    #[inline]
+    fn packed_rule(&self, address: u64) -> PackedRule {
+        match self.offset(address) {
+            Some(offset) => self.table.packed_rule(offset),
+            None => PackedRule::NO_UNWIND_INFO,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(start: u64, end: u64) -> TablesEntry {
+        TablesEntry {
+            start,
+            end,
+            base: start,
+            table: Arc::new(ModuleTable::empty()),
+        }
+    }
+
+    #[test]
+    fn finds_the_mapping_around_an_address() {
+        let tables = Tables::new(
+            1,
+            vec![
+                entry(0x5000, 0x6000),
+                entry(0x1000, 0x2000),
+                entry(0x2000, 0x3000),
+            ],
+        );
+        let start = |address| tables.find(address).map(|entry| entry.start);
+        assert_eq!(start(0xfff), None);
+        assert_eq!(start(0x1000), Some(0x1000));
+        assert_eq!(start(0x1fff), Some(0x1000));
+        assert_eq!(start(0x2000), Some(0x2000));
+        assert_eq!(start(0x3000), None);
+        assert_eq!(start(0x5fff), Some(0x5000));
+        assert_eq!(start(u64::MAX), None);
+        assert!(Tables::default().find(0x1000).is_none());
+    }
+
+    #[test]
+    fn overlapping_and_empty_mappings_are_dropped() {
+        let tables = Tables::new(
+            1,
+            vec![
+                entry(0x1000, 0x3000),
+                entry(0x2000, 0x4000),
+                entry(0x9000, 0x8000),
+            ],
+        );
+        assert_eq!(tables.entries().len(), 1);
+    }
+}
