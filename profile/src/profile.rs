@@ -33,7 +33,7 @@ pub struct Profile {
     pub process_cpu_ns: u64,
     /// CPU time of threads that lived and died unseen.
     pub unseen_cpu_ns: u64,
-    /// Slices that fell out of the flight recorder before this window was asked for.
+    /// Slices of the window asked for that had already fallen out of the flight recorder for want of memory.
     pub evicted_slices: u64,
     /// Distinct stacks that were folded into "other" to keep the recorder within its memory.
     pub folded_stacks: u64,

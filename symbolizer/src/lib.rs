@@ -1,3 +1,4 @@
 //! Aggregates samples into slices and windows, computes the views of reports, and names addresses (behind a feature).
 
+pub mod recorder;
 pub mod view;

@@ -1,0 +1,302 @@
+//! From packed slices to a profile.
+
+use super::callchains::{NO_FRAMES, NodeId};
+use super::dictionary::{Dictionary, OpenDictionary, SampleKey};
+use super::observation::{ThreadKey, Weight};
+use super::packed_slice::PackedSlice;
+use super::threads::{KnownThread, OTHER_THREADS, other_threads};
+use hotpoll_profile::{Location, Profile, Reason, Sample, Slice, SliceRow, Thread, ThreadSlice};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What an answer is built from: shared references to closed slices and their dictionaries. It holds no lock, and the
+/// recorder goes on without it.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub(super) slices: Vec<Arc<PackedSlice>>,
+    /// By ascending number; every dictionary that a slice names is there.
+    pub(super) dictionaries: Vec<(u64, Arc<Dictionary>)>,
+    pub(super) threads: Vec<KnownThread>,
+    pub(super) evicted_slices: u64,
+    pub(super) interval_ns: u64,
+    pub(super) top_tasks: usize,
+}
+
+/// Not numbered in the answer yet.
+const UNMAPPED: u32 = u32::MAX;
+
+impl Snapshot {
+    /// How many slices the answer will have.
+    pub fn slices(&self) -> usize {
+        self.slices.len()
+    }
+
+    /// How many rows all its slices have together.
+    pub fn rows(&self) -> usize {
+        self.slices.iter().map(|slice| slice.rows()).sum()
+    }
+
+    /// The profile: threads, locations, samples and slices. The process and its modules are for the caller to fill in.
+    pub fn profile(&self) -> Profile {
+        let mut answer = Answer::new(self);
+        for slice in &self.slices {
+            answer.add_slice(slice);
+        }
+        answer.finish()
+    }
+
+    /// The tasks that keep their own rows over the whole window, in ascending order.
+    fn kept_tasks(&self) -> Vec<u64> {
+        let mut by_task: HashMap<u64, u64> = HashMap::new();
+        for slice in &self.slices {
+            let dictionary = self.dictionary(slice.dictionary);
+            let row = |sample: u32, weight: Weight| {
+                let task = dictionary.sample(sample).marks.task;
+                if task != 0 {
+                    *by_task.entry(task).or_default() += weight.count;
+                }
+            };
+            slice.unpack(row, |_, _| {});
+        }
+        let mut heaviest: Vec<_> = by_task
+            .into_iter()
+            .map(|(task, count)| (count, task))
+            .collect();
+        heaviest.sort_unstable_by(|a, b| b.cmp(a));
+        heaviest.truncate(self.top_tasks);
+        let mut kept: Vec<u64> = heaviest.into_iter().map(|(_, task)| task).collect();
+        kept.sort_unstable();
+        kept
+    }
+
+    fn dictionary(&self, number: u64) -> &Dictionary {
+        let place = self
+            .dictionaries
+            .partition_point(|(other, _)| *other < number);
+        &self.dictionaries[place].1
+    }
+}
+
+/// A profile under construction. Dictionaries number the same callchain differently: here all are numbered anew.
+struct Answer<'a> {
+    snapshot: &'a Snapshot,
+    kept_tasks: Vec<u64>,
+    merged: OpenDictionary,
+    weights: Vec<Weight>,
+    /// For the dictionary of the slice before, its numbers in `merged`.
+    mapped: Option<Mapped<'a>>,
+    threads: Vec<Thread>,
+    thread_places: HashMap<ThreadKey, u32>,
+    slices: Vec<Slice>,
+    folded_stacks: u64,
+}
+
+struct Mapped<'a> {
+    number: u64,
+    dictionary: &'a Dictionary,
+    nodes: Vec<(NodeId, u64, u32)>,
+    samples: Vec<u32>,
+}
+
+impl<'a> Answer<'a> {
+    fn new(snapshot: &'a Snapshot) -> Self {
+        let mut answer = Self {
+            snapshot,
+            kept_tasks: snapshot.kept_tasks(),
+            merged: OpenDictionary::new(),
+            weights: Vec::new(),
+            mapped: None,
+            threads: Vec::new(),
+            thread_places: HashMap::new(),
+            slices: Vec::with_capacity(snapshot.slices.len()),
+            folded_stacks: 0,
+        };
+        for known in snapshot.threads.iter().filter(|known| !known.exited()) {
+            answer.thread(known.key);
+        }
+        answer
+    }
+
+    fn add_slice(&mut self, slice: &PackedSlice) {
+        let mut mapped = match self.mapped.take() {
+            Some(mapped) if mapped.number == slice.dictionary => mapped,
+            _ => Mapped::new(self.snapshot, slice.dictionary),
+        };
+        let mut rows = Vec::with_capacity(slice.rows());
+        let mut accounts = Vec::new();
+        slice.unpack(
+            |sample, weight| rows.push((sample, weight)),
+            |key, theirs| accounts.push((key, theirs)),
+        );
+        let mut rows: Vec<SliceRow> = rows
+            .into_iter()
+            .map(|(sample, weight)| SliceRow {
+                sample: self.sample(&mut mapped, sample),
+                count: weight.count,
+                cpu_ns: weight.cpu_ns,
+            })
+            .collect();
+        // Tasks that are not kept over the window fall into the row without task.
+        rows.sort_unstable_by_key(|row| row.sample);
+        rows.dedup_by(|later, first| {
+            let same = later.sample == first.sample;
+            if same {
+                first.count += later.count;
+                first.cpu_ns += later.cpu_ns;
+            }
+            same
+        });
+        let samples = self.merged.dictionary().samples();
+        self.weights.resize(samples, Weight::default());
+        for row in &rows {
+            self.weights[row.sample as usize].add(Weight {
+                count: row.count,
+                cpu_ns: row.cpu_ns,
+            });
+        }
+        let threads = accounts
+            .into_iter()
+            .map(|(key, accounts)| {
+                let thread = self.thread(key);
+                self.threads[thread as usize].totals.add(&accounts);
+                ThreadSlice { thread, accounts }
+            })
+            .collect();
+        self.folded_stacks += slice.folded;
+        self.slices.push(Slice {
+            sequence: slice.sequence,
+            start_unix_ns: slice.start_unix_ns,
+            duration_ns: slice.duration_ns,
+            process_cpu_ns: slice.process_cpu_ns,
+            unseen_cpu_ns: slice.unseen_cpu_ns,
+            rows,
+            threads,
+        });
+        self.mapped = Some(mapped);
+    }
+
+    /// A sample's number in the answer.
+    fn sample(&mut self, mapped: &mut Mapped<'a>, sample: u32) -> u32 {
+        let known = mapped.samples[sample as usize];
+        if known != UNMAPPED {
+            return known;
+        }
+        let mut key = mapped.dictionary.sample(sample);
+        key.thread = self.thread(key.thread);
+        key.leaf = mapped.node(&mut self.merged, key.leaf);
+        if self.kept_tasks.binary_search(&key.marks.task).is_err() {
+            key.marks.task = 0;
+        }
+        let number = self.merged.intern_sample(key);
+        mapped.samples[sample as usize] = number;
+        number
+    }
+
+    /// A thread's place in the answer.
+    fn thread(&mut self, key: ThreadKey) -> u32 {
+        let known = &self.snapshot.threads;
+        let threads = &mut self.threads;
+        *self.thread_places.entry(key).or_insert_with(|| {
+            threads.push(match known.binary_search_by_key(&key, |known| known.key) {
+                Ok(place) => known[place].thread(),
+                Err(_) if key == OTHER_THREADS => other_threads(),
+                Err(_) => Thread::default(),
+            });
+            threads.len() as u32 - 1
+        })
+    }
+
+    fn finish(self) -> Profile {
+        let nodes: Vec<(NodeId, u64)> = self.merged.dictionary().callchains.nodes().collect();
+        let mut locations = Vec::new();
+        let mut places: HashMap<u64, u32> = HashMap::new();
+        let mut location = |address: u64| {
+            *places.entry(address).or_insert_with(|| {
+                locations.push(Location {
+                    address,
+                    ..Location::default()
+                });
+                locations.len() as u32 - 1
+            })
+        };
+        let location_of_node: Vec<u32> = nodes
+            .iter()
+            .map(|&(_, address)| location(address))
+            .collect();
+        let stack = |leaf: NodeId| {
+            let mut stack = Vec::new();
+            let mut node = leaf;
+            while node != NO_FRAMES {
+                stack.push(location_of_node[node as usize - 1]);
+                node = nodes[node as usize - 1].0;
+            }
+            stack
+        };
+        let samples = self.weights.iter().zip(0..).map(|(weight, number)| {
+            let SampleKey {
+                thread,
+                leaf,
+                marks,
+            } = self.merged.dictionary().sample(number);
+            Sample {
+                thread,
+                state: marks.state,
+                task: marks.task,
+                kind: marks.kind,
+                context: marks.context,
+                truncation: marks.truncation.index() as u8,
+                stack: stack(leaf),
+                count: weight.count,
+                cpu_ns: weight.cpu_ns,
+            }
+        });
+        let samples = samples.collect();
+        Profile {
+            start_unix_ns: self.slices.first().map_or(0, |slice| slice.start_unix_ns),
+            duration_ns: self.slices.iter().map(|slice| slice.duration_ns).sum(),
+            interval_ns: self.snapshot.interval_ns,
+            threads: self.threads,
+            locations,
+            samples,
+            process_cpu_ns: self.slices.iter().map(|slice| slice.process_cpu_ns).sum(),
+            unseen_cpu_ns: self.slices.iter().map(|slice| slice.unseen_cpu_ns).sum(),
+            evicted_slices: self.snapshot.evicted_slices,
+            folded_stacks: self.folded_stacks,
+            slices: self.slices,
+            ..Profile::default()
+        }
+    }
+}
+
+impl<'a> Mapped<'a> {
+    fn new(snapshot: &'a Snapshot, number: u64) -> Self {
+        let dictionary = snapshot.dictionary(number);
+        let empty = std::iter::once((NO_FRAMES, 0, NO_FRAMES));
+        let nodes = dictionary.callchains.nodes();
+        Self {
+            number,
+            dictionary,
+            nodes: empty
+                .chain(nodes.map(|(parent, address)| (parent, address, UNMAPPED)))
+                .collect(),
+            samples: vec![UNMAPPED; dictionary.samples()],
+        }
+    }
+
+    /// A node's number in the merged dictionary, its callers first.
+    fn node(&mut self, merged: &mut OpenDictionary, leaf: NodeId) -> NodeId {
+        let mut unmapped = Vec::new();
+        let mut node = leaf;
+        while self.nodes[node as usize].2 == UNMAPPED {
+            unmapped.push(node);
+            node = self.nodes[node as usize].0;
+        }
+        let mut parent = self.nodes[node as usize].2;
+        for node in unmapped.into_iter().rev() {
+            let entry = &mut self.nodes[node as usize];
+            parent = merged.intern_node(parent, entry.1);
+            entry.2 = parent;
+        }
+        parent
+    }
+}
