@@ -8,6 +8,7 @@
 pub mod counts;
 pub mod location;
 pub mod module;
+pub mod name;
 pub mod process;
 pub mod profile;
 pub mod reason;
@@ -18,6 +19,7 @@ pub mod thread;
 pub use counts::Counts;
 pub use location::{CodeAddress, Function, Line, Location};
 pub use module::{Module, ModuleKind};
+pub use name::{canonical_name, canonical_path};
 pub use process::Process;
 pub use profile::Profile;
 pub use reason::{Engine, EngineReason, Loss, Reason, Truncation};

@@ -1,0 +1,137 @@
+//! From the symbol to demangled text.
+
+use std::borrow::Cow;
+
+/// A symbol's text, and whether it can be taken apart.
+pub(super) struct Symbol<'a> {
+    pub text: Cow<'a, str>,
+    pub kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// C, C++ and what else there is: stays as it is.
+    Opaque,
+    /// A Rust path, or what looks like one.
+    Path {
+        /// It is known to be a method that a trait provides, for the type that stands in front: `<T as Trait>::method`.
+        provided: bool,
+    },
+}
+
+/// Longer symbols are not taken apart. Generic code gives symbols of tens of kilobytes, no more.
+const MAX_SYMBOL_BYTES: usize = 256 << 10;
+
+impl<'a> Symbol<'a> {
+    pub(super) fn read(name: &'a str) -> Self {
+        let opaque = |text: &'a str| Symbol {
+            text: text.into(),
+            kind: Kind::Opaque,
+        };
+        if name.len() > MAX_SYMBOL_BYTES {
+            return opaque(name);
+        }
+        let name = without_suffixes(name);
+        if name.starts_with("_R") || name.starts_with("__R") {
+            return match rustc_demangle::try_demangle(name) {
+                Ok(demangled) => Symbol {
+                    text: format!("{demangled:#}").into(),
+                    kind: Kind::Path {
+                        provided: is_provided(name),
+                    },
+                },
+                Err(_) => opaque(name),
+            };
+        }
+        if name.starts_with("_Z") || name.starts_with("__Z") {
+            let demangled = rustc_demangle::try_demangle(name).ok();
+            let short = demangled.as_ref().map(|demangled| format!("{demangled:#}"));
+            // C++ has the same prefix. Rust's symbols end in a hash, which the short form leaves out.
+            return match (demangled, short) {
+                (Some(long), Some(short)) if long.to_string() != short => Symbol {
+                    text: short.into(),
+                    kind: Kind::Path { provided: false },
+                },
+                _ => opaque(name),
+            };
+        }
+        let name = without_hash(name);
+        let looks_like_path = name.contains("::") || name.ends_with(['>', '}']);
+        Symbol {
+            text: name.into(),
+            kind: if looks_like_path {
+                Kind::Path { provided: false }
+            } else {
+                Kind::Opaque
+            },
+        }
+    }
+}
+
+/// What compilers append when they clone, split or rename a function.
+const SUFFIXES: [&str; 9] = [
+    "llvm",
+    "cold",
+    "part",
+    "isra",
+    "constprop",
+    "clone",
+    "lto_priv",
+    "localalias",
+    "warm",
+];
+
+/// Takes off `.llvm.123`, `.part.0.cold` and the like, and a symbol's version (`@@GLIBC_2.14`).
+fn without_suffixes(name: &str) -> &str {
+    let mut name = match name.split_once('@') {
+        Some((head, _)) if is_identifier(head) => head,
+        _ => name,
+    };
+    while let Some((head, last)) = name.rsplit_once('.') {
+        let numbered = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (head, word) = match head.rsplit_once('.') {
+            Some((before, word)) if numbered && SUFFIXES.contains(&word) => (before, word),
+            _ => (head, last),
+        };
+        if head.is_empty() || !SUFFIXES.contains(&word) {
+            break;
+        }
+        name = head;
+    }
+    name
+}
+
+fn is_identifier(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Takes off the `::h0123456789abcdef` of a legacy name that another tool demangled.
+fn without_hash(name: &str) -> &str {
+    match name.rsplit_once("::h") {
+        Some((head, hash))
+            if hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            head
+        }
+        _ => name,
+    }
+}
+
+/// Whether a v0 symbol is a method that its trait provides (`Y` in the grammar) rather than one of an impl (`X`): both demangle to
+/// `<T as Trait>::method`. It is the first thing in the symbol after the nesting: there is nothing yet that a back reference could mean.
+fn is_provided(symbol: &str) -> bool {
+    let mut bytes = symbol.trim_start_matches('_').bytes().skip(1);
+    loop {
+        match bytes.next() {
+            Some(b'I') => {}
+            // A nested path is followed by its namespace.
+            Some(b'N') => {
+                bytes.next();
+            }
+            other => return other == Some(b'Y'),
+        }
+    }
+}
