@@ -27,13 +27,15 @@ impl<R: Reason> Counts<R> {
 
     /// Adds `n` to one reason.
     pub fn add(&mut self, reason: R, n: u64) {
-        self.counts[reason.index()] += n;
+        let count = &mut self.counts[reason.index()];
+        *count = count.saturating_add(n);
     }
 
     /// Adds all of `other`.
     pub fn add_all(&mut self, other: &Self) {
         for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
-            *mine += theirs;
+            // Saturating: a damaged file must not end its reader.
+            *mine = mine.saturating_add(theirs);
         }
     }
 
@@ -48,7 +50,25 @@ impl<R: Reason> Counts<R> {
 
     /// The sum over all reasons.
     pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
+        self.counts
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// The counts in the order of [`Reason::index`], without the zeros at the end: the form that is written down.
+    pub fn as_slice(&self) -> &[u64] {
+        let used = self.counts.iter().rposition(|count| *count > 0);
+        &self.counts[..used.map_or(0, |last| last + 1)]
+    }
+
+    /// Counts from their written form. Counts past [`MAX_REASONS`], from a later version, are added to the last one, so that the total stays.
+    pub fn from_slice(counts: &[u64]) -> Self {
+        let mut read = Self::ZERO;
+        for (index, count) in counts.iter().enumerate() {
+            let mine = &mut read.counts[index.min(MAX_REASONS - 1)];
+            *mine = mine.saturating_add(*count);
+        }
+        read
     }
 
     /// The reasons that were counted at least once, in declaration order.

@@ -5,13 +5,16 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 pub mod counts;
 pub mod location;
 pub mod module;
 pub mod name;
+pub mod pprof;
 pub mod process;
 pub mod profile;
 pub mod reason;
+pub mod row;
 pub mod sample;
 pub mod slice;
 pub mod thread;

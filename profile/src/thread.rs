@@ -72,20 +72,27 @@ pub struct Accounts {
 impl Accounts {
     /// CPU time that no sample and no `[kernel]` row stands for. Negative when samples stand for more than the clock says.
     pub fn unsampled_ns(&self) -> i64 {
-        self.cpu_ns as i64 - self.sampled_ns as i64 - self.kernel_ns as i64
+        // In 128 bits and clamped: a damaged file must not end its reader.
+        let rest =
+            i128::from(self.cpu_ns) - i128::from(self.sampled_ns) - i128::from(self.kernel_ns);
+        rest.clamp(i64::MIN.into(), i64::MAX.into()) as i64
     }
 
     /// Adds the accounts of another stretch.
     pub fn add(&mut self, other: &Self) {
-        self.cpu_ns += other.cpu_ns;
-        self.sampled_ns += other.sampled_ns;
-        self.kernel_ns += other.kernel_ns;
-        self.fired += other.fired;
-        self.recorded += other.recorded;
-        self.overrun += other.overrun;
+        for (mine, theirs) in [
+            (&mut self.cpu_ns, other.cpu_ns),
+            (&mut self.sampled_ns, other.sampled_ns),
+            (&mut self.kernel_ns, other.kernel_ns),
+            (&mut self.fired, other.fired),
+            (&mut self.recorded, other.recorded),
+            (&mut self.overrun, other.overrun),
+            (&mut self.handler_ns, other.handler_ns),
+            (&mut self.switches, other.switches),
+        ] {
+            *mine = mine.saturating_add(theirs);
+        }
         self.lost.add_all(&other.lost);
         self.truncated.add_all(&other.truncated);
-        self.handler_ns += other.handler_ns;
-        self.switches += other.switches;
     }
 }
