@@ -13,6 +13,7 @@ pub mod name;
 pub mod pprof;
 pub mod process;
 pub mod profile;
+pub mod protocol;
 pub mod reason;
 pub mod row;
 pub mod sample;
