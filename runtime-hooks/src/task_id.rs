@@ -1,0 +1,58 @@
+//! `tokio::task::try_id()` as a number, callable in the sampling signal.
+
+use std::hash::{Hash, Hasher};
+
+/// The calling thread's current task, 0 when it is polling none.
+///
+/// Signal-safe on every thread where it was called once before: the first call registers tokio's thread-local destructor, which may allocate;
+/// later calls read a cell. After the thread-local is gone it answers 0.
+pub(crate) fn current() -> u64 {
+    let Some(id) = tokio::task::try_id() else {
+        return 0;
+    };
+    // tokio gives its number to a hasher or a formatter only, and formatting is no work for a signal handler.
+    let mut number = Number(0);
+    id.hash(&mut number);
+    number.0
+}
+
+/// A hasher that keeps the one number it is given.
+struct Number(u64);
+
+impl Hasher for Number {
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Another tokio might hash its ID as bytes: any mix of them still tells tasks apart.
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::current;
+
+    #[test]
+    fn is_the_number_that_tokio_prints() {
+        assert_eq!(current(), 0);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let local = tokio::task::LocalSet::new();
+        let (number, printed) = local.block_on(&runtime, async {
+            tokio::task::spawn_local(async { (current(), tokio::task::id().to_string()) })
+                .await
+                .unwrap()
+        });
+        assert_eq!(number.to_string(), printed);
+        assert_ne!(number, 0);
+    }
+}

@@ -1,0 +1,72 @@
+//! Telling parent from child: a page that the kernel wipes in a forked child.
+//!
+//! In a child of fork nothing of hotpoll runs until it is started there: the handler and the exit hooks ask this page first.
+#![allow(unsafe_code)] // It maps the page and reads through a raw pointer.
+
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+/// The page. Zero means: not started, or in a forked child of the process that started.
+#[repr(C)]
+pub(crate) struct Page {
+    /// Random, never zero while started; a part of every timer's cookie.
+    pub tag: AtomicU64,
+    /// Counts starts; a guard remembers its own.
+    pub start_number: AtomicU64,
+}
+
+static PAGE: AtomicPtr<Page> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The page, once mapped. Called in SIGPROF.
+pub(crate) fn page() -> Option<&'static Page> {
+    // Acquire: pairs with the Release in map(): the page is mapped before its address is seen.
+    let pointer = PAGE.load(Ordering::Acquire);
+    // SAFETY: a non-null address is that of a mapping made in map(), never unmapped; all-zero is a valid `Page`.
+    unsafe { pointer.as_ref() }
+}
+
+/// Maps the page, the first time.
+pub(crate) fn map() -> Result<&'static Page, i32> {
+    if let Some(page) = page() {
+        return Ok(page);
+    }
+    // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no existing memory.
+    let memory = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            4096,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    if memory == libc::MAP_FAILED {
+        return Err(crate::sys::errno());
+    }
+    // SAFETY: the range is the whole mapping just made.
+    if unsafe { libc::madvise(memory, 4096, libc::MADV_WIPEONFORK) } != 0 {
+        let errno = crate::sys::errno();
+        // SAFETY: nobody else has the address yet.
+        unsafe { libc::munmap(memory, 4096) };
+        return Err(errno);
+    }
+    match PAGE.compare_exchange(
+        std::ptr::null_mut(),
+        memory.cast(),
+        Ordering::AcqRel,
+        Ordering::Acquire,
+    ) {
+        Ok(_) => {}
+        // Another thread was first; use its page.
+        // SAFETY: nobody else has the address of ours.
+        Err(_) => unsafe {
+            libc::munmap(memory, 4096);
+        },
+    }
+    page().ok_or(libc::ENOMEM)
+}
+
+/// Whether this process is a forked child of one that had started sampling, and has not started itself.
+pub fn in_forked_child() -> bool {
+    page().is_some_and(|page| page.start_number.load(Ordering::Acquire) == 0)
+}

@@ -1,0 +1,62 @@
+//! The modules that are loaded, and the unwind tables that the handler reads. For the agent's module thread.
+
+use crate::module::{ModuleUnwind, Tracker};
+use crate::signal;
+use hotpoll_profile::Module;
+use std::sync::Arc;
+
+/// Keeps the handler's unwind tables in step with the loader.
+///
+/// It has a thread of its own, because listing modules takes the loader's lock: a `dlopen` that takes long must not delay the drain.
+#[derive(Debug)]
+pub struct ModuleWatch {
+    tracker: Tracker,
+    /// Every module that was ever seen: samples of closed ones still need their names.
+    seen: Arc<Vec<Module>>,
+}
+
+impl ModuleWatch {
+    pub(crate) fn new() -> Self {
+        Self {
+            tracker: Tracker::new(),
+            seen: Arc::default(),
+        }
+    }
+
+    /// Looks whether modules came or went; if so, compiles the new ones and gives the handler the new tables. Returns whether that happened.
+    /// Costs about a microsecond when nothing changed.
+    pub fn refresh(&mut self) -> bool {
+        let Some(tables) = self.tracker.refresh() else {
+            return false;
+        };
+        signal::publish_tables(tables);
+        let new: Vec<Module> = self
+            .tracker
+            .modules()
+            .filter(|module| !self.seen.contains(module))
+            .cloned()
+            .collect();
+        if !new.is_empty() {
+            Arc::make_mut(&mut self.seen).extend(new);
+        }
+        true
+    }
+
+    /// Every module seen so far, in the order in which they came.
+    pub fn modules(&self) -> Arc<Vec<Module>> {
+        Arc::clone(&self.seen)
+    }
+
+    /// The loaded modules' unwind tables.
+    pub fn unwind(&self) -> Vec<ModuleUnwind> {
+        self.tracker.unwind().collect()
+    }
+
+    /// Bytes of all unwind tables together.
+    pub fn table_bytes(&self) -> u64 {
+        self.tracker
+            .unwind()
+            .map(|module| module.size.bytes as u64)
+            .sum()
+    }
+}

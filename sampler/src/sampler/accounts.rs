@@ -1,0 +1,153 @@
+//! Closing a slice: every term of every thread's account, measured on its own.
+
+use super::engine::Behaviour;
+use super::{Entry, Sampler, SliceClocks, ThreadKey, process_cpu_ns};
+use crate::sys;
+use crate::thread::files;
+use hotpoll_profile::{Engine, thread::Accounts};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Kernel ticks in `/proc/…/stat` are hundredths of a second, whatever the kernel's own tick.
+const USER_TICK_NS: u64 = 10_000_000;
+/// Threads that used less CPU time than this in a slice are not asked for their name, mask and switches.
+const LEAST_CPU_NS: u64 = 1_000_000;
+
+/// What the running slice is measured from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct SliceStart {
+    pub unix_ns: u64,
+    pub monotonic_ns: u64,
+    /// The process's CPU clock when sampling started, and at the slice's start.
+    pub process_cpu_before_ns: u64,
+    pub process_cpu_ns: u64,
+    /// CPU time of all known threads since sampling started, dead ones included; and of unseen threads.
+    pub dead_threads_cpu_ns: u64,
+    pub unseen_cpu_ns: u64,
+}
+
+pub(super) fn unix_ns() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos() as u64)
+}
+
+impl Sampler {
+    /// Ends the running slice and begins the next. Drain first: records not drained yet count in the next slice.
+    pub fn close_slice(&mut self) -> SliceClocks {
+        let ns_per_tick = self.ns_per_tick();
+        let mut threads = Vec::new();
+        let mut behaviours: Vec<(ThreadKey, Behaviour)> = Vec::new();
+        let mut dead = Vec::new();
+        let mut live_cpu_ns = 0;
+        for (&key, entry) in &mut self.entries {
+            let before = entry.reported;
+            if !entry.info.exited {
+                entry.read_clock();
+            }
+            let cpu_ns = entry.cpu_ns.saturating_sub(before.cpu_ns);
+            let mut behaviour = Behaviour {
+                cpu_ns,
+                voluntary_switches: 0,
+                switches: 0,
+                total_cpu_ns: entry.cpu_ns,
+                total_unsampled_ns: 0,
+            };
+            if !entry.info.exited && (cpu_ns >= LEAST_CPU_NS || !entry.inspected) {
+                entry.inspect(self.settings.signal, &mut behaviour);
+            }
+            let totals = entry.totals(ns_per_tick);
+            behaviour.total_unsampled_ns = totals.unsampled_ns();
+            let accounts = difference(&totals, &before);
+            entry.reported = totals;
+            if accounts != Accounts::default() {
+                threads.push((key, accounts));
+            }
+            if entry.info.exited {
+                dead.push((key, entry.cpu_ns));
+            } else {
+                live_cpu_ns += entry.cpu_ns;
+                behaviours.push((key, behaviour));
+            }
+        }
+        for (key, behaviour) in behaviours {
+            self.reconsider(key, &behaviour);
+        }
+        for (key, cpu_ns) in dead {
+            self.slice.dead_threads_cpu_ns += cpu_ns;
+            self.forget(key);
+        }
+        self.turn_slice(live_cpu_ns, threads)
+    }
+
+    fn turn_slice(&mut self, live_cpu_ns: u64, threads: Vec<(ThreadKey, Accounts)>) -> SliceClocks {
+        let start = self.slice;
+        let process_cpu = process_cpu_ns().saturating_sub(start.process_cpu_before_ns);
+        // The clocks are read one after the other, so the difference wavers by microseconds: only its rise counts.
+        let unseen = process_cpu
+            .saturating_sub(live_cpu_ns + start.dead_threads_cpu_ns)
+            .max(start.unseen_cpu_ns);
+        let now_ns = sys::monotonic_ns();
+        self.slice = SliceStart {
+            unix_ns: unix_ns(),
+            monotonic_ns: now_ns,
+            process_cpu_ns: process_cpu,
+            unseen_cpu_ns: unseen,
+            ..start
+        };
+        SliceClocks {
+            start_unix_ns: start.unix_ns,
+            duration_ns: now_ns - start.monotonic_ns,
+            process_cpu_ns: process_cpu.saturating_sub(start.process_cpu_ns),
+            unseen_cpu_ns: unseen - start.unseen_cpu_ns,
+            threads,
+        }
+    }
+}
+
+impl Entry {
+    /// Reads what takes a file of `/proc`: name, kernel time, signal mask, switches.
+    fn inspect(&mut self, signal: i32, behaviour: &mut Behaviour) {
+        if let Some(stat) = files::stat(self.info.tid)
+            && stat.start_ticks == self.info.start_ticks
+        {
+            self.info.name = stat.name;
+            let kernel = stat.kernel_ticks.saturating_sub(self.kernel_ticks);
+            self.kernel_ticks = stat.kernel_ticks;
+            if self.info.engine == Engine::Perf {
+                self.kernel_ns += kernel * USER_TICK_NS;
+            }
+        }
+        if let Some(status) = files::status(self.info.tid) {
+            self.info.signal_blocked = status.blocks(signal);
+            if self.inspected {
+                behaviour.voluntary_switches = status
+                    .voluntary_switches
+                    .saturating_sub(self.voluntary_switches);
+                let involuntary = status
+                    .involuntary_switches
+                    .saturating_sub(self.involuntary_switches);
+                behaviour.switches = behaviour.voluntary_switches + involuntary;
+                self.switches += behaviour.switches;
+            }
+            self.voluntary_switches = status.voluntary_switches;
+            self.involuntary_switches = status.involuntary_switches;
+        }
+        self.inspected = true;
+    }
+}
+
+/// What was counted between two totals.
+fn difference(now: &Accounts, before: &Accounts) -> Accounts {
+    Accounts {
+        cpu_ns: now.cpu_ns.saturating_sub(before.cpu_ns),
+        sampled_ns: now.sampled_ns.saturating_sub(before.sampled_ns),
+        kernel_ns: now.kernel_ns.saturating_sub(before.kernel_ns),
+        fired: now.fired.saturating_sub(before.fired),
+        recorded: now.recorded.saturating_sub(before.recorded),
+        overrun: now.overrun.saturating_sub(before.overrun),
+        lost: now.lost.since(&before.lost),
+        truncated: now.truncated.since(&before.truncated),
+        handler_ns: now.handler_ns.saturating_sub(before.handler_ns),
+        switches: now.switches.saturating_sub(before.switches),
+    }
+}

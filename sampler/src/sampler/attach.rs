@@ -1,0 +1,221 @@
+//! Giving a thread a slot and a timer, and taking them back.
+
+use super::entry::{Entry, ThreadInfo, ThreadKey};
+use super::{Sampler, engine, pool};
+use crate::own;
+use crate::signal;
+use crate::slot::table::{self, SlotId};
+use crate::slot::{HandlerTimes, Slot};
+use crate::sys;
+use crate::thread::{files, stack};
+use crate::timer::{CpuTimer, PerfEvent, Timer};
+use hotpoll_profile::{Engine, EngineReason};
+use std::sync::atomic::Ordering::{Relaxed, Release};
+
+impl Sampler {
+    /// Begins to sample a thread that was found in the task folder.
+    pub(super) fn attach(&mut self, found: files::Entry) {
+        let Some(stat) = files::stat(found.tid) else {
+            return;
+        };
+        let own = own::is_own(found.tid);
+        let (engine, engine_reason) = if own {
+            (Engine::None, EngineReason::OwnThread)
+        } else {
+            engine::first(&self.settings, self.tick_hz, self.perf_errno)
+        };
+        let info = ThreadInfo {
+            tid: found.tid,
+            start_ticks: stat.start_ticks,
+            name: stat.name,
+            exited: false,
+            own,
+            engine: Engine::None,
+            engine_reason,
+            signal_blocked: false,
+            tick_biased: false,
+        };
+        let mut entry = Entry::new(info, found.inode);
+        entry.kernel_ticks = stat.kernel_ticks;
+        if self.next_scan_is_first {
+            // What it used before sampling started belongs to nobody's account.
+            entry.cpu_before_ns = sys::clock_ns(sys::thread_cpu_clock(found.tid)).unwrap_or(0);
+        }
+        if !own
+            && !self.replaced
+            && let Some((id, slot)) = self.take_slot(found.tid, stat.start_ticks)
+        {
+            prepare(slot, found.tid);
+            // Release: pairs with the Acquire in table::current(): the handler sees the slot prepared.
+            slot.agent
+                .generation
+                .store(u32::from(id.generation), Release);
+            entry.attached = Some((id, slot));
+            self.arm(&mut entry, engine);
+            // The ID may have passed to another thread between the listing and the arming; then nothing is kept.
+            if files::stat(found.tid).is_none_or(|again| again.start_ticks != stat.start_ticks) {
+                entry.disarm(&mut self.budget);
+                self.give_slot_back(id, slot);
+                return;
+            }
+        }
+        let key = self.next_key;
+        self.next_key += 1;
+        self.by_tid.insert(found.tid, key);
+        self.entries.insert(key, entry);
+    }
+
+    /// Arms a timer of this engine; with ctimer instead when perf is refused.
+    pub(super) fn arm(&mut self, entry: &mut Entry, engine: Engine) {
+        let Some((id, _)) = entry.attached else {
+            return;
+        };
+        entry.disarm(&mut self.budget);
+        let interval_ns = self.interval_for(engine);
+        if engine == Engine::Perf {
+            if !self.budget.may_open_descriptor() {
+                entry.info.engine_reason = EngineReason::DescriptorLimit;
+            } else {
+                match PerfEvent::arm(entry.info.tid, self.settings.signal, interval_ns, id) {
+                    Ok(event) => {
+                        self.budget.descriptors += 1;
+                        entry.info.engine = Engine::Perf;
+                        entry.timer = Some(Timer::Perf(event));
+                        return;
+                    }
+                    Err(libc::EMFILE | libc::ENFILE) => {
+                        entry.info.engine_reason = EngineReason::DescriptorLimit
+                    }
+                    Err(_) => entry.info.engine_reason = EngineReason::PerfDenied,
+                }
+            }
+        }
+        if !self.budget.may_arm_timer() {
+            entry.info.engine_reason = EngineReason::PendingSignalLimit;
+            return;
+        }
+        match CpuTimer::arm(
+            entry.info.tid,
+            self.settings.signal,
+            interval_ns,
+            id,
+            self.tag,
+        ) {
+            Ok(timer) => {
+                self.budget.timers += 1;
+                entry.info.engine = Engine::Ctimer;
+                entry.timer = Some(Timer::Cpu(timer));
+            }
+            Err(libc::EAGAIN) => entry.info.engine_reason = EngineReason::PendingSignalLimit,
+            Err(_) => entry.info.engine_reason = EngineReason::TimerRefused,
+        }
+    }
+
+    /// Ends sampling of a thread. Its last records must have been drained.
+    pub(super) fn detach(&mut self, key: ThreadKey) {
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
+        entry.disarm(&mut self.budget);
+        if let Some((_, slot)) = entry.attached {
+            self.past_handler_times
+                .add(&slot.handler.tick_histogram.snapshot());
+        }
+    }
+
+    /// Forgets a thread that has ended, and frees its slot.
+    pub(super) fn forget(&mut self, key: ThreadKey) {
+        self.detach(key);
+        if let Some(entry) = self.entries.remove(&key) {
+            if self.by_tid.get(&entry.info.tid) == Some(&key) {
+                self.by_tid.remove(&entry.info.tid);
+            }
+            if let Some((id, slot)) = entry.attached {
+                self.give_slot_back(id, slot);
+            }
+        }
+    }
+
+    fn take_slot(&mut self, tid: u32, start_ticks: u64) -> Option<(SlotId, &'static Slot)> {
+        if let Some(last) = pool::take(tid, start_ticks) {
+            let generation = last.generation.checked_add(1).unwrap_or(1);
+            let id = SlotId { generation, ..last };
+            return Some((id, table::slot(id.number)?));
+        }
+        let (number, slot) = table::map_slot()?;
+        Some((
+            SlotId {
+                number,
+                generation: 1,
+            },
+            slot,
+        ))
+    }
+
+    /// The slot's thread is dead: no handler can be running on it.
+    fn give_slot_back(&mut self, id: SlotId, slot: &'static Slot) {
+        slot.agent.generation.store(0, Release);
+        table::release_memory(slot);
+        pool::give(id, None);
+    }
+
+    /// Sampling stops while the thread lives on: late signals may still look at the slot, so only that thread may have it again.
+    pub(super) fn leave_slot(&mut self, key: ThreadKey) {
+        let Some(entry) = self.entries.get_mut(&key) else {
+            return;
+        };
+        if let Some((id, slot)) = entry.attached.take() {
+            slot.agent.generation.store(0, Release);
+            signal::wait_for(slot);
+            pool::give(id, Some((entry.info.tid, entry.info.start_ticks)));
+        }
+    }
+}
+
+/// Empties a free slot for a new thread.
+fn prepare(slot: &'static Slot, tid: u32) {
+    slot.forget_records();
+    let handler = &slot.handler;
+    for counter in [
+        &handler.fired,
+        &handler.recorded,
+        &handler.overrun,
+        &handler.ticks,
+        &handler.wanted_stack,
+    ] {
+        counter.store(0, Relaxed);
+    }
+    for counter in handler.lost.iter().chain(&handler.truncated) {
+        counter.store(0, Relaxed);
+    }
+    handler.tick_histogram.clear();
+    let published = &slot.published;
+    for word in [
+        &published.task,
+        &published.kind,
+        &published.poll_start,
+        &published.context,
+        &published.lock,
+    ] {
+        word.store(0, Relaxed);
+    }
+    published.in_hotpoll.store(0, Relaxed);
+    slot.agent.tid.store(tid, Relaxed);
+    slot.agent
+        .task_id_ready
+        .store(own::has_touched_runtime(tid), Relaxed);
+    let (mut low, mut high) = (0, 0);
+    if tid == std::process::id()
+        && let Some(mapping) = stack::main_thread()
+    {
+        high = mapping.high;
+        low = high.saturating_sub(sys::soft_limit(libc::RLIMIT_STACK).min(1 << 40));
+    }
+    slot.agent.stack_low.store(low, Relaxed);
+    slot.agent.stack_high.store(high, Relaxed);
+}
+
+/// Nothing measured yet.
+pub(super) fn no_handler_times() -> HandlerTimes {
+    HandlerTimes::default()
+}

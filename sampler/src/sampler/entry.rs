@@ -1,0 +1,168 @@
+//! One thread, as the agent knows it.
+
+use super::budget::Budget;
+use crate::record::{Record, Unpacker};
+use crate::slot::{Slot, table::SlotId};
+use crate::timer::Timer;
+use hotpoll_profile::{Counts, Engine, EngineReason, Loss, Reason, Truncation, thread::Accounts};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A thread seen: a running number, never reused while the process lives.
+pub type ThreadKey = u32;
+
+/// What is known of a thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThreadInfo {
+    /// The kernel's thread ID.
+    pub tid: u32,
+    /// When it started, in kernel clock ticks since boot.
+    pub start_ticks: u64,
+    /// Its latest name.
+    pub name: String,
+    /// Whether it has ended.
+    pub exited: bool,
+    /// Whether it belongs to hotpoll.
+    pub own: bool,
+    /// Its engine.
+    pub engine: Engine,
+    /// Why it has that engine.
+    pub engine_reason: EngineReason,
+    /// Whether it blocks the sampling signal.
+    pub signal_blocked: bool,
+    /// Whether it ran in bursts shorter than a tick while ctimer sampled it.
+    pub tick_biased: bool,
+}
+
+/// A thread with its slot, timer and accounts.
+pub(super) struct Entry {
+    pub info: ThreadInfo,
+    pub inode: u64,
+    pub attached: Option<(SlotId, &'static Slot)>,
+    pub timer: Option<Timer>,
+    unpacker: Unpacker,
+    /// Its CPU clock, as last read.
+    pub cpu_ns: u64,
+    /// What its CPU clock showed when sampling started; 0 for threads that came later. Time before is not accounted for.
+    pub cpu_before_ns: u64,
+    /// Its kernel time, as last read, in units of 10 ms.
+    pub kernel_ticks: u64,
+    pub voluntary_switches: u64,
+    pub involuntary_switches: u64,
+    /// Switches since it was first inspected.
+    pub switches: u64,
+    /// Sampled time so far, by weight of the records drained.
+    pub sampled_ns: u64,
+    /// Kernel time without samples so far (perf).
+    pub kernel_ns: u64,
+    /// Totals at the last close of a slice.
+    pub reported: Accounts,
+    /// Whether a slice was closed since it was first seen.
+    pub inspected: bool,
+}
+
+impl Entry {
+    pub fn new(info: ThreadInfo, inode: u64) -> Self {
+        Self {
+            info,
+            inode,
+            attached: None,
+            timer: None,
+            unpacker: Unpacker::default(),
+            cpu_ns: 0,
+            cpu_before_ns: 0,
+            kernel_ticks: 0,
+            voluntary_switches: 0,
+            involuntary_switches: 0,
+            switches: 0,
+            sampled_ns: 0,
+            kernel_ns: 0,
+            reported: Accounts::default(),
+            inspected: false,
+        }
+    }
+
+    pub fn slot(&self) -> Option<&'static Slot> {
+        self.attached.map(|(_, slot)| slot)
+    }
+
+    /// Takes what the handler has pushed.
+    pub fn drain(
+        &mut self,
+        words: &mut Vec<u64>,
+        interval_ns: u64,
+        sink: &mut dyn FnMut(&Record<'_>),
+    ) {
+        let Some(slot) = self.slot() else { return };
+        let wanted = slot.handler.wanted_stack.load(Relaxed);
+        if wanted != 0 {
+            look_up_stack(slot, wanted);
+        }
+        words.clear();
+        slot.ring.consumer().pop_all(words);
+        let mut rest = &words[..];
+        while !rest.is_empty() {
+            let Ok((record, used)) = self.unpacker.unpack(rest, |_| interval_ns) else {
+                // Both ends are of one build, so this is a bug; the rest of the batch is skipped, and shows as recorded but not sampled.
+                debug_assert!(false, "a record that cannot be unpacked");
+                break;
+            };
+            self.sampled_ns += record.cpu_ns;
+            sink(&record);
+            rest = &rest[used..];
+        }
+    }
+
+    /// Drops the timer.
+    pub fn disarm(&mut self, budget: &mut Budget) {
+        match self.timer.take() {
+            Some(Timer::Cpu(_)) => budget.timers -= 1,
+            Some(Timer::Perf(_)) => budget.descriptors -= 1,
+            None => {}
+        }
+        self.info.engine = Engine::None;
+    }
+
+    /// Everything counted for the thread since it was first seen.
+    pub fn totals(&self, ns_per_tick: f64) -> Accounts {
+        let mut totals = Accounts {
+            cpu_ns: self.cpu_ns,
+            sampled_ns: self.sampled_ns,
+            kernel_ns: self.kernel_ns,
+            switches: self.switches,
+            ..Accounts::default()
+        };
+        if let Some(slot) = self.slot() {
+            let handler = &slot.handler;
+            totals.fired = handler.fired.load(Relaxed);
+            totals.recorded = handler.recorded.load(Relaxed);
+            totals.overrun = handler.overrun.load(Relaxed);
+            totals.lost = counts::<Loss>(&handler.lost);
+            totals.truncated = counts::<Truncation>(&handler.truncated);
+            totals.handler_ns = (handler.ticks.load(Relaxed) as f64 * ns_per_tick) as u64;
+        }
+        totals
+    }
+}
+
+fn counts<R: Reason>(counters: &[AtomicU64]) -> Counts<R> {
+    let mut counts = Counts::ZERO;
+    for reason in R::ALL {
+        if let Some(counter) = counters.get(reason.index()) {
+            counts.add(*reason, counter.load(Relaxed));
+        }
+    }
+    counts
+}
+
+/// Finds the mapping that holds a stack pointer the handler met, for a thread whose descriptor does not say.
+fn look_up_stack(slot: &Slot, stack_pointer: u64) {
+    use std::sync::atomic::Ordering::Release;
+    slot.handler.wanted_stack.store(0, Relaxed);
+    if slot.agent.stack_high.load(Relaxed) == 0
+        && let Some(mapping) = crate::thread::stack::mapping_of(stack_pointer)
+    {
+        slot.agent.stack_low.store(mapping.low, Relaxed);
+        // Release: the handler that sees the high end sees the low end.
+        slot.agent.stack_high.store(mapping.high, Release);
+    }
+}

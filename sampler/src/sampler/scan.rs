@@ -1,0 +1,84 @@
+//! Finding threads that came and threads that went.
+
+use super::{Entry, Sampler, ThreadKey};
+use crate::own;
+use crate::sys;
+use crate::thread::files;
+use std::collections::HashSet;
+use std::sync::atomic::Ordering::Relaxed;
+
+impl Sampler {
+    /// Looks at the process's threads: new ones get a timer, ended ones are marked, and every clock is read.
+    /// Errors of `/proc` (no descriptor left, say) leave things as they are until the next scan.
+    pub fn scan_threads(&mut self) {
+        let announced = own::take_announced();
+        let Ok(found) = files::list() else { return };
+        let mut alive: HashSet<ThreadKey> = HashSet::with_capacity(found.len());
+        for thread in found {
+            if let Some(&key) = self.by_tid.get(&thread.tid)
+                && let Some(entry) = self.entries.get_mut(&key)
+            {
+                if is_still(entry, thread) {
+                    alive.insert(key);
+                    entry.read_clock();
+                    if announced
+                        && let Some(slot) = entry.slot()
+                        && own::has_touched_runtime(thread.tid)
+                    {
+                        slot.agent.task_id_ready.store(true, Relaxed);
+                    }
+                    continue;
+                }
+                // Its ID has passed to another thread.
+                entry.info.exited = true;
+                self.by_tid.remove(&thread.tid);
+            }
+            self.attach(thread);
+            if let Some(&key) = self.by_tid.get(&thread.tid) {
+                alive.insert(key);
+            }
+        }
+        self.next_scan_is_first = false;
+        let gone: Vec<ThreadKey> = self
+            .entries
+            .iter()
+            .filter(|(key, entry)| !entry.info.exited && !alive.contains(key))
+            .map(|(&key, _)| key)
+            .collect();
+        for key in gone {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                entry.info.exited = true;
+                own::forget(entry.info.tid);
+                self.by_tid.remove(&entry.info.tid);
+            }
+        }
+    }
+
+    /// Whether a thread has announced itself: scan now.
+    pub fn announced(&self) -> bool {
+        own::is_announced()
+    }
+}
+
+/// Whether a listed thread is the one that the entry stands for.
+fn is_still(entry: &mut Entry, found: files::Entry) -> bool {
+    if entry.inode == found.inode {
+        return true;
+    }
+    // The kernel may also have dropped and remade the folder's inode for the same thread.
+    let same =
+        files::stat(found.tid).is_some_and(|stat| stat.start_ticks == entry.info.start_ticks);
+    if same {
+        entry.inode = found.inode;
+    }
+    same
+}
+
+impl Entry {
+    /// Reads the thread's CPU clock; a clock that is gone leaves the last reading.
+    pub(super) fn read_clock(&mut self) {
+        if let Some(cpu_ns) = sys::clock_ns(sys::thread_cpu_clock(self.info.tid)) {
+            self.cpu_ns = self.cpu_ns.max(cpu_ns.saturating_sub(self.cpu_before_ns));
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! Everything that runs in the sampling signal, and nothing else.
+//!
+//! In: a siginfo and the interrupted registers. Out: one record in the thread's ring, or a counted loss. Nothing reachable from
+//! [`handler`] allocates, locks, makes a system call, touches lazily made TLS, panics or loops without a bound.
+//!
+//! `handler` is the order of events; `source` tells whose signal it is; `frame` reads the interrupted context; `stack_bounds` says which
+//! memory may be read; `forward` passes foreign signals on; `install` is the only file here that runs in ordinary code.
+
+pub(crate) mod forward;
+mod frame;
+mod handler;
+pub(crate) mod install;
+pub(crate) mod source;
+pub(crate) mod stack_bounds;
+mod syscall;
+pub(crate) mod task_id;
+pub(crate) mod tsc;
+
+pub(crate) use handler::{publish_tables, set_max_depth, wait_for};

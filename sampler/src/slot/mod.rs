@@ -1,0 +1,115 @@
+//! One thread's place to be sampled into: its ring, counters, published words and scratch memory.
+//!
+//! In: expiries, from the handler. Out: records and counters, to the drain. A slot lives in memory of its own that is mapped once and never
+//! unmapped, so that a late signal can always look at it; all-zero memory is a valid free slot.
+
+mod histogram;
+pub(crate) mod table;
+
+pub use histogram::HandlerTimes;
+pub(crate) use histogram::Histogram;
+
+use crate::record::MAX_DEPTH;
+use crate::ring::Ring;
+use crate::unwind::RuleCache;
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+
+/// Words in a thread's ring: 32 KB. A record of an untracked thread takes three words and the frames that changed.
+pub(crate) const RING_WORDS: usize = 4096;
+
+/// One thread's slot. Fields are grouped by who writes them.
+#[repr(C)]
+pub(crate) struct Slot {
+    /// Written by the agent before a timer is armed, fixed while it is.
+    pub agent: AgentSide,
+    /// Written by ordinary code on the slot's thread, read by the handler on the same thread.
+    pub published: Published,
+    /// Written by the handler, read by the agent.
+    pub handler: HandlerSide,
+    /// Only the handler touches it while the slot is attached.
+    pub scratch: UnsafeCell<Scratch>,
+    /// Records; the handler pushes, the drain pops.
+    pub ring: Ring<RING_WORDS>,
+}
+
+/// What the agent tells the handler.
+#[repr(C, align(64))]
+pub(crate) struct AgentSide {
+    /// Which use of the slot this is; a timer's cookie names it. 0 is free.
+    pub generation: AtomicU32,
+    /// The thread.
+    pub tid: AtomicU32,
+    /// One past the thread's stack; 0 while unknown.
+    pub stack_high: AtomicU64,
+    /// The lowest address of the thread's stack that may be used.
+    pub stack_low: AtomicU64,
+    /// Whether `tokio::task::try_id` or the like may be called on this thread: it was called before by ordinary code.
+    pub task_id_ready: AtomicBool,
+}
+
+/// The words that ordinary code publishes for its own thread. Relaxed loads suffice: writer and handler are one thread.
+#[repr(C, align(64))]
+pub(crate) struct Published {
+    pub task: AtomicU64,
+    pub kind: AtomicU64,
+    pub poll_start: AtomicU64,
+    pub context: AtomicU64,
+    pub lock: AtomicU64,
+    /// Non-zero while ordinary hotpoll code unwinds on this thread: the handler then keeps the leaf only.
+    pub in_hotpoll: AtomicU32,
+}
+
+/// What the handler counts. Only the handler of one thread writes, so plain load and store make no lost update.
+#[repr(C, align(64))]
+pub(crate) struct HandlerSide {
+    /// Odd while the handler runs: it may be reading the unwind tables and using the scratch.
+    pub entries: AtomicU32,
+    /// An interrupted stack pointer whose stack the agent should look up; 0 when none.
+    pub wanted_stack: AtomicU64,
+    /// Expiries that reached the handler: `recorded + overrun + lost`.
+    pub fired: AtomicU64,
+    /// Records pushed.
+    pub recorded: AtomicU64,
+    /// Expiries folded into a record beyond its first.
+    pub overrun: AtomicU64,
+    /// Expiries lost, by reason.
+    pub lost: [AtomicU64; hotpoll_profile::counts::MAX_REASONS],
+    /// Records by how their callchain ended.
+    pub truncated: [AtomicU64; hotpoll_profile::counts::MAX_REASONS],
+    /// Time stamp counter ticks spent in the handler.
+    pub ticks: AtomicU64,
+    /// The same by size, for a median and a tail.
+    pub tick_histogram: Histogram,
+}
+
+/// The handler's memory, too large for a signal stack.
+#[repr(C)]
+pub(crate) struct Scratch {
+    /// The unwind rules met last.
+    pub rules: RuleCache,
+    /// The callchain being captured and the one pushed last, in turn.
+    pub callchains: [[u64; MAX_DEPTH]; 2],
+    /// Length of the callchain pushed last.
+    pub previous_length: usize,
+    /// Which of the two was pushed last: 0 or 1.
+    pub previous: usize,
+}
+
+impl Slot {
+    /// Empties the ring and forgets the last callchain. The slot is free, and its last handler has returned (signal::wait_for).
+    #[allow(unsafe_code)]
+    pub fn forget_records(&self) {
+        self.ring.consumer().pop_all(&mut Vec::new());
+        // SAFETY: only the handler touches the scratch while the slot is attached; it is not (sampler/attach.rs), and no handler that found
+        // it attached is still running: its thread is dead, or the agent has waited for it.
+        unsafe { (*self.scratch.get()).previous_length = 0 };
+    }
+}
+
+/// Adds to a counter that only this thread writes. Called in SIGPROF.
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    use std::sync::atomic::Ordering::Relaxed;
+    // Relaxed, and no read-modify-write: one writer, and the agent only wants a recent value.
+    counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+}

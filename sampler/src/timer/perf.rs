@@ -1,0 +1,126 @@
+//! A perf `task-clock` event on one thread, signalling that thread through its descriptor's SIGIO.
+//!
+//! It is a high-resolution timer, so it samples between ticks and up to 10 kHz. The kernel is always excluded: with it included, a late signal
+//! killed exec'ed children and interrupted sleepers. So kernel time carries no samples, and each context switch costs a little more.
+#![allow(unsafe_code)] // perf_event_open, fcntl and ioctl on the event's descriptor.
+
+use crate::slot::table::{self, SlotId};
+use crate::sys;
+use std::mem::zeroed;
+
+/// An enabled event; dropping it disables and closes it.
+pub(crate) struct PerfEvent(libc::c_int);
+
+/// The first version of `struct perf_event_attr` with all that is set here, and room for flags of later kernels.
+#[repr(C)]
+struct Attributes {
+    kind: u32,
+    size: u32,
+    config: u64,
+    sample_period: u64,
+    sample_type: u64,
+    read_format: u64,
+    flags: u64,
+    wakeup_events: u32,
+    breakpoint_type: u32,
+    config1: u64,
+    config2: u64,
+    rest: [u64; 8],
+}
+const _: () = assert!(size_of::<Attributes>() == 136);
+
+const PERF_TYPE_SOFTWARE: u32 = 1;
+const PERF_COUNT_SW_TASK_CLOCK: u64 = 1;
+const DISABLED: u64 = 1 << 0;
+const EXCLUDE_KERNEL: u64 = 1 << 5;
+const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
+/// The event does not survive exec (Linux 5.13); without it only the closing of the descriptor ends it there.
+const REMOVE_ON_EXEC: u64 = 1 << 36;
+const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
+const PERF_EVENT_IOC_ENABLE: libc::c_ulong = 0x2400;
+const PERF_EVENT_IOC_DISABLE: libc::c_ulong = 0x2401;
+const F_SETSIG: libc::c_int = 10;
+const F_SETOWN_EX: libc::c_int = 15;
+const F_OWNER_TID: libc::c_int = 0;
+
+#[repr(C)]
+struct Owner {
+    kind: libc::c_int,
+    tid: libc::c_int,
+}
+
+impl PerfEvent {
+    /// Opens and enables an event for a thread of this process.
+    pub fn arm(tid: u32, signal: libc::c_int, interval_ns: u64, id: SlotId) -> Result<Self, i32> {
+        let event = open(tid, interval_ns)?;
+        if !table::set_descriptor(event.0, Some(id)) {
+            return Err(libc::EMFILE);
+        }
+        let owner = Owner {
+            kind: F_OWNER_TID,
+            tid: tid as libc::c_int,
+        };
+        // Plain ENABLE: the one-shot REFRESH hangs on kernels 6.16 and 6.17, and with ENABLE nothing has to be re-armed from the handler.
+        // SAFETY: the descriptor is ours and open, and the arguments are of the types that the commands take.
+        let done = unsafe {
+            libc::fcntl(event.0, libc::F_SETFL, libc::O_ASYNC | libc::O_NONBLOCK) == 0
+                && libc::fcntl(event.0, F_SETSIG, signal) == 0
+                && libc::fcntl(event.0, F_SETOWN_EX, &owner) == 0
+                && libc::ioctl(event.0, PERF_EVENT_IOC_ENABLE, 0) == 0
+        };
+        if done { Ok(event) } else { Err(sys::errno()) }
+    }
+}
+
+impl Drop for PerfEvent {
+    fn drop(&mut self) {
+        if crate::fork::in_forked_child() {
+            return; // the event is the parent's; the descriptor copy goes with exec or the child
+        }
+        // Disabled before it is closed: a forked child may hold a copy of the descriptor, which would keep an enabled event alive.
+        // SAFETY: the descriptor is ours and is closed once.
+        unsafe {
+            libc::ioctl(self.0, PERF_EVENT_IOC_DISABLE, 0);
+            table::set_descriptor(self.0, None);
+            libc::close(self.0);
+        }
+    }
+}
+
+/// Opens a disabled event.
+fn open(tid: u32, interval_ns: u64) -> Result<PerfEvent, i32> {
+    // SAFETY: zero is a valid value of every field.
+    let mut attributes: Attributes = unsafe { zeroed() };
+    attributes.kind = PERF_TYPE_SOFTWARE;
+    attributes.size = size_of::<Attributes>() as u32;
+    attributes.config = PERF_COUNT_SW_TASK_CLOCK;
+    attributes.sample_period = interval_ns;
+    attributes.wakeup_events = 1;
+    let base = DISABLED | EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR;
+    for flags in [base | REMOVE_ON_EXEC, base] {
+        attributes.flags = flags;
+        // SAFETY: the attributes are valid for their stated size; the other arguments are integers.
+        let descriptor = unsafe {
+            libc::syscall(
+                libc::SYS_perf_event_open,
+                &attributes,
+                tid as libc::pid_t,
+                -1,
+                -1,
+                PERF_FLAG_FD_CLOEXEC,
+            )
+        };
+        if descriptor >= 0 {
+            return Ok(PerfEvent(descriptor as libc::c_int));
+        }
+        if sys::errno() != libc::EINVAL {
+            break;
+        }
+    }
+    Err(sys::errno())
+}
+
+/// Whether events may be opened here: opens one for the calling thread and closes it again.
+pub(crate) fn probe() -> Result<(), i32> {
+    open(sys::current_tid(), 1_000_000_000).map(drop)
+}
