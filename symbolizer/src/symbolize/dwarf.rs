@@ -1,0 +1,154 @@
+//! Frames by DWARF: inlined functions and lines of an address.
+
+use addr2line::{Context, FrameIter, LookupContinuation, LookupResult};
+use gimli::DwLang;
+
+use super::{
+    declaration::Declarations,
+    elf::Elf,
+    frame::RawFrame,
+    scope,
+    sections::{LoadError, Reader, Sections},
+    split::SplitFiles,
+    symbol_table::SymbolTable,
+};
+
+/// Deeper inlining than this is a damaged file.
+const MAX_FRAMES_PER_ADDRESS: usize = 1024;
+
+/// Debug info that can be asked.
+pub(super) struct Dwarf<'a> {
+    context: Context<Reader<'a>>,
+    declarations: Declarations<'a>,
+}
+
+impl<'a> Dwarf<'a> {
+    /// Reads the units' headers; functions and lines of a unit are read when an address falls into it.
+    pub(super) fn open(
+        elf: &Elf<'a>,
+        supplement: Option<&Elf<'a>>,
+        sections: &Sections<'a>,
+    ) -> Result<Self, LoadError> {
+        let mut dwarf = gimli::Dwarf::load(|id| sections.load_if_needed(elf, id, id.name()))?;
+        if let Some(supplement) = supplement {
+            dwarf.load_sup(|id| sections.load_if_needed(supplement, id, id.name()))?;
+        }
+        dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
+        Ok(Self {
+            context: Context::from_dwarf(dwarf)?,
+            declarations: Declarations::default(),
+        })
+    }
+
+    /// The frames at an address, innermost inlined first; empty when nothing is known. What DWARF cannot name, the symbol table does.
+    pub(super) fn frames(
+        &self,
+        address: u64,
+        symbols: &SymbolTable<'_>,
+        split: &SplitFiles<'a>,
+    ) -> Vec<RawFrame> {
+        let mut frames = self
+            .inlined_frames(address, split)
+            .unwrap_or_else(|_| self.line_only(address));
+        if let Some(outermost) = frames.last_mut()
+            && !is_mangled(&outermost.symbol)
+            && let Some(symbol) = symbols.find(address)
+            && (outermost.symbol.is_empty() || is_mangled(symbol))
+        {
+            // The symbol table has the whole name where DWARF has a bare one, or none.
+            outermost.symbol = symbol.to_string();
+            outermost.scope.clear();
+        }
+        if frames.is_empty()
+            && let Some(symbol) = symbols.find(address)
+        {
+            frames.push(RawFrame {
+                symbol: symbol.to_string(),
+                ..RawFrame::default()
+            });
+        }
+        frames
+    }
+
+    fn inlined_frames(
+        &self,
+        address: u64,
+        split: &SplitFiles<'a>,
+    ) -> Result<Vec<RawFrame>, gimli::Error> {
+        let mut found = self.ask(address, split)?;
+        let unit = self.context.find_dwarf_and_unit(address).skip_all_loads();
+        let mut frames = Vec::new();
+        while let Some(frame) = found.next()? {
+            if frames.len() == MAX_FRAMES_PER_ADDRESS {
+                break;
+            }
+            let location = frame.location.as_ref();
+            let mut raw = RawFrame {
+                file: location
+                    .and_then(|location| location.file)
+                    .unwrap_or_default()
+                    .to_string(),
+                line: location
+                    .and_then(|location| location.line)
+                    .unwrap_or_default(),
+                ..RawFrame::default()
+            };
+            let declared = match (unit, frame.dw_die_offset) {
+                (Some(unit), Some(entry)) => self.declarations.find(unit, entry),
+                _ => None,
+            };
+            if let Some(declared) = &declared
+                && declared.is_in(&raw.file)
+            {
+                raw.start_line = declared.line;
+            }
+            if let Some(function) = frame.function {
+                raw.symbol = function.raw_name()?.into_owned();
+                if declared.is_none() && is_bare_rust(&raw.symbol, function.language) {
+                    raw.scope = scope::from_file(&raw.file);
+                }
+            }
+            frames.push(raw);
+        }
+        Ok(frames)
+    }
+
+    /// Asks the context, and brings it the split files it wants.
+    fn ask(
+        &self,
+        address: u64,
+        split: &SplitFiles<'a>,
+    ) -> Result<FrameIter<'_, Reader<'a>>, gimli::Error> {
+        let mut answer = self.context.find_frames(address);
+        loop {
+            match answer {
+                LookupResult::Output(frames) => return frames,
+                LookupResult::Load { load, continuation } => {
+                    answer = continuation.resume(split.load(&load));
+                }
+            }
+        }
+    }
+
+    /// The line alone, where a unit's functions cannot be read.
+    fn line_only(&self, address: u64) -> Vec<RawFrame> {
+        let Ok(Some(location)) = self.context.find_location(address) else {
+            return Vec::new();
+        };
+        vec![RawFrame {
+            file: location.file.unwrap_or_default().to_string(),
+            line: location.line.unwrap_or_default(),
+            ..RawFrame::default()
+        }]
+    }
+}
+
+/// Whether the name is in one of the forms that compilers mangle to: then it is whole.
+pub(super) fn is_mangled(name: &str) -> bool {
+    name.starts_with("_R") || name.starts_with("_Z") || name.starts_with("__R")
+}
+
+/// A Rust name that has lost its path. `extern "C"` functions have none either, but those are declared.
+fn is_bare_rust(name: &str, language: Option<DwLang>) -> bool {
+    language == Some(gimli::DW_LANG_Rust) && !is_mangled(name)
+}

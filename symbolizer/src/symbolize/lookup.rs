@@ -1,0 +1,128 @@
+//! Reads symbol tables and debug info for a module's addresses. Everything it opens is closed, and its memory given back, when it returns.
+
+use std::path::PathBuf;
+
+use super::{
+    Source,
+    arena::Arena,
+    dwarf::Dwarf,
+    elf::Elf,
+    frame::{Answers, RawFrame},
+    locate::Plan,
+    sections::{LoadError, Sections},
+    split::{MAX_DWO_FILES, SplitFiles},
+    symbol_table::SymbolTable,
+};
+
+/// Debug info that may be brought into memory of our own where files are read: we are a guest in somebody's process then.
+const MAX_BYTES_READ: u64 = 512 << 20;
+
+/// The same where files are mapped, so that only compressed sections count.
+const MAX_BYTES_DECOMPRESSED: u64 = 4 << 30;
+
+/// Decompressed sections of a module: some for each `.dwo` file.
+const MAX_SECTIONS: usize = 8 * MAX_DWO_FILES;
+
+/// What a module's files told.
+pub(super) struct Outcome {
+    /// One entry for each address asked.
+    pub(super) answers: Answers,
+    pub(super) source: Source,
+    /// Split files that were looked for in vain.
+    pub(super) missing: Vec<PathBuf>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Looks the addresses (as the object file has them) up in the plan's files.
+pub(super) fn look_up(plan: &Plan<'_>, addresses: &[u64], map_files: bool) -> Outcome {
+    let mut outcome = Outcome {
+        answers: addresses.iter().map(|&at| (at, Vec::new())).collect(),
+        source: if plan.is_replaced {
+            Source::BuildIdMismatch
+        } else {
+            Source::NotFound
+        },
+        missing: Vec::new(),
+        notes: Vec::new(),
+    };
+    let Some(object) = plan.object.as_ref().and_then(|file| file.parse()) else {
+        return outcome;
+    };
+    let separate = plan.debug.as_ref().and_then(|(file, _)| file.parse());
+    let symbols = SymbolTable::read([Some(&object), separate.as_ref()]);
+    outcome.source = if symbols.is_empty() {
+        Source::Stripped
+    } else {
+        Source::SymbolTable
+    };
+    if look_up_debug_info(
+        plan,
+        &object,
+        separate.as_ref(),
+        &symbols,
+        map_files,
+        &mut outcome,
+    ) {
+        return outcome;
+    }
+    for (&address, frames) in &mut outcome.answers {
+        frames.extend(symbols.find(address).map(|symbol| RawFrame {
+            symbol: symbol.to_string(),
+            ..RawFrame::default()
+        }));
+    }
+    outcome
+}
+
+/// Answers from debug info; `false` where there is none that can be read.
+fn look_up_debug_info<'a>(
+    plan: &'a Plan<'_>,
+    object: &Elf<'a>,
+    separate: Option<&Elf<'a>>,
+    symbols: &SymbolTable<'a>,
+    map_files: bool,
+    outcome: &mut Outcome,
+) -> bool {
+    let (elf, source) = match (separate, &plan.debug, &plan.object) {
+        (Some(elf), Some((file, source)), _) if file.facts.has_debug_info => (elf, *source),
+        (_, _, Some(file)) if file.facts.has_debug_info => (object, Source::Dwarf),
+        _ => return false,
+    };
+    let decompressed = Arena::new(MAX_SECTIONS);
+    let files = Arena::new(MAX_DWO_FILES);
+    let budget = if map_files {
+        MAX_BYTES_DECOMPRESSED
+    } else {
+        MAX_BYTES_READ
+    };
+    let sections = Sections::new(&decompressed, !map_files, budget);
+    let supplement = plan.supplement.as_ref().and_then(|file| file.parse());
+    let package = plan.package.as_ref().and_then(|file| file.parse());
+    let dwarf = match Dwarf::open(elf, supplement.as_ref(), &sections) {
+        Ok(dwarf) => dwarf,
+        Err(LoadError::TooBig) => {
+            outcome.notes.push(format!(
+                "its debug info is too big to be read here (more than {} MB)",
+                budget >> 20
+            ));
+            return false;
+        }
+        Err(LoadError::Damaged) => {
+            outcome.notes.push("its debug info is damaged".to_string());
+            return false;
+        }
+    };
+    let split = SplitFiles::new(package.as_ref(), &files, &sections, &plan.search);
+    for (&address, frames) in &mut outcome.answers {
+        *frames = dwarf.frames(address, symbols, &split);
+    }
+    outcome.source = if split.used_package() {
+        Source::Dwp
+    } else if split.used_files() {
+        Source::Dwo
+    } else {
+        source
+    };
+    outcome.missing = split.into_missing();
+    true
+}
