@@ -36,6 +36,8 @@ pub mod module;
 mod modules;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod own;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod pin;
 pub mod record;
 mod ring;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -78,8 +78,9 @@ pub(crate) fn is_own(tid: u32) -> bool {
     told().own.contains(&tid)
 }
 
+/// Whether the runtime's task ID may be asked for in the signal on this thread.
 pub(crate) fn has_touched_runtime(tid: u32) -> bool {
-    told().touched_runtime.contains(&tid)
+    crate::pin::tls_is_static() && told().touched_runtime.contains(&tid)
 }
 
 /// The thread has ended; its number may come back for another.

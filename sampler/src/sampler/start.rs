@@ -6,6 +6,7 @@ use crate::error::StartError;
 use crate::fork;
 use crate::modules::ModuleWatch;
 use crate::own;
+use crate::pin;
 use crate::record::MAX_DEPTH;
 use crate::settings::{EngineSetting, Settings};
 use crate::signal::{self, install, stack_bounds, tsc};
@@ -62,6 +63,7 @@ fn begin(
         pool::reset();
         page.tag.store(sys::random_u64() | 1, Ordering::Release);
     }
+    pin::pin();
     tsc::probe();
     // Without it the agent looks stacks up, and each thread's first sample has its leaf only.
     stack_bounds::calibrate();
