@@ -7,6 +7,7 @@
 pub mod category;
 pub mod firefox;
 pub mod folded;
+pub mod html;
 pub mod json;
 pub mod options;
 pub mod rows;
@@ -47,10 +48,14 @@ pub struct ExportArgs {
 /// A format to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    /// gzipped pprof, which `go tool pprof` and others open; nothing that the profile holds is lost.
+    Pprof,
     /// Folded stacks, one a line: for flame graph scripts and grep.
     Folded,
     /// A flame graph as a picture.
     Svg,
+    /// An interactive flame graph in one file, for any browser, without network.
+    Html,
     /// For <https://www.speedscope.app>.
     Speedscope,
     /// For <https://profiler.firefox.com>.
@@ -112,8 +117,10 @@ pub fn encode(
     options: &Options,
 ) -> Result<Vec<u8>, ExportError> {
     let text = match format {
+        Format::Pprof => return Ok(hotpoll_profile::pprof::encode_gzip(profile)),
         Format::Folded => folded::folded(profile, options),
         Format::Svg => svg::svg(profile, options)?,
+        Format::Html => html::html(profile)?,
         Format::Speedscope => speedscope::speedscope(profile)?,
         Format::Firefox => firefox::firefox(profile)?,
         Format::Json => json::json(profile)?,
@@ -146,5 +153,51 @@ fn print(encoded: &[u8]) -> Result<(), ExportError> {
             error,
         )),
         Ok(()) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_writes_the_service() {
+        let profile = fixture::service();
+        for format in Format::value_variants() {
+            let encoded = encode(&profile, *format, &Options::default());
+            assert!(!encoded.unwrap().is_empty(), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn pprof_comes_back() {
+        let profile = fixture::service();
+        let encoded = encode(&profile, Format::Pprof, &Options::default()).unwrap();
+        assert_eq!(hotpoll_profile::pprof::decode(&encoded).unwrap(), profile);
+    }
+
+    #[test]
+    fn the_output_file_is_written() {
+        let path =
+            std::env::temp_dir().join(format!("hotpoll-export-{}.folded", std::process::id()));
+        let args = ExportArgs {
+            file: "unused".into(),
+            format: Format::Folded,
+            output: Some(path.clone()),
+            unit: Unit::Ns,
+        };
+        run(&args, &fixture::service()).unwrap();
+        let written = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(written.contains("shop::parse"));
+        let args = ExportArgs {
+            output: Some("/nonexistent/folder/x".into()),
+            ..args
+        };
+        let error = run(&args, &fixture::service()).unwrap_err().to_string();
+        assert!(
+            error.starts_with("cannot write /nonexistent/folder/x"),
+            "{error}"
+        );
     }
 }

@@ -105,6 +105,18 @@ impl Stacks {
         }
     }
 
+    /// Adds a stack of one marker, and returns its index.
+    pub fn add_marker(&mut self, name: &str) -> StackIndex {
+        let level = Level {
+            frame: self.frames.len() as u32,
+            line: 0,
+        };
+        self.frames
+            .push(marker_frame(name.to_owned(), Category::Marker));
+        self.stacks.push(vec![level]);
+        self.stacks.len() - 1
+    }
+
     /// The frames of a stack, root first.
     pub fn frames_of(&self, stack: StackIndex) -> impl Iterator<Item = &Frame> {
         self.stacks[stack]
@@ -201,14 +213,7 @@ impl Interner<'_> {
     }
 
     fn marker(&mut self, name: String, category: Category) -> Level {
-        let frame = self.intern(Key::Marker(name.clone()), || Frame {
-            name,
-            module: None,
-            file: String::new(),
-            start_line: 0,
-            inlined: false,
-            category,
-        });
+        let frame = self.intern(Key::Marker(name.clone()), || marker_frame(name, category));
         Level { frame, line: 0 }
     }
 
@@ -218,6 +223,17 @@ impl Interner<'_> {
             self.frames.push(frame());
             next
         })
+    }
+}
+
+fn marker_frame(name: String, category: Category) -> Frame {
+    Frame {
+        name,
+        module: None,
+        file: String::new(),
+        start_line: 0,
+        inlined: false,
+        category,
     }
 }
 

@@ -1,0 +1,202 @@
+// Puts the parts together: what is chosen, and who is told.
+
+const model = decode(JSON.parse(byId('data').textContent));
+const chosen = { groups: 'all', search: null };
+
+const graph = new FlameGraph(model, byId('boxes'), byId('scroller'), byId('height'), {
+  point: showTip,
+  leave: () => { byId('tip').hidden = true; },
+  zoomed: box => { byId('reset').disabled = box === 0; },
+  speak: box => { byId('spoken').textContent = describe(box).map(([key, value]) => key ? `${key}: ${value}` : value).join('. '); },
+});
+const table = new FunctionTable(model, entry => {
+  byId('search').value = '^' + entry.name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') + '$';
+  search();
+  view('graph');
+  byId('boxes').focus();
+});
+const timeline = new Timeline(model, byId('strip'), () => select());
+
+function header() {
+  const facts = model.header;
+  document.querySelector('h1').textContent = `${facts.name} · where the CPU time went`;
+  const add = (title, text) => {
+    const entry = document.createElement('div');
+    entry.append(element('dt', title), element('dd', text));
+    byId('facts').append(entry);
+  };
+  add('pid', String(facts.pid));
+  add('window', `${duration(facts.duration_ns)}${facts.start_unix_ms ? ` from ${new Date(facts.start_unix_ms).toISOString().replace('T', ' ').replace(/\.\d+Z/, ' UTC')}` : ''}`);
+  add('CPU', `${duration(facts.cpu_ns)}${facts.duration_ns ? ` (${(facts.cpu_ns / facts.duration_ns).toFixed(2)} processors${facts.cpus ? ` of ${facts.cpus}` : ''})` : ''}`);
+  if (facts.asked_hz) add('rate asked', `${+facts.asked_hz.toFixed(1)} Hz${facts.engine_setting ? `, engine ${facts.engine_setting}` : ''}`);
+  add('samples', integer(facts.recorded) + (facts.overrun ? ` and ${integer(facts.overrun)} overruns` : ''));
+  const lost = facts.lost.map(([reason, n]) => `${integer(n)} ${reason}`).join(', ');
+  add('lost', lost || 'none');
+  if (facts.kernel_ns) add('[kernel]', `${duration(facts.kernel_ns)}, ${percent(facts.kernel_ns, facts.cpu_ns)}`);
+  add('[unsampled]', facts.unsampled_ns >= 0 ? `${duration(facts.unsampled_ns)}, ${percent(facts.unsampled_ns, facts.cpu_ns)}` : `none (samples stand for ${duration(-facts.unsampled_ns)} more than the clocks)`);
+  if (facts.unseen_ns) add('threads that ended unseen', duration(facts.unseen_ns));
+  const cut = facts.truncated.filter(([reason]) => reason !== 'complete');
+  if (facts.recorded) add('whole stacks', percent(facts.recorded - cut.reduce((sum, [, n]) => sum + n, 0), facts.recorded) + (cut.length ? ` (cut short: ${cut.map(([reason, n]) => `${integer(n)} ${reason}`).join(', ')})` : ''));
+  if (facts.handler_ns) add('overhead', `${percent(facts.handler_ns, facts.cpu_ns)} in the handler`);
+  const biased = model.threads.filter(thread => thread.tick_biased).length;
+  const notices = [...facts.notices];
+  if (biased) notices.push(`${biased === 1 ? 'One thread' : `${biased} threads`} ran in bursts shorter than a kernel tick: their shares may be biased.`);
+  if (facts.evicted_slices) notices.push(`${integer(facts.evicted_slices)} earlier slices had fallen out of the recorder.`);
+  if (facts.folded_stacks) notices.push(`${integer(facts.folded_stacks)} stacks were folded into [other] to save memory.`);
+  byId('notices').replaceChildren(...notices.map(notice => element('li', notice)));
+  byId('time').hidden = model.bins.length < 2;
+}
+
+function choices() {
+  const list = byId('threads');
+  const busy = model.groups.map((group, at) => ({ group, at })).filter(({ group }) => group.ns > 0).sort((a, b) => b.group.ns - a.group.ns);
+  list.append(element('option', 'all together', { value: 'all' }));
+  if (busy.length > 1) list.append(element('option', 'all, one beside the other', { value: 'each' }));
+  for (const { group, at } of busy) {
+    const several = group.threads.length > 1 ? ` ×${group.threads.length}` : '';
+    list.append(element('option', `${group.name}${several} (${duration(group.ns)})`, { value: `g${at}` }));
+    if (group.threads.length < 2) continue;
+    for (const thread of group.threads.filter(t => model.threadNs[t] > 0)) {
+      list.append(element('option', `  ${group.name}, tid ${model.threads[thread].tid} (${duration(model.threadNs[thread])})`, { value: `t${thread}` }));
+    }
+  }
+  list.value = busy.length > 1 ? 'each' : 'all';
+  chosen.groups = list.value;
+}
+
+// Which threads the choice means, as a test of a thread's index.
+function wanted() {
+  const which = Number(chosen.groups.slice(1));
+  if (chosen.groups === 'all' || chosen.groups === 'each') return () => true;
+  return chosen.groups[0] === 'g' ? thread => model.groupOf[thread] === which : thread => thread === which;
+}
+
+// The threads were chosen anew, or the stretch of time: everything adds up differently.
+function select() {
+  const { from, to } = timeline;
+  let parts;
+  if (chosen.groups === 'each') {
+    parts = model.groups
+      .map((group, at) => ({ label: group.threads.length > 1 ? `${group.name} ×${group.threads.length}` : group.name, ns: group.ns, weights: group.ns > 0 ? weigh(model, thread => model.groupOf[thread] === at, from, to) : null }))
+      .filter(part => part.weights).sort((a, b) => b.weights.all - a.weights.all);
+  } else {
+    parts = [{ weights: weigh(model, wanted(), from, to) }];
+  }
+  const label = byId('threads').selectedOptions[0].textContent.trim();
+  graph.show(layOut(model, chosen.groups === 'each' || chosen.groups === 'all' ? 'all threads' : label, parts));
+  byId('selection').textContent = `${label} · ${timeline.words()} · ${duration(graph.boxes.whole)} of CPU in ${integer(graph.boxes.samples[0])} samples`;
+  search();
+}
+
+function search() {
+  const text = byId('search').value;
+  let pattern = null;
+  byId('search').removeAttribute('aria-invalid');
+  if (text) {
+    try {
+      // Small letters find both.
+      pattern = new RegExp(text, /[A-Z]/.test(text.replace(/\\./g, '')) ? '' : 'i');
+    } catch (error) {
+      byId('search').setAttribute('aria-invalid', 'true');
+      byId('matched').textContent = `not a regular expression: ${error.message.split(': ').pop()}`;
+    }
+  }
+  if (pattern) {
+    const { matched, ns } = matches(model, graph.boxes, pattern);
+    graph.matched = matched;
+    byId('matched').textContent = `matched ${percent(ns, graph.boxes.whole)} (${duration(ns)})`;
+  } else {
+    graph.matched = null;
+    if (!byId('search').hasAttribute('aria-invalid')) byId('matched').textContent = '';
+  }
+  chosen.search = pattern;
+  graph.draw();
+  if (!byId('functions').hidden) table.show(functions(model, graph.boxes), graph.boxes.whole, chosen.search);
+}
+
+// What is to be said of a box, as pairs; the first has no title.
+function describe(box) {
+  const boxes = graph.boxes;
+  const node = boxes.node[box];
+  const facts = [['', boxes.label[box]]];
+  const share = `${percent(boxes.total[box], boxes.whole)} of what is shown`;
+  facts.push(['total', `${duration(boxes.total[box])}, ${share}${graph.zoomed > 0 ? `, ${percent(boxes.total[box], boxes.total[graph.zoomed])} of the zoomed part` : ''}`]);
+  if (node >= 0) facts.push(['self', `${duration(boxes.self[box])}, ${percent(boxes.self[box], boxes.whole)}`]);
+  facts.push(['samples', integer(boxes.samples[box])]);
+  if (node < 0) return facts;
+  const frame = model.frames[model.frameOf[node]];
+  if (frame.file) facts.push(['defined in', frame.line ? `${frame.file}:${frame.line}` : frame.file]);
+  const lines = model.lines.get(node);
+  if (lines) facts.push(['hot lines', lines.map(({ line, ns }) => `${line} (${duration(ns)})`).join(', ') + ' in the whole window']);
+  if (frame.module) facts.push(['module', frame.module]);
+  facts.push(['code', model.categories[frame.category] + (frame.inlined ? ', inlined into its caller' : '')]);
+  const note = meaning(frame.name);
+  if (note) facts.push(['meaning', note]);
+  return facts;
+}
+
+function showTip(box, x, y) {
+  const tip = byId('tip');
+  const rows = document.createElement('table');
+  const [[, name], ...facts] = describe(box);
+  for (const [key, value] of facts) {
+    const row = rows.insertRow();
+    row.append(element('th', key, { scope: 'row' }), element('td', value));
+  }
+  tip.replaceChildren(element('b', name), rows);
+  tip.hidden = false;
+  const { width, height } = tip.getBoundingClientRect();
+  tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - width - 8))}px`;
+  tip.style.top = `${y + 18 + height > innerHeight ? Math.max(4, y - height - 12) : y + 18}px`;
+}
+
+function view(which) {
+  byId('graph').hidden = which !== 'graph';
+  byId('functions').hidden = which !== 'table';
+  byId('show-graph').setAttribute('aria-pressed', which === 'graph');
+  byId('show-table').setAttribute('aria-pressed', which === 'table');
+  if (which === 'graph') graph.fit(); else table.show(functions(model, graph.boxes), graph.boxes.whole, chosen.search);
+}
+
+function legend() {
+  byId('legend').replaceChildren(...model.categories.map((category, at) => {
+    const entry = element('li');
+    const swatch = element('i');
+    swatch.style.background = categoryColor(graph.colors, at);
+    entry.append(swatch, category);
+    return entry;
+  }), element('li', 'thin and slanted: inlined'), element('li', 'hatched: no stack, or cut short'));
+}
+
+function invert() {
+  const pressed = byId('invert').getAttribute('aria-pressed') !== 'true';
+  byId('invert').setAttribute('aria-pressed', pressed);
+  graph.invert(pressed);
+}
+
+byId('threads').addEventListener('change', event => { chosen.groups = event.target.value; timeline.show(wanted()); select(); });
+byId('search').addEventListener('input', search);
+byId('search').addEventListener('keydown', event => { if (event.key === 'Escape') { event.target.value = ''; search(); byId('boxes').focus(); } });
+byId('show-graph').addEventListener('click', () => view('graph'));
+byId('show-table').addEventListener('click', () => view('table'));
+byId('invert').addEventListener('click', invert);
+byId('reset').addEventListener('click', () => graph.zoom(0));
+document.addEventListener('keydown', event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
+  if (event.key === '/') { byId('search').focus(); event.preventDefault(); }
+  else if (event.key === 'i') invert();
+  else if (event.key === 't') view(byId('functions').hidden ? 'table' : 'graph');
+});
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+  graph.recolor();
+  timeline.recolor();
+  legend();
+  graph.draw();
+  timeline.draw();
+});
+
+header();
+choices();
+legend();
+timeline.show(wanted());
+select();
