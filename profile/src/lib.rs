@@ -8,6 +8,7 @@
 mod check;
 pub mod counts;
 pub mod location;
+pub mod merge;
 pub mod module;
 pub mod name;
 pub mod pprof;
@@ -19,9 +20,11 @@ pub mod row;
 pub mod sample;
 pub mod slice;
 pub mod thread;
+mod window;
 
 pub use counts::Counts;
 pub use location::{CodeAddress, Function, Line, Location};
+pub use merge::Merger;
 pub use module::{Module, ModuleKind};
 pub use name::{canonical_name, canonical_path};
 pub use process::Process;

@@ -33,7 +33,7 @@ impl CodeAddress {
 }
 
 /// One address of a profile, with the frames that it stands for once symbolized.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Location {
     /// The lookup address ([`CodeAddress::lookup`]), in the profiled process's address space.
     pub address: u64,
@@ -44,7 +44,7 @@ pub struct Location {
 }
 
 /// One frame at an address.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Line {
     /// Index into [`crate::Profile::functions`].
     pub function: u32,

@@ -1,0 +1,459 @@
+//! Profiles joined, cut and rid of what nobody needs.
+
+mod support;
+
+use hotpoll_profile::thread::Accounts;
+use hotpoll_profile::{
+    Function, Line, Location, Merger, Module, Process, Profile, Sample, Slice, SliceRow, Thread,
+    ThreadSlice,
+};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// What a profile says, without saying in which order: every index is replaced by what it means.
+#[derive(Debug, PartialEq)]
+struct Meaning {
+    samples: BTreeMap<String, (u64, u64)>,
+    threads: BTreeMap<(u32, u64), u64>,
+    slices: Vec<String>,
+    window: (u64, u64, u64, u64),
+}
+
+fn meaning(profile: &Profile) -> Meaning {
+    assert_eq!(profile.check(), Ok(()));
+    let stack = |sample: &Sample| -> Vec<String> {
+        let frames = sample.stack.iter().map(|&at| {
+            let location = &profile.locations[at as usize];
+            let module = location
+                .module
+                .map(|module| &profile.modules[module as usize]);
+            let lines: Vec<_> = location
+                .lines
+                .iter()
+                .map(|line| (&profile.functions[line.function as usize], line.line))
+                .collect();
+            format!("{:x} {module:?} {lines:?}", location.address)
+        });
+        frames.collect()
+    };
+    let key = |thread: u32| {
+        let thread = &profile.threads[thread as usize];
+        (thread.tid, thread.start_ticks)
+    };
+    let name = |sample: &Sample| {
+        let bare = Sample {
+            thread: 0,
+            stack: vec![],
+            count: 0,
+            cpu_ns: 0,
+            ..*sample
+        };
+        format!("{:?} {bare:?} {:?}", key(sample.thread), stack(sample))
+    };
+    let mut samples: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for sample in &profile.samples {
+        if sample.count > 0 || sample.cpu_ns > 0 {
+            let sum = samples.entry(name(sample)).or_default();
+            sum.0 = sum.0.saturating_add(sample.count);
+            sum.1 = sum.1.saturating_add(sample.cpu_ns);
+        }
+    }
+    let mut threads: BTreeMap<(u32, u64), u64> = BTreeMap::new();
+    for thread in &profile.threads {
+        let sum = threads.entry((thread.tid, thread.start_ticks)).or_default();
+        *sum = sum.saturating_add(thread.totals.cpu_ns);
+    }
+    threads.retain(|_, cpu_ns| *cpu_ns > 0);
+    let slices = profile.slices.iter().map(|slice| {
+        let rows: Vec<_> = slice
+            .rows
+            .iter()
+            .filter(|row| row.count > 0 || row.cpu_ns > 0)
+            .map(|row| {
+                let sample = &profile.samples[row.sample as usize];
+                (name(sample), row.count, row.cpu_ns)
+            })
+            .collect();
+        let threads: Vec<_> = slice
+            .threads
+            .iter()
+            .filter(|thread| thread.accounts != Accounts::default())
+            .map(|thread| (key(thread.thread), thread.accounts))
+            .collect();
+        format!(
+            "{} {} {rows:?} {threads:?}",
+            slice.sequence, slice.start_unix_ns
+        )
+    });
+    Meaning {
+        samples,
+        threads,
+        slices: slices.collect(),
+        window: (
+            profile.start_unix_ns,
+            profile.duration_ns,
+            profile.process_cpu_ns,
+            profile.unseen_cpu_ns,
+        ),
+    }
+}
+
+prop_compose! {
+    /// A profile as an agent would make it: a process, slices one after the other, totals that are their sums.
+    fn recorded()(mut profile in support::profile()) -> Profile {
+        profile.process.pid = 7;
+        for (slice, sequence) in profile.slices.iter_mut().zip(1u64..) {
+            slice.sequence = sequence;
+            slice.start_unix_ns = 1_000_000_000 * sequence;
+            slice.duration_ns = 1_000_000_000;
+        }
+        if profile.slices.is_empty() {
+            profile.slices.push(Slice {
+                sequence: 1,
+                start_unix_ns: 1_000_000_000,
+                duration_ns: 1_000_000_000,
+                ..Slice::default()
+            });
+        }
+        profile.evicted_slices = 0;
+        profile.folded_stacks = 0;
+        assert!(profile.retain_last(u64::MAX));
+        profile
+    }
+}
+
+/// What a client gets that asks for these slices only.
+fn fetched(profile: &Profile, slices: std::ops::Range<usize>) -> Profile {
+    let mut part = profile.clone();
+    let kept = part.slices[slices].to_vec();
+    part.slices = kept;
+    if part.slices.is_empty() {
+        part.samples.clear();
+        part.compact();
+        for thread in &mut part.threads {
+            thread.totals = Accounts::default();
+        }
+        part.start_unix_ns = 0;
+        part.duration_ns = 0;
+        part.process_cpu_ns = 0;
+        part.unseen_cpu_ns = 0;
+    } else {
+        assert!(part.retain_last(u64::MAX));
+    }
+    part
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn fetches_that_overlap_give_the_whole(profile in recorded(), cuts in any::<[prop::sample::Index; 2]>()) {
+        let n = profile.slices.len();
+        let mut cuts = cuts.map(|cut| cut.index(n + 1));
+        cuts.sort_unstable();
+        let [second, first] = cuts;
+        let mut merged = fetched(&profile, 0..first);
+        merged.merge(fetched(&profile, second..n));
+        prop_assert_eq!(meaning(&merged), meaning(&profile));
+        prop_assert_eq!(&merged.process, &profile.process);
+    }
+
+    #[test]
+    fn a_fetch_merged_twice_counts_once(profile in recorded()) {
+        let mut merged = profile.clone();
+        merged.merge(profile.clone());
+        prop_assert_eq!(meaning(&merged), meaning(&profile));
+        prop_assert_eq!(merged.evicted_slices, profile.evicted_slices);
+    }
+
+    #[test]
+    fn nothing_and_a_profile_are_the_profile(profile in support::profile()) {
+        let mut merged = Profile::default();
+        merged.merge(profile.clone());
+        prop_assert_eq!(merged, profile);
+    }
+
+    #[test]
+    fn other_processes_add_up(one in support::profile(), mut other in support::profile()) {
+        other.process.pid = one.process.pid.wrapping_add(1);
+        let mut merged = one.clone();
+        merged.merge(other.clone());
+        prop_assert_eq!(merged.check(), Ok(()));
+        prop_assert_eq!(merged.threads.len(), one.threads.len() + other.threads.len());
+        prop_assert_eq!(merged.slices.len(), one.slices.len() + other.slices.len());
+        let mut totals = one.totals();
+        totals.add(&other.totals());
+        prop_assert_eq!(merged.totals(), totals);
+        let cpu = |profile: &Profile| profile.samples.iter().fold(0u64, |sum, sample| sum.saturating_add(sample.cpu_ns));
+        prop_assert_eq!(cpu(&merged), cpu(&one).saturating_add(cpu(&other)));
+    }
+
+    #[test]
+    fn compacting_loses_nothing(mut profile in support::profile()) {
+        let before = meaning(&profile);
+        profile.compact();
+        prop_assert_eq!(meaning(&profile), before);
+        let once = profile.clone();
+        profile.compact();
+        prop_assert_eq!(profile, once);
+    }
+
+    #[test]
+    fn cutting_twice_is_cutting_once(profile in support::profile(), [long, short] in [support::number(), support::number()]) {
+        let (long, short) = (long.max(short), long.min(short));
+        let mut once = profile.clone();
+        once.retain_last(short);
+        let mut twice = profile;
+        twice.retain_last(long);
+        twice.retain_last(short);
+        prop_assert_eq!(meaning(&once), meaning(&twice));
+    }
+}
+
+/// A thread that runs one function per slice: slice `n` is 10 ms in the function at address `n`.
+fn one_thread(slices: std::ops::RangeInclusive<u64>) -> Profile {
+    let mut profile = Profile {
+        process: Process {
+            pid: 7,
+            name: "service".to_owned(),
+            start_ticks: 100,
+            ..Process::default()
+        },
+        interval_ns: 10_000_000,
+        threads: vec![Thread {
+            tid: 8,
+            start_ticks: 101,
+            name: "worker".to_owned(),
+            ..Thread::default()
+        }],
+        ..Profile::default()
+    };
+    for (at, sequence) in slices.enumerate() {
+        let at = at as u32;
+        profile.locations.push(Location {
+            address: sequence,
+            ..Location::default()
+        });
+        profile.samples.push(Sample {
+            stack: vec![at],
+            count: 1,
+            cpu_ns: 10_000_000,
+            ..Sample::default()
+        });
+        profile.slices.push(Slice {
+            sequence,
+            start_unix_ns: sequence * 1_000_000_000,
+            duration_ns: 1_000_000_000,
+            process_cpu_ns: 11_000_000,
+            unseen_cpu_ns: 0,
+            rows: vec![SliceRow {
+                sample: at,
+                count: 1,
+                cpu_ns: 10_000_000,
+            }],
+            threads: vec![ThreadSlice {
+                thread: 0,
+                accounts: Accounts {
+                    cpu_ns: 11_000_000,
+                    sampled_ns: 10_000_000,
+                    ..Accounts::default()
+                },
+            }],
+        });
+    }
+    profile.retain_last(u64::MAX);
+    profile
+}
+
+#[test]
+fn consecutive_fetches() {
+    let mut merged = one_thread(1..=3);
+    merged.merge(one_thread(3..=5));
+    assert_eq!(merged, one_thread(1..=5));
+    assert_eq!(merged.last_sequence(), 5);
+    assert_eq!(merged.duration_ns, 5_000_000_000);
+    assert_eq!(merged.threads[0].totals.cpu_ns, 55_000_000);
+}
+
+#[test]
+fn fetches_that_come_in_the_wrong_order() {
+    let mut merged = one_thread(4..=5);
+    merged.merge(one_thread(1..=2));
+    let sequences: Vec<u64> = merged.slices.iter().map(|slice| slice.sequence).collect();
+    assert_eq!(sequences, [1, 2, 4, 5]);
+    assert_eq!(merged.start_unix_ns, 1_000_000_000);
+}
+
+#[test]
+fn the_later_fetch_knows_the_thread_better() {
+    let mut later = one_thread(2..=2);
+    later.threads[0].name = "renamed".to_owned();
+    later.threads[0].exited = true;
+    let mut merged = one_thread(1..=1);
+    merged.merge(later);
+    assert_eq!(merged.threads.len(), 1);
+    assert_eq!(merged.threads[0].name, "renamed");
+    assert!(merged.threads[0].exited);
+    assert_eq!(merged.threads[0].totals.cpu_ns, 22_000_000);
+}
+
+#[test]
+fn a_tid_used_again_is_another_thread() {
+    let mut later = one_thread(2..=2);
+    later.threads[0].start_ticks = 500;
+    let mut merged = one_thread(1..=1);
+    merged.merge(later);
+    assert_eq!(merged.threads.len(), 2);
+}
+
+#[test]
+fn what_was_evicted_between_fetches_is_counted() {
+    let mut later = one_thread(5..=5);
+    later.evicted_slices = 3;
+    let mut merged = one_thread(1..=1);
+    merged.merge(later.clone());
+    assert_eq!(merged.evicted_slices, 3);
+    merged.merge(later);
+    assert_eq!(merged.evicted_slices, 3);
+}
+
+#[test]
+fn a_process_that_replaced_itself_counts_slices_from_one_again() {
+    let mut after_exec = one_thread(1..=2);
+    for slice in &mut after_exec.slices {
+        slice.start_unix_ns += 60_000_000_000;
+    }
+    let mut merged = one_thread(1..=2);
+    merged.merge(after_exec);
+    assert_eq!(merged.slices.len(), 4);
+    assert_eq!(merged.threads[0].totals.cpu_ns, 44_000_000);
+}
+
+#[test]
+fn files_of_several_processes() {
+    let mut other = one_thread(1..=2);
+    other.process.pid = 9;
+    other.process.name = "worker".to_owned();
+    let mut merger = Merger::new(one_thread(1..=2));
+    merger.add(other.clone());
+    merger.add(other);
+    let merged = merger.into_profile();
+    assert_eq!(merged.process.name, "service, worker");
+    assert_eq!(merged.process.pid, 0);
+    // Two files of one process are not told from files of two: nothing is joined, nothing is lost.
+    assert_eq!(merged.threads.len(), 3);
+    let sequences: Vec<u64> = merged.slices.iter().map(|slice| slice.sequence).collect();
+    assert_eq!(sequences, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(merged.totals().cpu_ns, 66_000_000);
+    assert_eq!(merged.locations.len(), 2);
+}
+
+#[test]
+fn symbols_that_one_side_has_serve_both() {
+    let mut symbolized = one_thread(1..=1);
+    symbolized.functions.push(Function {
+        name: "work".to_owned(),
+        ..Function::default()
+    });
+    symbolized.locations[0].lines.push(Line {
+        function: 0,
+        line: 3,
+    });
+    for (first, second) in [
+        (symbolized.clone(), one_thread(1..=2)),
+        (one_thread(1..=2), symbolized),
+    ] {
+        let mut merged = first;
+        merged.merge(second);
+        assert_eq!(merged.locations.len(), 2);
+        assert_eq!(merged.locations[0].lines.len(), 1);
+    }
+}
+
+#[test]
+fn the_same_address_of_two_programs_is_two_locations() {
+    let file = |name: &str| Profile {
+        functions: vec![Function {
+            name: name.to_owned(),
+            ..Function::default()
+        }],
+        locations: vec![Location {
+            address: 0x40_1000,
+            module: None,
+            lines: vec![Line::default()],
+        }],
+        threads: vec![Thread::default()],
+        samples: vec![Sample {
+            stack: vec![0],
+            count: 1,
+            cpu_ns: 1,
+            ..Sample::default()
+        }],
+        ..Profile::default()
+    };
+    let mut merged = file("one");
+    merged.merge(file("two"));
+    assert_eq!(merged.locations.len(), 2);
+    assert_eq!(merged.samples.len(), 2);
+}
+
+#[test]
+fn the_last_two_seconds() {
+    let mut profile = one_thread(1..=5);
+    profile.threads.push(Thread {
+        tid: 9,
+        exited: true,
+        ..Thread::default()
+    });
+    profile.threads.push(Thread {
+        tid: 10,
+        ..Thread::default()
+    });
+    profile.evicted_slices = 100;
+    assert!(profile.retain_last(2_000_000_000));
+    let tids: Vec<u32> = profile.threads.iter().map(|thread| thread.tid).collect();
+    assert_eq!(tids, [8, 10], "alive, but not what had ended before");
+    profile.threads.pop();
+    assert_eq!(profile, one_thread(4..=5));
+}
+
+#[test]
+fn a_slice_that_reaches_into_the_window_stays_whole() {
+    let mut profile = one_thread(1..=5);
+    assert!(profile.retain_last(1_500_000_000));
+    assert_eq!(profile, one_thread(4..=5));
+}
+
+#[test]
+fn without_slices_there_is_nothing_to_cut() {
+    let mut profile = one_thread(1..=2);
+    profile.slices.clear();
+    let before = profile.clone();
+    assert!(!profile.retain_last(1));
+    assert_eq!(profile, before);
+}
+
+#[test]
+fn what_nothing_refers_to_goes() {
+    let mut profile = one_thread(1..=1);
+    let module = |path: &str| Module {
+        path: path.to_owned(),
+        ..Module::default()
+    };
+    profile.modules = vec![module("/service"), module("/unused"), module("/libc")];
+    profile.locations[0].module = Some(2);
+    profile.functions = vec![Function::default(); 3];
+    profile.locations[0].lines.push(Line {
+        function: 1,
+        line: 0,
+    });
+    profile.locations.insert(0, Location::default());
+    profile.samples[0].stack = vec![1];
+    profile.compact();
+    assert_eq!(profile.check(), Ok(()));
+    assert_eq!(profile.functions.len(), 1);
+    assert_eq!(profile.locations.len(), 1);
+    assert_eq!(profile.samples[0].stack, [0]);
+    let paths: Vec<&str> = profile.modules.iter().map(|m| m.path.as_str()).collect();
+    assert_eq!(paths, ["/service", "/libc"], "the executable stays");
+}
