@@ -70,3 +70,9 @@ pub(crate) fn map() -> Result<&'static Page, i32> {
 pub fn in_forked_child() -> bool {
     page().is_some_and(|page| page.start_number.load(Ordering::Acquire) == 0)
 }
+
+/// The number of the start in force; 0 when sampling is not running here, as in a forked child of a process that samples.
+/// Whoever remembers the number of its own start can tell later whether that start is still the one.
+pub fn start_number() -> u64 {
+    page().map_or(0, |page| page.start_number.load(Ordering::Acquire))
+}

@@ -59,7 +59,7 @@ pub use record::{Record, Words};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::{
-    fork::in_forked_child,
+    fork::{in_forked_child, start_number},
     modules::ModuleWatch,
     own::{
         announce_runtime_thread, register_drain_thread, register_own_thread, retire_runtime_thread,
