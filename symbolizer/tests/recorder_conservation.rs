@@ -202,7 +202,7 @@ proptest! {
             prop_assert!(recorder.evicted_slices() >= evicted_before);
             evicted_before = recorder.evicted_slices();
         }
-        let profile = recorder.profile(Query::All);
+        let profile = recorder.profile(Query::ALL);
         let mut out = rows(&profile);
         prop_assert_eq!(out, samples(&profile));
         out.add(recorder.evicted());
@@ -232,7 +232,7 @@ proptest! {
                     }
                     recorder.close_slice(&clocks(second));
                     second += 1;
-                    let piece = recorder.profile(Query::Since(second - 1));
+                    let piece = recorder.profile(Query::since(second - 1));
                     prop_assert_eq!(piece.slices.len(), 1);
                     prop_assert_eq!(piece.last_sequence(), second);
                     for (words, (count, cpu_ns)) in by_words(&piece) {
@@ -243,7 +243,7 @@ proptest! {
                 }
             }
         }
-        prop_assert_eq!(by_words(&recorder.profile(Query::All)), pieces);
+        prop_assert_eq!(by_words(&recorder.profile(Query::ALL)), pieces);
     }
 }
 
@@ -255,7 +255,7 @@ fn one_slice_alone_over_the_bound_folds_into_other() {
         recorder.observe(&observation(0, &[n * 16, n * 32, n * 64]));
     }
     recorder.close_slice(&clocks(0));
-    let profile = recorder.profile(Query::All);
+    let profile = recorder.profile(Query::ALL);
     let other = profile
         .samples
         .iter()
@@ -273,8 +273,8 @@ fn one_slice_alone_over_the_bound_folds_into_other() {
     // The next slice has room again.
     recorder.observe(&observation(0, &[1, 2, 3]));
     recorder.close_slice(&clocks(1));
-    assert_eq!(recorder.profile(Query::Since(1)).folded_stacks, 0);
-    assert_eq!(recorder.profile(Query::Since(1)).samples[0].stack.len(), 3);
+    assert_eq!(recorder.profile(Query::since(1)).folded_stacks, 0);
+    assert_eq!(recorder.profile(Query::since(1)).samples[0].stack.len(), 3);
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn evicted_slices_free_their_stacks() {
     );
     assert_eq!(recorder.slices(), 10);
     // Stacks of slices long gone are not in the answer.
-    let profile = recorder.profile(Query::All);
+    let profile = recorder.profile(Query::ALL);
     assert!(
         profile
             .locations
@@ -325,14 +325,14 @@ fn the_last_span_reaches_back_from_the_newest_slice() {
         recorder.observe(&observation(0, &[1]));
         recorder.close_slice(&clocks(second));
     }
-    let profile = recorder.profile(Query::LastNs(30 * 1_000_000_000));
+    let profile = recorder.profile(Query::last_ns(30 * 1_000_000_000));
     assert_eq!(profile.slices.len(), 30);
     assert_eq!(profile.last_sequence(), 100);
     assert_eq!(profile.duration_ns, 30 * 1_000_000_000);
     assert_eq!(profile.start_unix_ns, 70 * 1_000_000_000);
     assert_eq!(profile.evicted_slices, 0);
-    assert_eq!(recorder.profile(Query::LastNs(1)).slices.len(), 1);
-    assert!(recorder.profile(Query::Since(100)).slices.is_empty());
+    assert_eq!(recorder.profile(Query::last_ns(1)).slices.len(), 1);
+    assert!(recorder.profile(Query::since(100)).slices.is_empty());
 }
 
 #[test]
@@ -347,14 +347,14 @@ fn age_is_no_loss_and_want_of_memory_is() {
     };
     let mut short = Recorder::new(settings(8 << 20, 10));
     busy(&mut short);
-    assert_eq!(short.profile(Query::All).evicted_slices, 0);
+    assert_eq!(short.profile(Query::ALL).evicted_slices, 0);
     assert_eq!(short.evicted_slices(), 90);
     // A client that fetches "since 50" lost those from 51 on.
-    assert_eq!(short.profile(Query::Since(50)).evicted_slices, 40);
+    assert_eq!(short.profile(Query::since(50)).evicted_slices, 40);
 
     let mut small = Recorder::new(settings(Settings::LEAST_BYTES, 1_000));
     busy(&mut small);
-    let profile = small.profile(Query::All);
+    let profile = small.profile(Query::ALL);
     assert!(profile.slices.len() < 100);
     assert_eq!(profile.evicted_slices, 100 - profile.slices.len() as u64);
 }
@@ -379,7 +379,7 @@ fn heavy_tasks_keep_rows_and_the_rest_is_other() {
         }
         recorder.close_slice(&clocks(second));
     }
-    let profile = recorder.profile(Query::All);
+    let profile = recorder.profile(Query::ALL);
     let mut by_task: Vec<_> = profile
         .samples
         .iter()
@@ -400,7 +400,7 @@ fn ended_threads_go_with_their_slices() {
         recorder.describe_thread(1_000, &facts("main", false));
         recorder.close_slice(&clocks(second));
     }
-    let profile = recorder.profile(Query::All);
+    let profile = recorder.profile(Query::ALL);
     let named = |name| {
         profile
             .threads
@@ -409,5 +409,5 @@ fn ended_threads_go_with_their_slices() {
             .count()
     };
     assert_eq!((named("short"), named("main")), (5, 1));
-    assert_eq!(recorder.snapshot(Query::All).slices(), 5);
+    assert_eq!(recorder.snapshot(Query::ALL).slices(), 5);
 }

@@ -144,7 +144,7 @@ fn check(bytes: usize, load: &Load, seconds: u64) {
         "counted {worst_apart} bytes wrong"
     );
     assert!(peak <= bytes + bytes / 10, "peak {peak} of {bytes} bytes");
-    let profile = recorder.profile(Query::LastNs(1));
+    let profile = recorder.profile(Query::last_ns(1));
     assert_eq!(profile.slices.len(), 1);
     drop(profile);
     let (held, slices, folded) = (

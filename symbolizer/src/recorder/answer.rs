@@ -5,6 +5,7 @@ use super::dictionary::{Dictionary, OpenDictionary, SampleKey};
 use super::observation::{ThreadKey, Weight};
 use super::packed_slice::PackedSlice;
 use super::threads::{KnownThread, OTHER_THREADS, other_threads};
+use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{Location, Profile, Reason, Sample, Slice, SliceRow, Thread, ThreadSlice};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +23,19 @@ pub struct Snapshot {
     pub(super) top_tasks: usize,
 }
 
+/// What all slices of a snapshot say together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// How long they lasted.
+    pub duration_ns: u64,
+    /// CPU time of the process.
+    pub process_cpu_ns: u64,
+    /// The accounts of hotpoll's own threads.
+    pub own: Accounts,
+    /// The accounts of all other threads.
+    pub others: Accounts,
+}
+
 /// Not numbered in the answer yet.
 const UNMAPPED: u32 = u32::MAX;
 
@@ -34,6 +48,33 @@ impl Snapshot {
     /// How many rows all its slices have together.
     pub fn rows(&self) -> usize {
         self.slices.iter().map(|slice| slice.rows()).sum()
+    }
+
+    /// The accounts over the whole window, without building a profile.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for slice in &self.slices {
+            totals.duration_ns += slice.duration_ns;
+            totals.process_cpu_ns += slice.process_cpu_ns;
+            slice.unpack(
+                |_, _| {},
+                |key, accounts| {
+                    let place = self.threads.binary_search_by_key(&key, |known| known.key);
+                    if place.is_ok_and(|place| self.threads[place].own()) {
+                        totals.own.add(&accounts);
+                    } else {
+                        totals.others.add(&accounts);
+                    }
+                },
+            );
+        }
+        totals
+    }
+
+    /// The threads alive now, their totals zero.
+    pub fn live_threads(&self) -> impl Iterator<Item = Thread> + '_ {
+        let live = self.threads.iter().filter(|known| !known.exited());
+        live.map(|known| known.thread())
     }
 
     /// The profile: threads, locations, samples and slices. The process and its modules are for the caller to fill in.

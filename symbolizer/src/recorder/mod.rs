@@ -30,7 +30,7 @@ mod task_pairs;
 mod threads;
 mod varint;
 
-pub use answer::Snapshot;
+pub use answer::{Snapshot, Totals};
 pub use modules::attach_modules;
 pub use observation::{Observation, SliceClocks, ThreadFacts, ThreadKey, Weight};
 pub use query::Query;

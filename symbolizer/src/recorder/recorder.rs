@@ -329,10 +329,9 @@ impl Recorder {
     /// where the answer needs it, so that a lock around the recorder is held for no longer.
     pub fn snapshot(&self, query: Query) -> Snapshot {
         let newest_end = self.slices.back().map_or(0, |slice| slice.end_unix_ns());
-        let wanted = |sequence: u64, end_unix_ns: u64| match query {
-            Query::All => true,
-            Query::LastNs(span_ns) => end_unix_ns > newest_end.saturating_sub(span_ns),
-            Query::Since(since) => sequence > since,
+        let begin = newest_end.saturating_sub(query.last_ns);
+        let wanted = |sequence: u64, end_unix_ns: u64| {
+            sequence > query.since_sequence && end_unix_ns > begin
         };
         let first = self
             .slices
@@ -352,18 +351,15 @@ impl Recorder {
             let open = Arc::new(self.open.dictionary.dictionary().clone());
             dictionaries.push((self.dictionary, open));
         }
-        let evicted_slices = match query {
-            Query::Since(since) => {
-                let oldest = self
-                    .slices
-                    .front()
-                    .map_or(self.next_sequence, |slice| slice.sequence);
-                (oldest - 1).saturating_sub(since)
-            }
-            _ => {
-                let wanted = |&&(sequence, ended): &&(u64, u64)| wanted(sequence, ended);
-                self.evicted_ends.iter().filter(wanted).count() as u64
-            }
+        let evicted_slices = if query.since_sequence > 0 && query.last_ns == u64::MAX {
+            // A client that fetches one after the other wants to know of every gap, whatever its reason.
+            let oldest = self.slices.front();
+            let oldest = oldest.map_or(self.next_sequence, |slice| slice.sequence);
+            (oldest - 1).saturating_sub(query.since_sequence)
+        } else {
+            let ends = self.evicted_ends.iter();
+            ends.filter(|(sequence, ended)| wanted(*sequence, *ended))
+                .count() as u64
         };
         Snapshot {
             slices,

@@ -65,6 +65,11 @@ impl KnownThread {
         self.exited
     }
 
+    /// Whether it belongs to hotpoll itself.
+    pub fn own(&self) -> bool {
+        self.own
+    }
+
     /// The noun, its totals still zero.
     pub fn thread(&self) -> Thread {
         Thread {
