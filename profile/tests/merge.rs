@@ -102,6 +102,10 @@ prop_compose! {
     /// A profile as an agent would make it: a process, slices one after the other, totals that are their sums.
     fn recorded()(mut profile in support::profile()) -> Profile {
         profile.process.pid = 7;
+        // An address is symbolized or it is not: two locations with the same one would be joined.
+        for (location, address) in profile.locations.iter_mut().zip(0..) {
+            location.address = address;
+        }
         for (slice, sequence) in profile.slices.iter_mut().zip(1u64..) {
             slice.sequence = sequence;
             slice.start_unix_ns = 1_000_000_000 * sequence;
