@@ -51,9 +51,10 @@ pub struct Accounts {
     pub cpu_ns: u64,
     /// CPU time that the samples stand for.
     pub sampled_ns: u64,
-    /// CPU time in the kernel where the engine cannot sample it (perf only): the row `[kernel]`.
+    /// CPU time in the kernel that no sample stands for, by the kernel's own count: perf events are blind there, and the timer beside them
+    /// could not be armed. Kernel time with samples is in `sampled_ns`, under [`crate::State::Kernel`].
     pub kernel_ns: u64,
-    /// Timer expiries that fell into the handler's hands: `recorded + lost`.
+    /// Timer expiries that reached the handler: `recorded + overrun + lost`.
     pub fired: u64,
     /// Records written.
     pub recorded: u64,

@@ -4,7 +4,7 @@ use super::engine::Behaviour;
 use super::{Entry, Sampler, SliceClocks, ThreadKey, process_cpu_ns};
 use crate::sys;
 use crate::thread::files;
-use hotpoll_profile::{Engine, thread::Accounts};
+use hotpoll_profile::thread::Accounts;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Kernel ticks in `/proc/…/stat` are hundredths of a second, whatever the kernel's own tick.
@@ -113,7 +113,7 @@ impl Entry {
             self.info.name = stat.name;
             let kernel = stat.kernel_ticks.saturating_sub(self.kernel_ticks);
             self.kernel_ticks = stat.kernel_ticks;
-            if self.info.engine == Engine::Perf {
+            if self.is_blind_in_kernel() {
                 self.kernel_ns += kernel * USER_TICK_NS;
             }
         }

@@ -3,7 +3,9 @@
 use super::entry::{Entry, ThreadInfo, ThreadKey};
 use super::{Sampler, engine, pool};
 use crate::own;
+use crate::settings::Settings;
 use crate::signal;
+use crate::signal::source::Scope;
 use crate::slot::table::{self, SlotId};
 use crate::slot::{HandlerTimes, Slot};
 use crate::sys;
@@ -71,7 +73,7 @@ impl Sampler {
             return;
         };
         entry.disarm(&mut self.budget);
-        let interval_ns = self.interval_for(engine);
+        let interval_ns = self.settings.interval_ns;
         if engine == Engine::Perf {
             if !self.budget.may_open_descriptor() {
                 entry.info.engine_reason = EngineReason::DescriptorLimit;
@@ -79,8 +81,9 @@ impl Sampler {
                 match PerfEvent::arm(entry.info.tid, self.settings.signal, interval_ns, id) {
                     Ok(event) => {
                         self.budget.descriptors += 1;
+                        let companion = self.cpu_timer(entry.info.tid, id, Scope::KernelOnly).ok();
                         entry.info.engine = Engine::Perf;
-                        entry.timer = Some(Timer::Perf(event));
+                        entry.timer = Some(Timer::Perf(event, companion));
                         return;
                     }
                     Err(libc::EMFILE | libc::ENFILE) => {
@@ -90,24 +93,32 @@ impl Sampler {
                 }
             }
         }
-        if !self.budget.may_arm_timer() {
-            entry.info.engine_reason = EngineReason::PendingSignalLimit;
-            return;
-        }
-        match CpuTimer::arm(
-            entry.info.tid,
-            self.settings.signal,
-            interval_ns,
-            id,
-            self.tag,
-        ) {
+        match self.cpu_timer(entry.info.tid, id, Scope::All) {
             Ok(timer) => {
-                self.budget.timers += 1;
                 entry.info.engine = Engine::Ctimer;
                 entry.timer = Some(Timer::Cpu(timer));
             }
-            Err(libc::EAGAIN) => entry.info.engine_reason = EngineReason::PendingSignalLimit,
-            Err(_) => entry.info.engine_reason = EngineReason::TimerRefused,
+            Err(reason) => entry.info.engine_reason = reason,
+        }
+    }
+
+    /// Arms a CPU timer within the budget.
+    fn cpu_timer(&mut self, tid: u32, id: SlotId, scope: Scope) -> Result<CpuTimer, EngineReason> {
+        if !self.budget.may_arm_timer() {
+            return Err(EngineReason::PendingSignalLimit);
+        }
+        let Settings {
+            signal,
+            interval_ns,
+            ..
+        } = self.settings;
+        match CpuTimer::arm(tid, signal, interval_ns, id, self.tag, scope) {
+            Ok(timer) => {
+                self.budget.timers += 1;
+                Ok(timer)
+            }
+            Err(libc::EAGAIN) => Err(EngineReason::PendingSignalLimit),
+            Err(_) => Err(EngineReason::TimerRefused),
         }
     }
 

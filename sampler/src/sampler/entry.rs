@@ -116,10 +116,18 @@ impl Entry {
     pub fn disarm(&mut self, budget: &mut Budget) {
         match self.timer.take() {
             Some(Timer::Cpu(_)) => budget.timers -= 1,
-            Some(Timer::Perf(_)) => budget.descriptors -= 1,
+            Some(Timer::Perf(_, companion)) => {
+                budget.descriptors -= 1;
+                budget.timers -= u64::from(companion.is_some());
+            }
             None => {}
         }
         self.info.engine = Engine::None;
+    }
+
+    /// Whether kernel time carries no samples: a perf event without a companion.
+    pub fn is_blind_in_kernel(&self) -> bool {
+        matches!(self.timer, Some(Timer::Perf(_, None)))
     }
 
     /// Everything counted for the thread since it was first seen.

@@ -21,7 +21,7 @@ use crate::slot::HandlerTimes;
 use crate::sys;
 use budget::Budget;
 use entry::Entry;
-use hotpoll_profile::{Engine, thread::Accounts};
+use hotpoll_profile::thread::Accounts;
 use std::collections::{BTreeMap, HashMap};
 
 /// Whether our signal handler is still the one that the kernel calls.
@@ -173,10 +173,6 @@ impl Sampler {
             self.leave_slot(key);
         }
         start::release(self.start_number);
-    }
-
-    fn interval_for(&self, _engine: Engine) -> u64 {
-        self.settings.interval_ns
     }
 }
 

@@ -6,12 +6,15 @@
 #![allow(unsafe_code)] // It is entered by the kernel with raw pointers, and reads the unwind tables through one.
 
 use super::{
-    forward, frame, frame::Interrupted, source, source::Source, stack_bounds, syscall, task_id, tsc,
+    forward, frame,
+    frame::Interrupted,
+    source::{self, Expiry, Scope, Source},
+    stack_bounds, syscall, task_id, tsc,
 };
 use crate::record::{self, HEAD_WORDS, Head, MAX_DEPTH, OPTIONAL_WORDS, Words};
 use crate::slot::{self, Scratch, Slot, table};
 use crate::unwind::{BoundedStack, Publisher, Tables, walk};
-use hotpoll_profile::{Engine, Loss, Reason, State, Truncation};
+use hotpoll_profile::{Loss, Reason, State, Truncation};
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 /// Stack that the walk and the push may take below the point where room is checked; the painted-stack test holds them to it.
@@ -71,11 +74,7 @@ pub(super) extern "C" fn on_signal(
     let entered = tsc::now();
     // SAFETY: the kernel calls this with SA_SIGINFO (install.rs).
     match unsafe { source::identify(info) } {
-        Source::Expired {
-            id,
-            engine,
-            expiries,
-        } => {
+        Source::Expired(id, expiry) => {
             let Some(slot) = table::slot(id.number) else {
                 return;
             };
@@ -91,7 +90,7 @@ pub(super) extern "C" fn on_signal(
             if slot.agent.generation.load(Ordering::Acquire) == u32::from(id.generation) {
                 // SAFETY: as above; the context stays valid until this handler returns.
                 let interrupted = unsafe { Interrupted::read(context) };
-                sample(slot, engine, expiries, &interrupted, entered);
+                sample(slot, expiry, &interrupted, entered);
                 let ticks = tsc::now().wrapping_sub(entered);
                 slot::add(&slot.handler.ticks, ticks);
                 slot.handler.tick_histogram.count(ticks);
@@ -108,15 +107,23 @@ pub(super) extern "C" fn on_signal(
 }
 
 /// Records one expiry, or counts why not.
-fn sample(slot: &Slot, engine: Engine, expiries: u32, interrupted: &Interrupted, entered: u64) {
-    slot::add(&slot.handler.fired, u64::from(expiries));
+fn sample(slot: &Slot, expiry: Expiry, interrupted: &Interrupted, entered: u64) {
+    let tables = TABLES.current();
+    let state = if tables.is_some_and(|tables| syscall::is_at(tables, interrupted.pc)) {
+        State::Kernel
+    } else {
+        State::Running
+    };
+    if expiry.scope == Scope::KernelOnly && state != State::Kernel {
+        return; // the perf event speaks for this time
+    }
+    slot::add(&slot.handler.fired, u64::from(expiry.count));
     let low = interrupted.handler_stack_low(stack_low(slot));
     let room = frame::stack_pointer().wrapping_sub(low);
     if room < ROOM_FOR_LEAF {
-        lose(slot, Loss::NoStackRoom, expiries);
+        lose(slot, Loss::NoStackRoom, expiry.count);
         return;
     }
-    let tables = TABLES.current();
     // SAFETY: only this thread's handler touches the scratch while the slot is attached (slot/table.rs), and it is not re-entered: its
     // signal is masked while it runs.
     let scratch = unsafe { &mut *slot.scratch.get() };
@@ -124,8 +131,8 @@ fn sample(slot: &Slot, engine: Engine, expiries: u32, interrupted: &Interrupted,
         slot,
         scratch,
         tables,
-        engine,
-        expiries,
+        expiry,
+        state,
         interrupted,
         entered,
         room,
@@ -139,8 +146,8 @@ fn capture(
     slot: &Slot,
     scratch: &mut Scratch,
     tables: Option<&Tables>,
-    engine: Engine,
-    expiries: u32,
+    expiry: Expiry,
+    state: State,
     interrupted: &Interrupted,
     entered: u64,
     room: u64,
@@ -183,12 +190,6 @@ fn capture(
             (1, reason.unwrap_or(Truncation::TablesNotReady))
         }
     };
-    let state = if tables.is_some_and(|tables| syscall::is_at(tables, interrupted.pc)) {
-        State::Kernel
-    } else {
-        State::Running
-    };
-
     let Some(callchain) = out.get(..frames) else {
         return;
     };
@@ -198,8 +199,8 @@ fn capture(
     let head = Head {
         state,
         truncation,
-        engine,
-        expiries,
+        engine: expiry.engine,
+        expiries: expiry.count,
         ticks: entered,
         words: published(slot),
     };
@@ -209,13 +210,16 @@ fn capture(
         return;
     };
     if slot.ring.producer().push(packed, new_frames).is_err() {
-        lose(slot, Loss::RingFull, expiries);
+        lose(slot, Loss::RingFull, expiry.count);
         return;
     }
     scratch.previous = previous_index ^ 1;
     scratch.previous_length = frames;
     slot::add(&slot.handler.recorded, 1);
-    slot::add(&slot.handler.overrun, u64::from(expiries).wrapping_sub(1));
+    slot::add(
+        &slot.handler.overrun,
+        u64::from(expiry.count).wrapping_sub(1),
+    );
     if let Some(counter) = slot.handler.truncated.get(truncation.index()) {
         slot::add(counter, 1);
     }

@@ -1,6 +1,7 @@
 //! Whose signal is it: one of our timers', one of our perf events', our own test's, or somebody else's.
 //!
-//! A POSIX timer's cookie carries the slot's number, the slot's generation and this process's random tag. It is compared, never followed.
+//! A POSIX timer's cookie carries the slot's number, the slot's generation, this process's random tag, and whether the timer is a perf event's
+//! companion. It is compared, never followed.
 #![allow(unsafe_code)] // It reads the kernel's siginfo, which libc knows only in part.
 
 use crate::fork;
@@ -27,6 +28,24 @@ const _: () =
 const POLL_IN: i32 = 1;
 const POLL_HUP: i32 = 6;
 
+/// Which of a thread's time a timer speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// All that it fires on.
+    All,
+    /// Only what it finds in the kernel: the rest is the perf event's.
+    KernelOnly,
+}
+
+/// What expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Expiry {
+    pub engine: Engine,
+    /// How many times: once, and the overruns.
+    pub count: u32,
+    pub scope: Scope,
+}
+
 /// What a signal is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -34,19 +53,25 @@ pub(crate) enum Source {
     Foreign,
     /// Ours, but nobody wants it any more: the timer or the perf event is gone.
     Stale,
-    /// A timer of this slot expired this many times.
-    Expired {
-        id: SlotId,
-        engine: Engine,
-        expiries: u32,
-    },
+    /// A timer of this slot expired.
+    Expired(SlotId, Expiry),
     /// The calibration's signal to itself.
     Calibration,
 }
 
+/// The bits of the tag that a cookie carries, above the slot's number and generation.
+const TAG_MASK: u64 = 0x7fff_ffff;
+/// Marks the timer that stands beside a perf event and speaks for the kernel only.
+const COMPANION: u64 = 1 << 63;
+
 /// Builds the cookie of a slot's POSIX timer.
-pub(crate) fn cookie(id: SlotId, tag: u64) -> u64 {
-    u64::from(id.number) | u64::from(id.generation) << 16 | (tag & 0xffff_ffff) << 32
+pub(crate) fn cookie(id: SlotId, tag: u64, scope: Scope) -> u64 {
+    let companion = if scope == Scope::KernelOnly {
+        COMPANION
+    } else {
+        0
+    };
+    u64::from(id.number) | u64::from(id.generation) << 16 | (tag & TAG_MASK) << 32 | companion
 }
 
 /// The cookie of the calibration's signals: a slot number and generation that no slot has together.
@@ -57,6 +82,7 @@ pub(crate) fn calibration_cookie(tag: u64) -> u64 {
             generation: 0,
         },
         tag,
+        Scope::All,
     )
 }
 
@@ -77,7 +103,7 @@ pub(crate) unsafe fn identify(info: *const libc::siginfo_t) -> Source {
     let info = unsafe { &*info.cast::<Layout>() };
     match info.code {
         libc::SI_TIMER | libc::SI_QUEUE => {
-            if info.second >> 32 != tag & 0xffff_ffff {
+            if info.second >> 32 & TAG_MASK != tag & TAG_MASK {
                 return Source::Foreign;
             }
             if info.code == libc::SI_QUEUE {
@@ -88,22 +114,34 @@ pub(crate) unsafe fn identify(info: *const libc::siginfo_t) -> Source {
                 };
             }
             let overrun = u32::try_from(info.first[1]).unwrap_or(0);
-            Source::Expired {
-                id: SlotId {
-                    number: info.second as u16,
-                    generation: (info.second >> 16) as u16,
+            let id = SlotId {
+                number: info.second as u16,
+                generation: (info.second >> 16) as u16,
+            };
+            let scope = if info.second & COMPANION == 0 {
+                Scope::All
+            } else {
+                Scope::KernelOnly
+            };
+            Source::Expired(
+                id,
+                Expiry {
+                    engine: Engine::Ctimer,
+                    count: overrun.saturating_add(1),
+                    scope,
                 },
-                engine: Engine::Ctimer,
-                expiries: overrun.saturating_add(1),
-            }
+            )
         }
         // A perf event's overflow comes as the descriptor's SIGIO, moved to our signal: POLL_IN, or POLL_HUP for the last one.
         POLL_IN | POLL_HUP => match table::by_descriptor(info.second as i32) {
-            Descriptor::Slot(id) => Source::Expired {
+            Descriptor::Slot(id) => Source::Expired(
                 id,
-                engine: Engine::Perf,
-                expiries: 1,
-            },
+                Expiry {
+                    engine: Engine::Perf,
+                    count: 1,
+                    scope: Scope::All,
+                },
+            ),
             Descriptor::Closed => Source::Stale,
             Descriptor::Foreign => Source::Foreign,
         },

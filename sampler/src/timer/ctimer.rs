@@ -4,6 +4,7 @@
 //! overrun count. The total is exact; which instructions are seen depends on the tick.
 #![allow(unsafe_code)] // timer_create and friends, with a sigevent that libc does not know in full.
 
+use crate::signal::source::{Scope, cookie};
 use crate::slot::table::SlotId;
 use crate::sys;
 
@@ -30,9 +31,10 @@ impl CpuTimer {
         interval_ns: u64,
         id: SlotId,
         tag: u64,
+        scope: Scope,
     ) -> Result<Self, i32> {
         let event = SigEvent {
-            value: crate::signal::source::cookie(id, tag),
+            value: cookie(id, tag, scope),
             signal,
             notify: libc::SIGEV_THREAD_ID,
             tid: tid as libc::c_int,

@@ -9,6 +9,11 @@ pub(crate) use perf::probe as probe_perf;
 
 /// A thread's armed timer, kept to disarm it by dropping it.
 pub(crate) enum Timer {
+    /// A POSIX timer on the thread's CPU clock.
     Cpu(#[allow(dead_code, reason = "held for its Drop")] CpuTimer),
-    Perf(#[allow(dead_code, reason = "held for its Drop")] PerfEvent),
+    /// A perf event, which is blind in the kernel, and a POSIX timer beside it that speaks for the kernel only.
+    Perf(
+        #[allow(dead_code, reason = "held for its Drop")] PerfEvent,
+        Option<CpuTimer>,
+    ),
 }

@@ -13,6 +13,8 @@ use std::time::Duration;
 pub struct Seen {
     pub records: u64,
     pub sampled_ns: u64,
+    /// Weight by what the thread was doing.
+    pub by_state: BTreeMap<hotpoll_profile::State, u64>,
     /// Weight by leaf address.
     pub leaves: BTreeMap<u64, u64>,
     /// Callchains, when kept.
@@ -66,6 +68,7 @@ impl Harness {
             let seen = seen.entry(thread).or_default();
             seen.records += 1;
             seen.sampled_ns += record.cpu_ns;
+            *seen.by_state.entry(record.state).or_default() += record.cpu_ns;
             *seen.leaves.entry(record.callchain[0]).or_default() += record.cpu_ns;
             if *keep_callchains {
                 seen.callchains
