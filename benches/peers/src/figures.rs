@@ -1,0 +1,76 @@
+//! Figures: `name = value unit` on standard output, and the same as JSON.
+//!
+//! The JSON is `{"bench": …, "subject": …, "figures": [{"figure": …, "value": …, "unit": …}]}`. Hotpoll's own benches write the
+//! same, so that `table` can put them side by side by the figures' names.
+
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The answers to one question by one subject.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Figures {
+    /// The question.
+    pub bench: String,
+    /// Who answered.
+    pub subject: String,
+    /// The answers.
+    pub figures: Vec<Figure>,
+}
+
+/// One answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Figure {
+    /// What was measured, with its circumstances.
+    pub figure: String,
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub unit: String,
+}
+
+impl Figures {
+    /// No answers yet.
+    pub fn new(bench: &str, subject: &str) -> Self {
+        println!("# {bench}: {subject}");
+        Self {
+            bench: bench.into(),
+            subject: subject.into(),
+            figures: Vec::new(),
+        }
+    }
+
+    /// Notes an answer and prints it.
+    pub fn push(&mut self, figure: impl Into<String>, value: f64, unit: &str) {
+        let figure = Figure {
+            figure: figure.into(),
+            value,
+            unit: unit.into(),
+        };
+        println!("{} = {} {}", figure.figure, rounded(value), figure.unit);
+        self.figures.push(figure);
+    }
+
+    /// Writes the JSON where it is asked for.
+    pub fn write(&self, json: Option<&Path>) -> std::io::Result<()> {
+        match json {
+            Some(path) => std::fs::write(path, serde_json::to_string_pretty(self)? + "\n"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// As many digits as tell something.
+pub fn rounded(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+/// The middle one; values are sorted in place.
+pub fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

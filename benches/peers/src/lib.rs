@@ -1,0 +1,8 @@
+//! What the questions share: the figures they give, the subject they are put to, clocks, signals and stacks.
+
+pub mod arguments;
+pub mod clock;
+pub mod figures;
+pub mod signal;
+pub mod stack;
+pub mod subject;
