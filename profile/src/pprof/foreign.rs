@@ -32,7 +32,7 @@ pub(super) fn read(raw: &Raw<'_>, budget: &mut Budget) -> Result<Profile, Decode
     profile.process.notices.extend(values.notice);
     if clamped > 0 {
         profile.process.notices.push(format!(
-            "{clamped} samples have negative values (a difference of two profiles?) and count as zero"
+            "samples with negative values (a difference of two profiles?), counted as zero: {clamped}"
         ));
     }
     if profile.interval_ns > 0 {
@@ -174,7 +174,7 @@ fn functions(
         let given = raw.owned(function.name, budget)?;
         let mut system_name = raw.owned(function.system_name, budget)?;
         budget.take(given.len())?;
-        let name = canonical_name(&given);
+        let name = canonical(&given, &system_name);
         if system_name.is_empty() && name != given {
             system_name = given;
         }
@@ -186,6 +186,22 @@ fn functions(
         });
     }
     Ok(ids)
+}
+
+/// The name to show. The symbol knows more than what a tool made of it; names of other languages stay as they are.
+fn canonical(given: &str, system_name: &str) -> String {
+    let is_symbol = |name: &str| name.starts_with("_R") || name.starts_with("_ZN");
+    if is_symbol(system_name) {
+        let name = canonical_name(system_name);
+        if !is_symbol(&name) {
+            return name;
+        }
+    }
+    if is_symbol(given) || given.contains("::") {
+        canonical_name(given)
+    } else {
+        given.to_owned()
+    }
 }
 
 fn locations(

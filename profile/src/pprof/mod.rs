@@ -19,6 +19,8 @@ mod limits;
 mod own;
 mod private;
 mod strings;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use decode::{decode, decode_with};
