@@ -65,7 +65,7 @@ fn escape_json(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture;
+    use super::super::{fixture, golden};
     use super::*;
 
     fn embedded(page: &str) -> &str {
@@ -93,6 +93,50 @@ mod tests {
             value["threads"][0]["name"],
             super::super::text::printable(fixture::HOSTILE)
         );
+    }
+
+    /// What the page says in a real browser when it is used: `HOTPOLL_TEST_CHROMIUM=/usr/bin/chromium` names one.
+    #[test]
+    fn in_a_browser() {
+        let Some(chromium) = std::env::var_os("HOTPOLL_TEST_CHROMIUM") else {
+            eprintln!("not run: HOTPOLL_TEST_CHROMIUM names no browser");
+            return;
+        };
+        let mut profile = fixture::service();
+        profile.process.notices.push(fixture::HOSTILE.into());
+        let page = html(&profile).unwrap();
+        let (page, end) = page.rsplit_once("</body>").unwrap();
+        let check = include_str!("check.js");
+        let page = format!("{page}<script>{check}</script></body>{end}");
+        let folder = std::env::temp_dir().join(format!("hotpoll-page-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        let file = folder.join("page.html");
+        std::fs::write(&file, page).unwrap();
+        let output = std::process::Command::new(chromium)
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+            ])
+            .args(["--no-first-run", "--disable-background-networking"])
+            .args(["--disable-component-update", "--disable-sync"])
+            .args(["--window-size=1280,800", "--virtual-time-budget=10000"])
+            .arg(format!("--user-data-dir={}", folder.join("user").display()))
+            .arg("--dump-dom")
+            .arg(format!("file://{}", file.display()))
+            .output()
+            .unwrap();
+        std::fs::remove_dir_all(&folder).unwrap();
+        let dom = String::from_utf8(output.stdout).unwrap();
+        let (_, said) = dom.split_once("<pre id=\"said\">").unwrap_or_else(|| {
+            panic!(
+                "the check did not end: {}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        });
+        let (said, _) = said.split_once("</pre>").unwrap();
+        golden::check("service.browser.txt", said);
     }
 
     #[test]
