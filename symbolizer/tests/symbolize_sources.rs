@@ -2,9 +2,15 @@
 
 mod support;
 
-use hotpoll_symbolizer::symbolize::Source;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use hotpoll_symbolizer::symbolize::{Options, Source};
 use support::{
-    Folder, WHOLE_CHAIN, build_chain, build_id, chain_address, frames, options, profile,
+    Folder, WHOLE_CHAIN, build_chain, build_id, chain_address, frames, options, profile, run,
     symbolize_one,
 };
 
@@ -38,7 +44,7 @@ fn debug_info_of_each_level_and_both_manglings() {
             let address = chain_address(&program);
             for map_files in [false, true] {
                 let mut profile = profile(&program, build_id(&program), &[address]);
-                let options = hotpoll_symbolizer::symbolize::Options {
+                let options = Options {
                     map_files,
                     ..options()
                 };
@@ -71,4 +77,232 @@ fn debug_info_of_each_level_and_both_manglings() {
             }
         }
     }
+}
+
+/// Options, and what must be said and found for the chain.
+fn check(
+    case: &str,
+    module_path: &Path,
+    build_id: &[u8],
+    address: u64,
+    options: &Options,
+    (source, expected): (Source, &[&str]),
+) -> Option<String> {
+    let mut profile = profile(module_path, build_id.to_vec(), &[address]);
+    let module = symbolize_one(&mut profile, options);
+    assert_eq!(frames(&profile, 0), expected, "{case}: {module:?}");
+    assert_eq!(module.source, source, "{case}: {module:?}");
+    module.hint
+}
+
+/// What the symbol table knows of the chain.
+const OUTER_ONLY: (Source, &[&str]) = (Source::SymbolTable, &["chain::deep::outer :0"]);
+
+#[test]
+fn split_debug_info_in_a_package() {
+    let folder = Folder::new();
+    let program = build_chain(&folder, "chain", &["-g", "-Csplit-debuginfo=packed"]);
+    let (id, address) = (build_id(&program), chain_address(&program));
+    let packed = (Source::Dwp, &WHOLE_CHAIN[..]);
+    check("beside", &program, &id, address, &options(), packed);
+
+    let elsewhere = folder.path("elsewhere.dwp");
+    fs::rename(folder.path("chain.dwp"), &elsewhere).unwrap();
+    let named = Options {
+        binaries: vec![program.clone(), elsewhere],
+        ..options()
+    };
+    let gone = Path::new("/nowhere/chain");
+    check("named by the user", gone, &id, address, &named, packed);
+
+    // The line table stays in the program: the line is right, and the function it is put to is the one that was not inlined.
+    let hint = check(
+        "package lost",
+        &program,
+        &id,
+        address,
+        &options(),
+        (Source::Dwarf, &["chain::deep::outer chain.rs:8"]),
+    );
+    let hint = hint.expect("a lost package is said");
+    assert!(hint.contains("split debug info was not found"), "{hint}");
+}
+
+#[test]
+fn split_debug_info_in_files() {
+    let folder = Folder::new();
+    let program = build_chain(&folder, "chain", &["-g", "-Csplit-debuginfo=unpacked"]);
+    let (id, address) = (build_id(&program), chain_address(&program));
+    let unpacked = (Source::Dwo, &WHOLE_CHAIN[..]);
+    check("in place", &program, &id, address, &options(), unpacked);
+
+    // Program and parts moved together, as a build folder that is copied.
+    fs::create_dir(folder.path("moved")).unwrap();
+    for entry in fs::read_dir(folder.root()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let name = path.file_name().unwrap().to_owned();
+            fs::rename(&path, folder.path("moved").join(name)).unwrap();
+        }
+    }
+    let moved = folder.path("moved").join("chain");
+    check("moved", &moved, &id, address, &options(), unpacked);
+
+    // A part of another build of the same source must not be used.
+    let other = Folder::new();
+    build_chain(
+        &other,
+        "chain",
+        &[
+            "-g",
+            "-Csplit-debuginfo=unpacked",
+            "-Cmetadata=other",
+            "-Copt-level=2",
+        ],
+    );
+    let parts = |folder: &Path| -> Vec<PathBuf> {
+        let paths = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        paths
+            .filter(|path| path.extension().is_some_and(|e| e == "dwo"))
+            .collect()
+    };
+    let (right, wrong) = (parts(&folder.path("moved")), parts(other.root()));
+    assert_eq!((right.len(), wrong.len()), (1, 1));
+    fs::copy(&wrong[0], &right[0]).unwrap();
+    let hint = check(
+        "part of another build",
+        &moved,
+        &id,
+        address,
+        &options(),
+        (Source::Dwarf, &["chain::deep::outer chain.rs:8"]),
+    );
+    assert!(hint.is_some_and(|hint| hint.contains(".dwo")));
+}
+
+#[test]
+fn separate_debug_files() {
+    let folder = Folder::new();
+    let program = build_chain(&folder, "chain", &["-g"]);
+    let (id, address) = (build_id(&program), chain_address(&program));
+    let debug = folder.path("chain.debug");
+    run(Command::new("objcopy")
+        .arg("--only-keep-debug")
+        .args([&program, &debug]));
+    run(Command::new("strip").arg(&program));
+    let stripped = [format!("chain+{address:#x} :0")];
+    let stripped = (Source::Stripped, &[&*stripped[0]][..]);
+    let hint = check("nothing left", &program, &id, address, &options(), stripped);
+    assert!(hint.is_some_and(|hint| hint.contains("line-tables-only")));
+
+    run(Command::new("objcopy")
+        .arg(format!("--add-gnu-debuglink={}", debug.display()))
+        .arg(&program));
+    let linked = (Source::DebugLink, &WHOLE_CHAIN[..]);
+    check("link, beside", &program, &id, address, &options(), linked);
+
+    let hidden = folder.path(".debug");
+    fs::create_dir(&hidden).unwrap();
+    fs::rename(&debug, hidden.join("chain.debug")).unwrap();
+    check(
+        "link, in .debug",
+        &program,
+        &id,
+        address,
+        &options(),
+        linked,
+    );
+
+    let global = folder.path("global");
+    let under = global.join(folder.root().strip_prefix("/").unwrap());
+    fs::create_dir_all(&under).unwrap();
+    fs::rename(hidden.join("chain.debug"), under.join("chain.debug")).unwrap();
+    let in_global = Options {
+        debug_dirs: vec![global.clone()],
+        ..options()
+    };
+    check("link, global", &program, &id, address, &in_global, linked);
+
+    let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let by_id = global.join(".build-id").join(&hex[..2]);
+    fs::create_dir_all(&by_id).unwrap();
+    let by_id = by_id.join(format!("{}.debug", &hex[2..]));
+    fs::rename(under.join("chain.debug"), &by_id).unwrap();
+    let found = (Source::BuildIdFile, &WHOLE_CHAIN[..]);
+    check("build ID folder", &program, &id, address, &in_global, found);
+
+    // Without the program the debug file is enough; so it is when the user names it.
+    fs::remove_file(&program).unwrap();
+    let whole = (Source::Dwarf, &WHOLE_CHAIN[..]);
+    check("program gone", &program, &id, address, &in_global, whole);
+    let named = Options {
+        binaries: vec![by_id.clone()],
+        ..options()
+    };
+    check("named debug file", &program, &id, address, &named, whole);
+
+    // A debug file of another build under the right name.
+    let other = build_chain(&folder, "chain", &["-g", "-Copt-level=1"]);
+    fs::copy(&other, &by_id).unwrap();
+    fs::remove_file(&other).unwrap();
+    let missing = [format!("chain+{address:#x} :0")];
+    let missing = (Source::NotFound, &[&*missing[0]][..]);
+    check(
+        "wrong debug file",
+        &program,
+        &id,
+        address,
+        &in_global,
+        missing,
+    );
+}
+
+#[test]
+fn debug_link_without_build_ids_is_proved_by_its_checksum() {
+    let folder = Folder::new();
+    let program = build_chain(&folder, "chain", &["-g", "-Clink-arg=-Wl,--build-id=none"]);
+    assert_eq!(build_id(&program), []);
+    let address = chain_address(&program);
+    let debug = folder.path("chain.debug");
+    run(Command::new("objcopy")
+        .arg("--only-keep-debug")
+        .args([&program, &debug]));
+    run(Command::new("strip").arg("--strip-debug").arg(&program));
+    run(Command::new("objcopy")
+        .arg(format!("--add-gnu-debuglink={}", debug.display()))
+        .arg(&program));
+    let linked = (Source::DebugLink, &WHOLE_CHAIN[..]);
+    check("right", &program, &[], address, &options(), linked);
+
+    let mut changed = fs::read(&debug).unwrap();
+    changed.push(0);
+    fs::write(&debug, changed).unwrap();
+    let symbols = OUTER_ONLY;
+    check("changed", &program, &[], address, &options(), symbols);
+}
+
+#[test]
+fn compressed_debug_info() {
+    let folder = Folder::new();
+    let program = build_chain(&folder, "chain", &["-g"]);
+    let (id, address) = (build_id(&program), chain_address(&program));
+    for format in ["zlib", "zlib-gnu", "zstd"] {
+        let compressed = folder.path(format);
+        run(Command::new("objcopy")
+            .arg(format!("--compress-debug-sections={format}"))
+            .args([&program, &compressed]));
+        let whole = (Source::Dwarf, &WHOLE_CHAIN[..]);
+        check(format, &compressed, &id, address, &options(), whole);
+    }
+}
+
+#[test]
+fn symbol_table_only() {
+    let folder = Folder::new();
+    let program = build_chain(&folder, "chain", &["-g", "-Cstrip=debuginfo"]);
+    let (id, address) = (build_id(&program), chain_address(&program));
+    let hint = check("", &program, &id, address, &options(), OUTER_ONLY);
+    assert!(hint.is_some_and(|hint| hint.contains("line-tables-only")));
 }

@@ -25,22 +25,18 @@ impl Functions {
         })
     }
 
-    /// The table without functions that no location names, and the locations adapted to it.
+    /// The table without functions that no location names, and the locations adapted to it. Their lines name functions of this table.
     pub(super) fn into_used(self, locations: &mut [Location]) -> Vec<Function> {
         let mut new_index = vec![None; self.table.len()];
         let mut used = Vec::new();
-        for location in locations {
-            // A line that named no function (a damaged file) must not come to name one now.
-            location.lines.retain_mut(|line| {
-                let old = line.function as usize;
-                let Some(function) = self.table.get(old) else {
-                    return false;
-                };
-                line.function = *new_index[old].get_or_insert_with(|| {
-                    used.push(function.clone());
-                    used.len() as u32 - 1
-                });
-                true
+        for line in locations
+            .iter_mut()
+            .flat_map(|location| &mut location.lines)
+        {
+            let old = line.function as usize;
+            line.function = *new_index[old].get_or_insert_with(|| {
+                used.push(self.table[old].clone());
+                used.len() as u32 - 1
             });
         }
         used

@@ -50,11 +50,6 @@ pub(super) fn look_up(plan: &Plan<'_>, addresses: &[u64], map_files: bool) -> Ou
     };
     let separate = plan.debug.as_ref().and_then(|(file, _)| file.parse());
     let symbols = SymbolTable::read([Some(&object), separate.as_ref()]);
-    outcome.source = if symbols.is_empty() {
-        Source::Stripped
-    } else {
-        Source::SymbolTable
-    };
     if look_up_debug_info(
         plan,
         &object,
@@ -71,6 +66,13 @@ pub(super) fn look_up(plan: &Plan<'_>, addresses: &[u64], map_files: bool) -> Ou
             ..RawFrame::default()
         }));
     }
+    // A stripped program still has the few dynamic symbols that the loader wants.
+    let is_named = outcome.answers.values().any(|frames| !frames.is_empty());
+    outcome.source = if symbols.is_full() || is_named {
+        Source::SymbolTable
+    } else {
+        Source::Stripped
+    };
     outcome
 }
 

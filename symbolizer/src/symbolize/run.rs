@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::PathBuf, time::Instant};
 
-use hotpoll_profile::{Function, Line, Module, Profile};
+use hotpoll_profile::{Function, Line, Module, Profile, canonical_path};
 
 use super::{
     ModuleSymbols, Options, Source, Summary,
@@ -22,6 +22,13 @@ use super::{
 /// replaced where the binary knows the address. An address that nobody can name gets one frame, `module+0xoffset`.
 pub fn symbolize(profile: &mut Profile, options: &Options) -> Summary {
     let started = Instant::now();
+    // A line that names no function (a damaged file) must not come to name one that is added now.
+    let known = profile.functions.len();
+    for location in &mut profile.locations {
+        location
+            .lines
+            .retain(|line| (line.function as usize) < known);
+    }
     let named = NamedBinaries::open(options);
     let (groups, outside) = pending::collect(profile, |module| named.include(module));
     let cache = options.cache_dir.as_deref().and_then(Cache::open);
@@ -228,7 +235,10 @@ fn fill(
             .get(&relative)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        if frames.is_empty() && !location.lines.is_empty() {
+
+        let is_poorer = !frames.iter().any(|frame| frame.line != 0)
+            && location.lines.iter().any(|line| line.line != 0);
+        if is_poorer || (frames.is_empty() && !location.lines.is_empty()) {
             continue;
         }
         let unnamed = || placeholder(module, relative);
@@ -276,7 +286,7 @@ impl<'a> Names<'a> {
     fn of_file(&mut self, file: &'a str) -> String {
         self.files
             .entry(file)
-            .or_insert_with(|| name::canonical_file(file))
+            .or_insert_with(|| canonical_path(file))
             .clone()
     }
 }

@@ -5,8 +5,11 @@
 //! modules follow files: `/rustc/HASH/library/core/src/iter/map.rs` gives `core::iter::map`. Impl blocks and inline modules are
 //! not in it, so such a name can differ from the one a build with `debug = 1` has; it never joins functions of different files.
 
+use hotpoll_profile::canonical_path;
+
 /// The module path for a source file; empty where the file says nothing.
 pub(super) fn from_file(file: &str) -> String {
+    let file = canonical_path(file);
     let parts: Vec<&str> = file.split('/').filter(|part| !part.is_empty()).collect();
     let Some((last, folders)) = parts.split_last() else {
         return String::new();
@@ -16,54 +19,22 @@ pub(super) fn from_file(file: &str) -> String {
         // No package around it: `tests/slow.rs` and a lone `slow.rs` are crates of their own.
         return identifier(stem);
     };
-    let modules = &folders[src + 1..];
-    match modules {
+    match &folders[src + 1..] {
         ["bin"] => identifier(stem),
-        ["bin", program, deeper @ ..] => path(&identifier(program), deeper, stem),
-        _ => path(&crate_name(&folders[..src]), modules, stem),
+        ["bin", program, deeper @ ..] => path(program, deeper, stem),
+        modules => path(folders[..src].last().unwrap_or(&""), modules, stem),
     }
 }
 
-fn path(krate: &str, modules: &[&str], stem: &str) -> String {
-    let mut path = krate.to_string();
+fn path(package: &str, modules: &[&str], stem: &str) -> String {
     let stem = Some(stem).filter(|stem| !matches!(*stem, "lib" | "main" | "mod"));
-    for module in modules.iter().copied().chain(stem) {
-        if !path.is_empty() {
-            path.push_str("::");
-        }
-        path.push_str(&identifier(module));
-    }
-    path
-}
-
-/// The crate by the folders above `src`.
-fn crate_name(folders: &[&str]) -> String {
-    match folders {
-        // ~/.cargo/git/checkouts/NAME-HASH/REVISION[/…/MEMBER]
-        [.., "checkouts", name, _revision] => {
-            identifier(name.rsplit_once('-').map_or(*name, |(name, _)| name))
-        }
-        [.., package] => identifier(without_version(package)),
-        [] => String::new(),
-    }
-}
-
-/// `tokio-1.54.1` is `tokio`; `foo-2` stays.
-fn without_version(package: &str) -> &str {
-    for (at, _) in package.match_indices('-') {
-        let version = &package[at + 1..];
-        let numbers = version
-            .split(['-', '+'])
-            .next()
-            .unwrap_or_default()
-            .split('.')
-            .take_while(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
-            .count();
-        if numbers >= 3 {
-            return &package[..at];
-        }
-    }
-    package
+    let parts = [package].into_iter().chain(modules.iter().copied());
+    parts
+        .chain(stem)
+        .filter(|part| !part.is_empty())
+        .map(identifier)
+        .collect::<Vec<_>>()
+        .join("::")
 }
 
 fn identifier(name: &str) -> String {
@@ -90,7 +61,7 @@ mod tests {
             "tokio::runtime::task::core",
         );
         check(
-            "/r/src/i/futures-util-0.3.31-rc.1/src/lib.rs",
+            "/r/registry/src/i/futures-util-0.3.31-rc.1/src/lib.rs",
             "futures_util",
         );
         check(

@@ -17,6 +17,7 @@ const MAX_ENCLOSING_STEPS: usize = 16;
 #[derive(Default)]
 pub(super) struct SymbolTable<'a> {
     symbols: Vec<Symbol<'a>>,
+    is_full: bool,
 }
 
 struct Symbol<'a> {
@@ -40,10 +41,12 @@ impl<'a> SymbolTable<'a> {
     /// The first full table of the files; the first dynamic one where no file has a full one.
     pub(super) fn read(files: [Option<&Elf<'a>>; 2]) -> Self {
         let mut symbols = Vec::new();
+        let mut is_full = false;
         for kind in [elf::SHT_SYMTAB, elf::SHT_DYNSYM] {
             for file in files.into_iter().flatten() {
                 if symbols.is_empty() {
                     collect(file, kind, &mut symbols);
+                    is_full = kind == elf::SHT_SYMTAB;
                 }
             }
         }
@@ -58,11 +61,12 @@ impl<'a> SymbolTable<'a> {
         });
         symbols.dedup_by_key(|symbol| symbol.start);
         close_gaps(&mut symbols);
-        Self { symbols }
+        Self { symbols, is_full }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.symbols.is_empty()
+    /// Whether it is the table for linkers and debuggers, not the one for the loader.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full && !self.symbols.is_empty()
     }
 
     /// The name of the function that the address lies in.

@@ -76,7 +76,8 @@ impl Record {
     /// Adds what was looked up now.
     pub(in crate::symbolize) fn merge(&mut self, outcome: Outcome) {
         let is_split = matches!(outcome.source, Source::Dwo | Source::Dwp);
-        if self.answers.is_empty() || is_split {
+        let is_better = outcome.source.quality() > self.source.quality();
+        if self.answers.is_empty() || is_split || is_better {
             self.source = outcome.source;
         }
         for path in outcome.missing {
