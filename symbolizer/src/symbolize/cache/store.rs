@@ -156,3 +156,49 @@ fn touch(file: &File) {
         let _ = file.set_times(FileTimes::new().set_modified(now));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hotpoll_profile::Module;
+
+    use super::*;
+    use crate::symbolize::frame::RawFrame;
+
+    #[test]
+    fn what_was_not_used_for_longest_goes_first() {
+        let dir = std::env::temp_dir().join(format!("hotpoll-cache-{}", std::process::id()));
+        let mut cache = Cache::open(&dir).expect("the temporary folder can be written");
+        let key = |build: u8| {
+            let module = Module {
+                build_id: vec![build; 20],
+                ..Module::default()
+            };
+            Key::of(&module, None).expect("a build ID")
+        };
+        let mut record = Record::new(1);
+        record.answers.insert(
+            0,
+            vec![RawFrame {
+                symbol: "x".repeat(1000),
+                ..RawFrame::default()
+            }],
+        );
+        let age = |build: u8, seconds: u64| {
+            let file = File::open(dir.join(key(build).file_name())).expect("it was stored");
+            let used = SystemTime::now() - Duration::from_secs(seconds);
+            file.set_times(FileTimes::new().set_modified(used))
+                .expect("it is ours");
+        };
+        for build in 0..4 {
+            cache.store(&key(build), &record, &[0]);
+            age(build, 10_000 - u64::from(build));
+        }
+        // The oldest is used again.
+        assert_eq!(cache.load(&key(0)), Some(record.clone()));
+        cache.max_total_bytes = 3500;
+        cache.store(&key(4), &record, &[0]);
+        let left = [0, 1, 2, 3, 4].map(|build| cache.load(&key(build)).is_some());
+        assert_eq!(left, [true, false, false, true, true]);
+        fs::remove_dir_all(dir).expect("it is ours");
+    }
+}
