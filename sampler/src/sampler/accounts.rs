@@ -25,7 +25,19 @@ pub(super) struct SliceStart {
     pub unseen_cpu_ns: u64,
 }
 
-pub(super) fn unix_ns() -> u64 {
+impl SliceStart {
+    /// The first slice's: nothing was used yet.
+    pub fn now() -> Self {
+        Self {
+            unix_ns: unix_ns(),
+            monotonic_ns: sys::monotonic_ns(),
+            process_cpu_before_ns: process_cpu_ns(),
+            ..Self::default()
+        }
+    }
+}
+
+fn unix_ns() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_nanos() as u64)
@@ -35,15 +47,20 @@ impl Sampler {
     /// Ends the running slice and begins the next. Drain first: records not drained yet count in the next slice.
     pub fn close_slice(&mut self) -> SliceClocks {
         let ns_per_tick = self.ns_per_tick();
+        // The process's clock first, then all threads' at once, then what takes longer: so the threads may have used a little more than the
+        // process when the clocks are compared, and never less, which would come out as CPU time of unseen threads.
+        let process_cpu_ns = process_cpu_ns().saturating_sub(self.slice.process_cpu_before_ns);
+        for entry in self.entries.values_mut() {
+            if !entry.info.exited {
+                entry.read_clock();
+            }
+        }
         let mut threads = Vec::new();
         let mut behaviours: Vec<(ThreadKey, Behaviour)> = Vec::new();
         let mut dead = Vec::new();
         let mut live_cpu_ns = 0;
         for (&key, entry) in &mut self.entries {
             let before = entry.reported;
-            if !entry.info.exited {
-                entry.read_clock();
-            }
             let cpu_ns = entry.cpu_ns.saturating_sub(before.cpu_ns);
             let mut behaviour = Behaviour {
                 cpu_ns,
@@ -76,12 +93,16 @@ impl Sampler {
             self.slice.dead_threads_cpu_ns += cpu_ns;
             self.forget(key);
         }
-        self.turn_slice(live_cpu_ns, threads)
+        self.turn_slice(process_cpu_ns, live_cpu_ns, threads)
     }
 
-    fn turn_slice(&mut self, live_cpu_ns: u64, threads: Vec<(ThreadKey, Accounts)>) -> SliceClocks {
+    fn turn_slice(
+        &mut self,
+        process_cpu: u64,
+        live_cpu_ns: u64,
+        threads: Vec<(ThreadKey, Accounts)>,
+    ) -> SliceClocks {
         let start = self.slice;
-        let process_cpu = process_cpu_ns().saturating_sub(start.process_cpu_before_ns);
         // The clocks are read one after the other, so the difference wavers by microseconds: only its rise counts.
         let unseen = process_cpu
             .saturating_sub(live_cpu_ns + start.dead_threads_cpu_ns)

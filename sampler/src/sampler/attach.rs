@@ -39,10 +39,7 @@ impl Sampler {
         };
         let mut entry = Entry::new(info, found.inode);
         entry.kernel_ticks = stat.kernel_ticks;
-        if self.next_scan_is_first {
-            // What it used before sampling started belongs to nobody's account.
-            entry.cpu_before_ns = sys::clock_ns(sys::thread_cpu_clock(found.tid)).unwrap_or(0);
-        }
+        entry.cpu_before_ns = self.cpu_before_ns.get(&found.tid).copied().unwrap_or(0);
         if !own
             && !self.replaced
             && let Some((id, slot)) = self.take_slot(found.tid, stat.start_ticks)

@@ -63,6 +63,8 @@ pub struct Sampler {
     replaced: bool,
     /// Threads found by the first scan were there before sampling started.
     next_scan_is_first: bool,
+    /// Their CPU clocks then; empty but in the first scan.
+    cpu_before_ns: HashMap<u32, u64>,
     tsc: tsc::Calibration,
     delivery_ns: u64,
     /// Handler times of threads that are gone.

@@ -1,5 +1,6 @@
 //! Finding threads that came and threads that went.
 
+use super::accounts::SliceStart;
 use super::{Entry, Sampler, ThreadKey};
 use crate::own;
 use crate::sys;
@@ -13,6 +14,9 @@ impl Sampler {
     pub fn scan_threads(&mut self) {
         let announced = own::take_announced();
         let Ok(found) = files::list() else { return };
+        if self.next_scan_is_first {
+            self.begin_accounts(&found);
+        }
         let mut alive: HashSet<ThreadKey> = HashSet::with_capacity(found.len());
         for thread in found {
             if let Some(&key) = self.by_tid.get(&thread.tid)
@@ -39,6 +43,7 @@ impl Sampler {
             }
         }
         self.next_scan_is_first = false;
+        self.cpu_before_ns.clear();
         let gone: Vec<ThreadKey> = self
             .entries
             .iter()
@@ -52,6 +57,22 @@ impl Sampler {
                 self.by_tid.remove(&entry.info.tid);
             }
         }
+    }
+
+    /// The zero point of all accounts: the clocks of the threads that are there, then at once the process's. What they used before, the
+    /// start itself and the first unwind tables included, belongs to nobody's account. When each thread's clock was read as its timer was
+    /// armed, and the process's at the start, all that the known threads used in between came out as CPU time of unseen threads.
+    fn begin_accounts(&mut self, found: &[files::Entry]) {
+        self.cpu_before_ns = found
+            .iter()
+            .filter_map(|thread| {
+                Some((
+                    thread.tid,
+                    sys::clock_ns(sys::thread_cpu_clock(thread.tid))?,
+                ))
+            })
+            .collect();
+        self.slice = SliceStart::now();
     }
 
     /// Whether a thread has announced itself: scan now.

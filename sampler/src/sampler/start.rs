@@ -69,7 +69,6 @@ fn begin(
     stack_bounds::calibrate();
     signal::set_max_depth(settings.max_depth);
     install::install(settings.signal)?;
-    let process_cpu_ns = super::process_cpu_ns();
     let sampler = Sampler {
         tag: page.tag.load(Ordering::Relaxed),
         start_number: number,
@@ -84,12 +83,8 @@ fn begin(
         tsc: tsc::Calibration::begin(),
         delivery_ns: 0,
         past_handler_times: attach::no_handler_times(),
-        slice: accounts::SliceStart {
-            unix_ns: accounts::unix_ns(),
-            monotonic_ns: sys::monotonic_ns(),
-            process_cpu_before_ns: process_cpu_ns,
-            ..accounts::SliceStart::default()
-        },
+        slice: accounts::SliceStart::now(),
+        cpu_before_ns: HashMap::new(),
         words: Vec::new(),
         stopped: false,
         settings,
