@@ -3,7 +3,7 @@
 #![allow(unsafe_code)] // clocks
 
 use hotpoll_profile::{Truncation, thread::Accounts};
-use hotpoll_sampler::{ModuleWatch, Sampler, Settings, ThreadInfo, ThreadKey};
+use hotpoll_sampler::{ModuleWatch, Record, Sampler, Settings, ThreadInfo, ThreadKey};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use std::time::Duration;
 #[derive(Debug, Default, Clone)]
 pub struct Seen {
     pub records: u64,
+    pub expiries: u64,
     pub sampled_ns: u64,
     /// Weight by what the thread was doing.
     pub by_state: BTreeMap<hotpoll_profile::State, u64>,
@@ -31,7 +32,11 @@ pub struct Harness {
     pub process_cpu_ns: u64,
     pub unseen_cpu_ns: u64,
     pub keep_callchains: bool,
+    /// Shown every record, for what `Seen` does not keep.
+    pub on_record: Option<OnRecord>,
 }
+
+pub type OnRecord = Box<dyn FnMut(ThreadKey, &Record<'_>)>;
 
 impl Harness {
     pub fn start(settings: Settings) -> Self {
@@ -46,6 +51,7 @@ impl Harness {
             process_cpu_ns: 0,
             unseen_cpu_ns: 0,
             keep_callchains: false,
+            on_record: None,
         };
         harness.sampler.scan_threads();
         harness
@@ -62,11 +68,16 @@ impl Harness {
             sampler,
             seen,
             keep_callchains,
+            on_record,
             ..
         } = self;
         sampler.drain(&mut |thread, record| {
+            if let Some(on_record) = on_record {
+                on_record(thread, record);
+            }
             let seen = seen.entry(thread).or_default();
             seen.records += 1;
+            seen.expiries += record.expiries;
             seen.sampled_ns += record.cpu_ns;
             *seen.by_state.entry(record.state).or_default() += record.cpu_ns;
             *seen.leaves.entry(record.callchain[0]).or_default() += record.cpu_ns;

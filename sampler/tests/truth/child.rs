@@ -1,0 +1,73 @@
+//! Running one test again in a child process: under a seccomp filter, or with other variables.
+#![allow(unsafe_code)] // installs a seccomp filter between fork and exec
+
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// Set in the child.
+const IN_CHILD: &str = "HOTPOLL_TRUTH_CHILD";
+
+/// Whether this process is such a child.
+pub fn is_child() -> bool {
+    std::env::var_os(IN_CHILD).is_some()
+}
+
+/// What the child said, and whether its test passed.
+pub struct Outcome {
+    pub passed: bool,
+    pub output: String,
+}
+
+/// Runs the named test of this binary in a child process.
+pub fn run(test: &str, variables: &[(&str, &str)], deny_perf: bool) -> Outcome {
+    let binary = std::env::current_exe().expect("this binary's path");
+    let mut command = Command::new(binary);
+    command
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(IN_CHILD, "1")
+        .envs(variables.iter().copied());
+    if deny_perf {
+        // SAFETY: the closure makes system calls only, on memory of its own.
+        unsafe { command.pre_exec(deny_perf_event_open) };
+    }
+    let done = command.output().expect("running this binary again");
+    let output =
+        String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    // A wrong name would pass without running anything.
+    assert!(
+        output.contains("running 1 test"),
+        "no test {test}: {output}"
+    );
+    Outcome {
+        passed: done.status.success(),
+        output,
+    }
+}
+
+/// Makes perf_event_open fail with EPERM from here on, as a container's seccomp profile does.
+fn deny_perf_event_open() -> std::io::Result<()> {
+    const LOAD_WORD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    const JUMP_IF_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut program = [
+        step(LOAD_WORD, 0, 0, 0), // seccomp_data.nr
+        step(JUMP_IF_EQUAL, 0, 1, libc::SYS_perf_event_open as u32),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let filter = libc::sock_fprog {
+        len: program.len() as u16,
+        filter: program.as_mut_ptr(),
+    };
+    // SAFETY: the filter points to a valid program for the duration of the call.
+    let done = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &filter) == 0
+    };
+    if done {
+        Ok(())
+    } else {
+        Err(std::io::Error::last_os_error())
+    }
+}
