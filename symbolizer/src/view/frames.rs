@@ -1,7 +1,7 @@
 //! The named frames of a profile: each address's functions looked up once, equal names made one.
 
 use super::origin::{Origin, origin};
-use hotpoll_profile::{Profile, Sample};
+use hotpoll_profile::{Location, Profile, Sample};
 use std::collections::HashMap;
 
 /// Index of a [`Frame`] in [`Frames`].
@@ -57,9 +57,11 @@ impl<'p> Frames<'p> {
             .locations
             .iter()
             .map(|location| {
+                let nameless = nameless(profile, location);
                 let named: Vec<FrameAt> = location
                     .lines
                     .iter()
+                    .filter(|_| !is_placeholder(profile, location, &nameless))
                     .filter_map(|line| {
                         let function = profile.functions.get(line.function as usize)?;
                         let frame = interner.intern(&function.name, || Frame {
@@ -80,19 +82,8 @@ impl<'p> Frames<'p> {
                 if !named.is_empty() {
                     return named;
                 }
-                let module = location
-                    .module
-                    .and_then(|index| profile.modules.get(index as usize));
-                let name = match module {
-                    Some(module) => format!(
-                        "{}+{:#x}",
-                        module.file_name(),
-                        module.relative_address(location.address)
-                    ),
-                    None => format!("{:#x}", location.address),
-                };
-                let frame = interner.intern(&name, || Frame {
-                    name: name.clone(),
+                let frame = interner.intern(&nameless, || Frame {
+                    name: nameless.clone(),
                     system_name: String::new(),
                     file: String::new(),
                     start_line: 0,
@@ -171,6 +162,37 @@ impl<'p> Frames<'p> {
     }
 }
 
+/// Whether the address has a name: not none, and not the stand-in for one.
+pub fn has_name(profile: &Profile, location: &Location) -> bool {
+    !location.lines.is_empty() && !is_placeholder(profile, location, &nameless(profile, location))
+}
+
+/// What an address without a name is called.
+fn nameless(profile: &Profile, location: &Location) -> String {
+    let module = location
+        .module
+        .and_then(|index| profile.modules.get(index as usize));
+    match module {
+        Some(module) => format!(
+            "{}+{:#x}",
+            module.file_name(),
+            module.relative_address(location.address)
+        ),
+        None => format!("{:#x}", location.address),
+    }
+}
+
+/// Symbolizing gives an address that nobody can name a frame of the same name, so that other pprof readers show it.
+fn is_placeholder(profile: &Profile, location: &Location, nameless: &str) -> bool {
+    match location.lines.as_slice() {
+        [only] => profile
+            .functions
+            .get(only.function as usize)
+            .is_some_and(|function| function.name == nameless),
+        _ => false,
+    }
+}
+
 #[derive(Default)]
 struct Interner {
     ids: HashMap<String, FrameId>,
@@ -193,7 +215,7 @@ impl Interner {
 mod tests {
     use super::super::fixture::profile;
     use super::*;
-    use hotpoll_profile::{Location, Module};
+    use hotpoll_profile::{Function, Line, Module};
 
     #[test]
     fn inlined_frames_innermost_first() {
@@ -233,6 +255,19 @@ mod tests {
         let frames = Frames::new(&profile);
         let leaf = frames.of(&profile.samples[0]).next().unwrap();
         assert_eq!(frames.get(leaf.frame).name, "libx.so+0x123");
+        // The same after somebody tried to symbolize it.
+        profile.functions.push(Function {
+            name: "libx.so+0x123".to_owned(),
+            ..Function::default()
+        });
+        let function = profile.functions.len() as u32 - 1;
+        let location = profile.locations.last_mut().unwrap();
+        location.lines = vec![Line { function, line: 0 }];
+        let frames = Frames::new(&profile);
+        let leaf = frames.of(&profile.samples[0]).next().unwrap();
+        assert_eq!(frames.get(leaf.frame).origin, Origin::Unknown);
+        assert!(!has_name(&profile, profile.locations.last().unwrap()));
+        assert!(has_name(&profile, &profile.locations[0]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The hottest functions: self and total.
 
 use super::frames::{FrameId, Frames};
+use super::origin::Origin;
 use super::weight::Weight;
 use hotpoll_profile::Sample;
 use std::collections::HashMap;
@@ -16,6 +17,9 @@ pub struct FunctionRow {
     pub total: Weight,
     /// The line with most self time, or with most total time where the function is never a leaf.
     pub hottest: Option<SourceLine>,
+    /// For a leaf in a library: the nearest function of the program above it (failing that, of a dependency) in most of the
+    /// samples. `memmove` says little; who moves says more.
+    pub caller: Option<FrameId>,
 }
 
 /// A line of the source.
@@ -46,6 +50,8 @@ struct Table<'f, 'p> {
     /// The number of the sample that last counted each frame, so that recursion counts once.
     counted_in: Vec<u64>,
     sample_number: u64,
+    /// Weight by (leaf, nearest own caller).
+    callers: HashMap<(FrameId, FrameId), Weight>,
     /// Weight by (frame, function, line): self, and total.
     lines: HashMap<(FrameId, u32, u32), (Weight, Weight)>,
 }
@@ -58,6 +64,7 @@ impl<'f, 'p> Table<'f, 'p> {
             total: vec![Weight::default(); frames.len()],
             counted_in: vec![0; frames.len()],
             sample_number: 0,
+            callers: HashMap::new(),
             lines: HashMap::new(),
         }
     }
@@ -65,6 +72,7 @@ impl<'f, 'p> Table<'f, 'p> {
     fn add(&mut self, sample: &Sample) {
         let weight = Weight::of(sample);
         self.sample_number += 1;
+        self.add_caller(sample);
         for (depth, at) in self.frames.of(sample).enumerate() {
             let index = at.frame.0 as usize;
             let first_time = self.counted_in[index] != self.sample_number;
@@ -89,7 +97,51 @@ impl<'f, 'p> Table<'f, 'p> {
         }
     }
 
+    /// Counts who the leaf works for, where the leaf is not the program's own.
+    fn add_caller(&mut self, sample: &Sample) {
+        let mut leaf = None;
+        let mut dependency = None;
+        for at in self.frames.of(sample) {
+            let origin = self.frames.get(at.frame).origin;
+            match leaf {
+                None if origin == Origin::Own => return,
+                None => leaf = Some(at.frame),
+                Some(leaf) if origin == Origin::Own => {
+                    let weight = self.callers.entry((leaf, at.frame)).or_default();
+                    weight.add(Weight::of(sample));
+                    return;
+                }
+                Some(_) if origin == Origin::Dependency => {
+                    dependency = dependency.or(Some(at.frame))
+                }
+                Some(_) => {}
+            }
+        }
+        if let (Some(leaf), Some(caller)) = (leaf, dependency) {
+            let weight = self.callers.entry((leaf, caller)).or_default();
+            weight.add(Weight::of(sample));
+        }
+    }
+
+    /// The heaviest caller of each leaf.
+    fn main_callers(&self) -> HashMap<FrameId, FrameId> {
+        let mut heaviest: HashMap<FrameId, (Weight, FrameId)> = HashMap::new();
+        for (&(leaf, caller), &weight) in &self.callers {
+            let best = heaviest.entry(leaf).or_insert((weight, caller));
+            // Of equal ones the first by name, so that equal profiles give equal reports.
+            let name = |id: FrameId| std::cmp::Reverse(&self.frames.get(id).name);
+            if (weight, name(caller)) > (best.0, name(best.1)) {
+                *best = (weight, caller);
+            }
+        }
+        heaviest
+            .into_iter()
+            .map(|(leaf, (_, caller))| (leaf, caller))
+            .collect()
+    }
+
     fn rows(self) -> Vec<FunctionRow> {
+        let callers = self.main_callers();
         let mut hottest: HashMap<FrameId, ((Weight, Weight), u32, u32)> = HashMap::new();
         for (&(frame, function, line), &weights) in &self.lines {
             let candidate = (weights, function, line);
@@ -115,6 +167,7 @@ impl<'f, 'p> Table<'f, 'p> {
                     own: self.own[index],
                     total: self.total[index],
                     hottest: hottest.filter(|line| !line.file.is_empty()),
+                    caller: callers.get(&frame).copied(),
                 }
             })
             .collect();
@@ -208,6 +261,28 @@ mod tests {
                 file: "a.rs".to_owned(),
                 line: 99
             })
+        );
+    }
+
+    #[test]
+    fn a_library_leaf_knows_who_it_works_for() {
+        let profile = profile(&[
+            ("t", "demo::main;demo::copy;core::ptr::copy;memmove", 3),
+            ("t", "demo::main;demo::clone;memmove", 2),
+            ("t", "demo::main;demo::copy", 9),
+        ]);
+        let frames = Frames::new(&profile);
+        let rows = functions(&frames, profile.samples.iter());
+        let callers: Vec<(&str, Option<&str>)> = rows[..2]
+            .iter()
+            .map(|row| {
+                let name = |id| frames.get(id).name.as_str();
+                (name(row.frame), row.caller.map(name))
+            })
+            .collect();
+        assert_eq!(
+            callers,
+            [("demo::copy", None), ("memmove", Some("demo::copy"))]
         );
     }
 

@@ -1,6 +1,6 @@
 //! CPU by module, and how much of each module has names.
 
-use super::frames::Frames;
+use super::frames::{Frames, has_name};
 use super::weight::Weight;
 use hotpoll_profile::{Location, Profile, Sample};
 
@@ -64,7 +64,7 @@ pub fn modules<'s>(frames: &Frames, samples: impl Iterator<Item = &'s Sample>) -
             }
             if !std::mem::replace(&mut seen[index as usize], true) {
                 row.addresses += 1;
-                row.named += u64::from(!location.lines.is_empty());
+                row.named += u64::from(has_name(profile, location));
                 row.with_line += u64::from(location.lines.iter().any(|line| line.line != 0));
             }
         }

@@ -164,18 +164,36 @@ fn name_paths(name: &str) -> Option<Vec<&str>> {
     if !name.contains("::") {
         return None;
     }
-    let Some(rest) = name.strip_prefix('<') else {
+    let Some(qualified) = qualified(name) else {
         return Some(vec![name]);
     };
-    let inside = &rest[..closing(rest)];
+    let mut paths: Vec<&str> = Vec::with_capacity(2);
+    paths.extend(type_path(qualified.ty));
+    paths.extend(qualified.of_trait);
+    Some(paths)
+}
+
+/// The parts of a name like `<Type as Trait>::method`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Qualified<'n> {
+    /// The type.
+    pub ty: &'n str,
+    /// The trait, where there is one.
+    pub of_trait: Option<&'n str>,
+    /// What stands after the bracket: `::method`.
+    pub rest: &'n str,
+}
+
+/// Takes a name that begins with a bracket apart; nothing for any other.
+pub fn qualified(name: &str) -> Option<Qualified<'_>> {
+    let inside = name.strip_prefix('<')?;
+    let end = closing(inside);
+    let (inside, rest) = (&inside[..end], inside.get(end + 1..).unwrap_or_default());
     let (ty, of_trait) = match top_level_as(inside) {
         Some(at) => (&inside[..at], Some(&inside[at + " as ".len()..])),
         None => (inside, None),
     };
-    let mut paths: Vec<&str> = Vec::with_capacity(2);
-    paths.extend(type_path(ty));
-    paths.extend(of_trait);
-    Some(paths)
+    Some(Qualified { ty, of_trait, rest })
 }
 
 /// The path of a type with references, pointers and `dyn` taken off; nothing for a bare word or a tuple.

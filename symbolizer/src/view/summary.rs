@@ -1,5 +1,6 @@
 //! The header of every report: what the profile covers, and how far it can be trusted.
 
+use super::frames::has_name;
 use super::weight::{Weight, share};
 use hotpoll_profile::{Counts, Engine, EngineReason, Loss, Profile, Reason, Truncation};
 use std::collections::BTreeMap;
@@ -126,7 +127,7 @@ impl Summary {
                     let named = profile
                         .locations
                         .get(leaf as usize)
-                        .is_some_and(|location| !location.lines.is_empty());
+                        .is_some_and(|location| has_name(profile, location));
                     if !named {
                         summary.unnamed_ns += weight.cpu_ns;
                     }
