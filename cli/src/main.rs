@@ -1,4 +1,41 @@
-//! The command `hotpoll`.
-#[allow(dead_code, reason = "the command line that calls it is on its way")]
+//! The command `hotpoll`: reports on live processes and profile files.
+//!
+//! Each command has a file or folder of its own, with its arguments at its top: `list`, `report`, `record`, `export`, `symbolize`,
+//! `doctor`, `demo`. What they share: `target` finds what a TARGET stands for, `live` talks to processes, `source` gets a named
+//! profile from either, `text` makes numbers and names fit, `exit` and `envelope` are what scripts rely on.
+
+#![allow(
+    dead_code,
+    reason = "record, doctor and demo, the next steps, use the rest"
+)]
+
+mod command_line;
+mod duration;
+mod envelope;
+mod exit;
 mod export;
-fn main() {}
+mod interrupt;
+mod list;
+mod live;
+mod profile_file;
+mod progress;
+mod report;
+mod source;
+mod symbolize;
+mod target;
+mod text;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let command_line = command_line::CommandLine::parse();
+    match command_line.command.run() {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            let error = text::style::paint(text::style::ERROR, "hotpoll:");
+            text::terminal::say(&format!("{error} {failure}"));
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}

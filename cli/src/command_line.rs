@@ -1,0 +1,72 @@
+//! The command line: the one definition that help, completions and man pages are made from.
+
+use crate::exit::{self, FINE, Failure, Outcome};
+use crate::{export, list, report, source, symbolize};
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  hotpoll demo                  see it work on an example service
+  hotpoll report                what the only live process burns its CPU on
+  hotpoll report shop --last 30s
+  hotpoll record -o shop.pb.gz -- ./shop --port 8080
+  hotpoll export shop.pb.gz --format html -o shop.html
+
+TARGET, in every command: a PID, the NAME of a process, or a profile FILE; nothing means the
+only live process with hotpoll (several are listed).";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  hotpoll export shop.pb.gz --format html -o shop.html     one interactive file, no network
+  hotpoll export shop.pb.gz --format folded | grep serde
+  hotpoll export shop.pb.gz --format firefox -o shop.json  for profiler.firefox.com";
+
+/// Ask live Rust processes what they burn CPU on
+///
+/// A program that links the crate `hotpoll` and calls `hotpoll::start()` keeps the last minutes of its stacks in a flight
+/// recorder. This command reads it, from outside and without stopping anything, names the addresses and reports.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hotpoll",
+    version,
+    max_term_width = 100,
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{}", exit::TABLE),
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    List(list::ListArgs),
+    Report(report::ReportArgs),
+    #[command(
+        after_help = EXPORT_EXAMPLES,
+        after_long_help = format!("{EXPORT_EXAMPLES}\n\n{}", exit::TABLE)
+    )]
+    Export(export::ExportArgs),
+    Symbolize(symbolize::SymbolizeArgs),
+}
+
+impl Command {
+    /// Carries the command out.
+    pub fn run(&self) -> Outcome {
+        match self {
+            Self::List(args) => list::run(args),
+            Self::Report(args) => report::run(args),
+            Self::Export(args) => run_export(args),
+            Self::Symbolize(args) => symbolize::run(args),
+        }
+    }
+}
+
+fn run_export(args: &export::ExportArgs) -> Outcome {
+    let mut profile = source::read(&args.file)?;
+    source::name(&mut profile, None, &[]);
+    export::run(args, &profile).map_err(|error| Failure::new(error.to_string()))?;
+    Ok(FINE)
+}

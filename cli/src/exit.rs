@@ -1,0 +1,75 @@
+//! The exit codes, one table for all commands, and the failures that carry a sentence and the next step.
+
+use std::fmt;
+use std::path::Path;
+
+/// Fine.
+pub const FINE: u8 = 0;
+/// Found something; only where a command says so.
+pub const FOUND: u8 = 1;
+/// Wrong usage, or something could not be read, reached or written.
+pub const FAILED: u8 = 2;
+
+/// The table, for every command's help.
+pub const TABLE: &str = "\
+Exit codes: 0 fine · 1 found something (doctor: something to change) ·
+2 wrong usage, or something could not be read, reached or written · 3 not comparable.
+`record -- CMD` passes CMD's own code on, 128+N when signal N ended it.";
+
+/// Why a command could not do what it was asked: a sentence, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    what: String,
+    next: Option<String>,
+}
+
+impl Failure {
+    /// What is wrong, as a sentence without its full stop.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            next: None,
+        }
+    }
+
+    /// What to do about it, as a sentence without its full stop.
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+
+    /// A file that could not be written.
+    pub fn writing(path: &Path, error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+        let failure = Self::new(format!("cannot write {}: {error}", path.display()));
+        match error.kind() {
+            StorageFull => failure.next("make room, or name a file on another disk"),
+            NotFound => failure.next("create the folder first, or name another file"),
+            PermissionDenied | ReadOnlyFilesystem => {
+                failure.next("name a file in a folder that you may write to")
+            }
+            _ => failure,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.next {
+            Some(next) => write!(f, "{}.\n  {next}.", self.what),
+            None => write!(f, "{}.", self.what),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<std::io::Error> for Failure {
+    /// Standard output that cannot be written to; files have [`Failure::writing`].
+    fn from(error: std::io::Error) -> Self {
+        Self::new(format!("cannot write the report: {error}"))
+    }
+}
+
+/// What a command comes to: an exit code, or a failure (code 2).
+pub type Outcome = Result<u8, Failure>;

@@ -1,0 +1,9 @@
+//! Live processes: which ones have hotpoll, and how to talk to them.
+
+pub mod client;
+pub mod discover;
+pub mod process;
+
+pub use client::{AskError, Client};
+pub use discover::Endpoint;
+pub use process::ProcessFacts;

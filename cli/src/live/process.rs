@@ -1,0 +1,168 @@
+//! What `/proc` says about a process.
+
+use std::fs;
+use std::io;
+
+/// Facts about a process on this host.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProcessFacts {
+    /// Its ID here.
+    pub pid: u32,
+    /// Its ID in its own PID namespace: the one in its socket's name.
+    pub own_pid: u32,
+    /// The name of its main thread.
+    pub name: String,
+    /// The file name of its executable; empty when that is not ours to know.
+    pub executable: String,
+    /// When it started, in kernel clock ticks since boot.
+    pub start_ticks: u64,
+    /// Its effective user.
+    pub uid: u32,
+    /// How many threads it has.
+    pub threads: u32,
+    /// Whether it has ended and only waits for its parent.
+    pub zombie: bool,
+}
+
+impl ProcessFacts {
+    /// Reads a process's facts. The ID of a thread gives its process, as `top -H` shows threads.
+    pub fn read(id: u32) -> io::Result<Self> {
+        let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+        let pid = field(&status, "Tgid:")
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(id);
+        if pid != id {
+            return Self::read(pid);
+        }
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        let mut facts = parse(pid, &stat, &status)
+            .ok_or_else(|| io::Error::other(format!("/proc/{pid}/stat is not understood")))?;
+        if let Ok(path) = fs::read_link(format!("/proc/{pid}/exe")) {
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            // The kernel says so when the file was removed or replaced.
+            let file = file.strip_suffix(" (deleted)").unwrap_or(&file);
+            facts.executable = file.to_owned();
+        }
+        Ok(facts)
+    }
+
+    /// What to call it: the executable's file name, which is longer than the 15 bytes of a thread's name.
+    pub fn display_name(&self) -> &str {
+        if self.executable.is_empty() {
+            &self.name
+        } else {
+            &self.executable
+        }
+    }
+
+    /// Whether a person means this process by the name.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.name == name || self.executable == name
+    }
+}
+
+/// The processes of this host, as far as they are ours to see.
+pub fn all() -> Vec<ProcessFacts> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let mut processes: Vec<ProcessFacts> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        // A process may end between the listing and the reading.
+        .filter_map(|pid| ProcessFacts::read(pid).ok())
+        .collect();
+    processes.sort_by_key(|process| process.pid);
+    processes
+}
+
+fn parse(pid: u32, stat: &str, status: &str) -> Option<ProcessFacts> {
+    // The name may hold spaces and brackets: the fields begin after the last one.
+    let (head, fields) = stat.rsplit_once(')')?;
+    let (_, name) = head.split_once('(')?;
+    // From field 3 of proc(5) on.
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let own_pid = field(status, "NSpid:")
+        .and_then(|pids| pids.split_whitespace().last())
+        .and_then(|pid| pid.parse().ok())
+        .unwrap_or(pid);
+    let uid = field(status, "Uid:")
+        .and_then(|uids| uids.split_whitespace().nth(1))
+        .and_then(|uid| uid.parse().ok())?;
+    Some(ProcessFacts {
+        pid,
+        own_pid,
+        name: name.to_owned(),
+        executable: String::new(),
+        start_ticks: fields.get(22 - 3)?.parse().ok()?,
+        uid,
+        threads: fields.get(20 - 3)?.parse().ok()?,
+        zombie: fields.first() == Some(&"Z"),
+    })
+}
+
+fn field<'s>(status: &'s str, key: &str) -> Option<&'s str> {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(key))
+        .map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUS: &str = "Name:\tx\nTgid:\t42\nUid:\t1000\t1001\t1000\t1000\nNSpid:\t42\t7\n";
+
+    fn stat(name: &str, state: &str) -> String {
+        format!(
+            "42 ({name}) {state} 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 9 0 123456 1000 200 18446744073709551615"
+        )
+    }
+
+    #[test]
+    fn a_name_with_brackets_and_spaces() {
+        let facts = parse(42, &stat("a) (b) R 1", "S"), STATUS).unwrap();
+        assert_eq!(facts.name, "a) (b) R 1");
+        assert_eq!((facts.start_ticks, facts.threads), (123_456, 9));
+    }
+
+    #[test]
+    fn its_own_pid_and_effective_user() {
+        let facts = parse(42, &stat("x", "S"), STATUS).unwrap();
+        assert_eq!((facts.own_pid, facts.uid, facts.zombie), (7, 1001, false));
+    }
+
+    #[test]
+    fn zombie() {
+        assert!(parse(42, &stat("x", "Z"), STATUS).unwrap().zombie);
+    }
+
+    #[test]
+    fn half_a_line_is_no_process() {
+        assert_eq!(parse(42, "42 (x", STATUS), None);
+        assert_eq!(parse(42, "42 (x) S 1 2", STATUS), None);
+    }
+
+    #[test]
+    fn this_process_and_one_of_its_threads() {
+        let own = ProcessFacts::read(std::process::id()).unwrap();
+        assert_eq!(own.pid, std::process::id());
+        assert!(!own.executable.is_empty());
+        let tid = std::thread::spawn(nix::unistd::gettid).join().unwrap();
+        // The thread has ended by now: its ID names nothing, or (while it is reaped) its process.
+        if let Ok(process) = ProcessFacts::read(tid.as_raw() as u32) {
+            assert_eq!(process.pid, own.pid);
+        }
+        let (tell, told) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            tell.send(nix::unistd::gettid().as_raw() as u32).unwrap();
+            let _ = ended.recv();
+        });
+        let process = ProcessFacts::read(told.recv().unwrap()).unwrap();
+        assert_eq!(process.pid, own.pid);
+        drop(end);
+        thread.join().unwrap();
+    }
+}

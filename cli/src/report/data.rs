@@ -1,0 +1,307 @@
+//! What a report says, ready to be written: names resolved, rows chosen, nothing formatted. Text, Markdown and JSON are
+//! written from these, so that they cannot disagree. As JSON this is the kind `report`; JSON.md documents it.
+
+use serde::Serialize;
+
+/// The version of the kind `report`.
+pub const SCHEMA: u32 = 1;
+
+/// A whole report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Data {
+    /// The process.
+    pub process: ProcessData,
+    /// The time it covers.
+    pub window: WindowData,
+    /// CPU time of the process in the window, by its clock where there is one.
+    pub cpu_ns: u64,
+    /// Whether `cpu_ns` and the threads' times are clocks', not sums of samples.
+    pub clocked: bool,
+    /// The same, as a part of one core.
+    pub cores: f64,
+    /// The samples, and how they came about.
+    pub samples: SamplesData,
+    /// Where the CPU time went, each term measured on its own.
+    pub accounted: AccountedData,
+    /// Expiries without a record, by reason.
+    pub lost: Vec<Counted>,
+    /// How far the stacks reach.
+    pub stacks: StacksData,
+    /// What profiling cost.
+    pub overhead: OverheadData,
+    /// What a person should know before she believes a number.
+    pub notices: Vec<String>,
+    /// What the report is narrowed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub focus: Option<FocusData>,
+    /// Threads that ran, hotpoll's own not among them.
+    pub thread_count: usize,
+    /// Threads, with those of one name put together. Hotpoll's own come last.
+    pub threads: Vec<ThreadData>,
+    /// The hottest functions.
+    pub functions: Vec<FunctionData>,
+    /// CPU by module.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modules: Option<Vec<ModuleData>>,
+    /// CPU by task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Vec<TaskData>>,
+    /// The call tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tree: Option<TreeData>,
+}
+
+/// The process.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ProcessData {
+    /// Its ID in its own namespace; 0 when not known.
+    pub pid: u32,
+    /// The executable's file name.
+    pub name: String,
+    /// When it started; 0 when not known.
+    pub start_unix_ns: u64,
+    /// Processors that it may use.
+    pub cpus: u32,
+    /// The hotpoll in it.
+    pub hotpoll_version: String,
+}
+
+/// The time that a report covers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct WindowData {
+    /// When it began; 0 when not known.
+    pub start_unix_ns: u64,
+    /// How long it is.
+    pub duration_ns: u64,
+    /// Slices that fell out of the flight recorder before it.
+    pub evicted_slices: u64,
+}
+
+/// The samples, and how they came about.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct SamplesData {
+    /// Timer expiries with a sample, overruns included.
+    pub count: u64,
+    /// The CPU time that they stand for.
+    pub cpu_ns: u64,
+    /// Signals that the handler saw.
+    pub fired: u64,
+    /// Records written.
+    pub recorded: u64,
+    /// Expiries that the kernel folded into a record's weight.
+    pub overrun: u64,
+    /// The rate asked for.
+    pub asked_hz: f64,
+    /// Signals a second of CPU time on the sampled threads; null when there was too little to say.
+    pub delivered_hz: Option<f64>,
+    /// The engines, the one with most CPU time first.
+    pub engines: Vec<EngineData>,
+}
+
+/// Threads sampled by one engine for one reason.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EngineData {
+    /// `ctimer`, `perf` or `none`.
+    pub engine: &'static str,
+    /// Why.
+    pub reason: &'static str,
+    /// How many threads.
+    pub threads: usize,
+    /// Their CPU time.
+    pub cpu_ns: u64,
+}
+
+/// Where the CPU time went. The terms are measured each on its own; they sum to `cpu_ns` up to the samples' grain.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct AccountedData {
+    /// What samples stand for.
+    pub sampled_ns: u64,
+    /// In the kernel, where the engine cannot sample.
+    pub kernel_ns: u64,
+    /// Of known threads, without samples.
+    pub unsampled_ns: u64,
+    /// Of threads that lived and died unseen.
+    pub unseen_ns: u64,
+    /// Of hotpoll's own threads.
+    pub agent_ns: u64,
+    /// What samples stand for beyond the threads' clocks.
+    pub oversampled_ns: u64,
+}
+
+/// A number of things for one reason.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Counted {
+    /// The reason.
+    pub reason: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// How far the stacks reach.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct StacksData {
+    /// The part of the records whose stack reaches its thread's start; null without records.
+    pub complete: Option<f64>,
+    /// The others, by reason.
+    pub cut_short: Vec<Counted>,
+    /// Samples whose stack was not kept.
+    pub other: WeightData,
+    /// How many distinct stacks these had.
+    pub folded_stacks: u64,
+    /// CPU time of samples whose leaf has no name.
+    pub unnamed_ns: u64,
+}
+
+/// What profiling cost.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct OverheadData {
+    /// Handler and delivery as a part of the process's CPU time.
+    pub fraction: f64,
+    /// Time in the handler.
+    pub handler_ns: u64,
+    /// Whether that could be measured.
+    pub handler_measured: bool,
+    /// Signals times the calibrated cost of delivering one; 0 when it could not be measured.
+    pub delivery_ns: u64,
+    /// CPU time of hotpoll's own threads as a part of one core.
+    pub agent_cores: f64,
+}
+
+/// What a report is narrowed to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FocusData {
+    /// The pattern that a frame must match.
+    pub pattern: String,
+    /// The samples with such a frame.
+    pub selected: WeightData,
+}
+
+/// Samples, their time, and their part of the whole that the row belongs to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct WeightData {
+    /// CPU time.
+    pub cpu_ns: u64,
+    /// Samples; 0 for time that no sample stands for.
+    pub samples: u64,
+    /// The part of the thread's CPU time (rows of threads), else of the process's.
+    pub share: f64,
+}
+
+/// Threads that a report shows as one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ThreadData {
+    /// The name, with a `*` for digits that differ.
+    pub name: String,
+    /// Their IDs.
+    pub tids: Vec<u32>,
+    /// Whether they are hotpoll's own.
+    pub own: bool,
+    /// How many have ended.
+    pub exited: usize,
+    /// CPU time, by their clocks where there are clocks.
+    pub cpu_ns: u64,
+    /// The same, as a part of one core.
+    pub cores: f64,
+    /// Their samples.
+    pub samples: u64,
+    /// CPU time in the kernel, where the engine cannot sample.
+    pub kernel_ns: u64,
+    /// CPU time without samples.
+    pub unsampled_ns: u64,
+    /// Their engines.
+    pub engines: Vec<EngineData>,
+    /// How many block the sampling signal.
+    pub signal_blocked: usize,
+    /// How many ran in bursts shorter than a kernel tick under ctimer.
+    pub tick_biased: usize,
+    /// The path that most of their samples have in common.
+    pub hot_path: PathData,
+    /// Their hottest functions.
+    pub functions: Vec<FunctionData>,
+}
+
+/// A path of calls.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PathData {
+    /// The functions, outermost first, without scaffolding and libraries around the program's own.
+    pub functions: Vec<String>,
+    /// The samples that go through all of it.
+    pub weight: WeightData,
+}
+
+/// A function.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FunctionData {
+    /// Its canonical name. In square brackets: time that is no function's (`[kernel]`, `[unsampled]`, `[other]`).
+    pub name: String,
+    /// Its mangled name; empty when not known.
+    pub system_name: String,
+    /// The file of its hottest line; empty when not known.
+    pub file: String,
+    /// Its hottest line; 0 when not known.
+    pub line: u32,
+    /// The file name of a module that it was seen in; empty when not known.
+    pub module: String,
+    /// For a leaf in a library: the nearest function of the program above it, in most of its samples; empty otherwise.
+    pub caller: String,
+    /// Samples with it at the leaf, inlining expanded.
+    #[serde(rename = "self")]
+    pub own: WeightData,
+    /// Samples with it anywhere on the stack, each once.
+    pub total: WeightData,
+}
+
+/// A module.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModuleData {
+    /// Its path as the process sees it; in square brackets: no module.
+    pub path: String,
+    /// Its build ID in hexadecimal; empty when it has none.
+    pub build_id: String,
+    /// Samples with their leaf in it.
+    #[serde(rename = "self")]
+    pub own: WeightData,
+    /// Samples with any frame in it.
+    pub total: WeightData,
+    /// Distinct addresses seen in it.
+    pub addresses: u64,
+    /// Of these, those with a function's name.
+    pub named: u64,
+    /// Of these, those with a line.
+    pub with_line: u64,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TaskData {
+    /// The runtime's ID; 0 for code outside of tasks, and tasks that were not kept.
+    pub id: u64,
+    /// Its kind; 0 is none.
+    pub kind: u64,
+    /// Its samples.
+    pub weight: WeightData,
+    /// The path that most of its samples have in common.
+    pub hot_path: PathData,
+}
+
+/// A node of the call tree.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct TreeData {
+    /// The function, thread, or `[…]` for what is neither.
+    pub name: String,
+    /// Samples that end here.
+    #[serde(rename = "self")]
+    pub own: WeightData,
+    /// Samples that go through here.
+    pub total: WeightData,
+    /// The calls from here, heaviest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<TreeData>,
+    /// Calls that weigh too little to be listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left_out: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}

@@ -1,0 +1,139 @@
+//! A report for an issue or a chat.
+
+use super::data::{Data, FunctionData};
+use super::header;
+use super::options::{By, Options};
+use crate::export::text::printable;
+use crate::text::name;
+use crate::text::number::{count, percent, seconds};
+
+/// Columns of a name in a table cell.
+const NAME: usize = 100;
+/// Rows of a report that is left to be readable.
+const ROWS: usize = 15;
+
+/// The report as Markdown.
+pub fn render(data: &Data, options: &Options) -> String {
+    let (title, when) = header::title_text(data);
+    let mut out = format!("## {} · {}\n\n", escape(&title), escape(&when));
+    for (label, value) in header::fields(data) {
+        out += &format!("- **{label}**: {}\n", escape(&value));
+    }
+    for notice in &data.notices {
+        out += &format!("- :warning: {}\n", escape(&printable(notice)));
+    }
+    let rows = options.top.unwrap_or(ROWS);
+    if let Some(tree) = &data.tree {
+        // Its drawing needs equal columns.
+        let mut lines = Vec::new();
+        super::tree_text::section(&mut lines, tree, NAME);
+        let text = crate::text::style::plain(&lines.join("\n"));
+        out += &format!("\n````text\n{}\n````\n", text.trim_start());
+        return out;
+    }
+    match options.by {
+        By::Thread => {
+            threads(&mut out, data, rows);
+            functions(&mut out, &data.functions, rows);
+        }
+        By::Function => functions(&mut out, &data.functions, rows),
+        By::Module => modules(&mut out, data, rows),
+        By::Task => tasks(&mut out, data, rows),
+    }
+    out
+}
+
+fn threads(out: &mut String, data: &Data, rows: usize) {
+    *out += "\n### Threads\n\n| thread | CPU | of a core | samples | mostly in |\n|---|--:|--:|--:|---|\n";
+    for thread in data.threads.iter().take(rows) {
+        let mut label = printable(&thread.name);
+        if thread.tids.len() > 1 {
+            label += &format!(" x{}", thread.tids.len());
+        }
+        let path = &thread.hot_path;
+        let place = match path.functions.last() {
+            Some(last) => format!(
+                "{} `{}`",
+                percent(path.weight.share),
+                code(&name::short(last))
+            ),
+            None => String::new(),
+        };
+        *out += &format!(
+            "| {} | {} | {} | {} | {place} |\n",
+            escape(&label),
+            seconds(thread.cpu_ns),
+            percent(thread.cores),
+            count(thread.samples),
+        );
+    }
+}
+
+fn functions(out: &mut String, functions: &[FunctionData], rows: usize) {
+    *out += "\n### Functions\n\n| self | time | total | samples | function | line |\n|--:|--:|--:|--:|---|---|\n";
+    for row in functions.iter().take(rows) {
+        let place = match row.file.rsplit('/').next() {
+            Some(file) if !file.is_empty() && row.line > 0 => {
+                format!("`{}:{}`", code(&printable(file)), row.line)
+            }
+            _ => String::new(),
+        };
+        *out += &format!(
+            "| {} | {} | {} | {} | `{}` | {place} |\n",
+            percent(row.own.share),
+            seconds(row.own.cpu_ns),
+            percent(row.total.share),
+            count(row.own.samples),
+            code(&name::fit(&row.name, NAME)),
+        );
+    }
+}
+
+fn modules(out: &mut String, data: &Data, rows: usize) {
+    *out += "\n### Modules\n\n| self | time | total | samples | module |\n|--:|--:|--:|--:|---|\n";
+    for row in data.modules.iter().flatten().take(rows) {
+        *out += &format!(
+            "| {} | {} | {} | {} | `{}` |\n",
+            percent(row.own.share),
+            seconds(row.own.cpu_ns),
+            percent(row.total.share),
+            count(row.own.samples),
+            code(&printable(&row.path)),
+        );
+    }
+}
+
+fn tasks(out: &mut String, data: &Data, rows: usize) {
+    *out += "\n### Tasks\n\n| share | time | samples | task | mostly in |\n|--:|--:|--:|--:|---|\n";
+    for row in data.tasks.iter().flatten().take(rows) {
+        let place = row.hot_path.functions.last();
+        *out += &format!(
+            "| {} | {} | {} | {} | `{}` |\n",
+            percent(row.weight.share),
+            seconds(row.weight.cpu_ns),
+            count(row.weight.samples),
+            row.id,
+            place.map_or_else(String::new, |place| code(&name::short(place))),
+        );
+    }
+}
+
+/// Text that is not Markdown.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(
+            c,
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#'
+        ) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// Text inside of a table's backticks, where nothing can be escaped but the table's own bar.
+fn code(text: &str) -> String {
+    text.replace('`', "'").replace('|', "\\|")
+}

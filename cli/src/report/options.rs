@@ -1,0 +1,45 @@
+//! What a person may choose about a report.
+
+use clap::ValueEnum;
+use regex::Regex;
+
+/// What the rows of a report are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum By {
+    /// Threads, each with its dominant functions; then the hottest functions of all.
+    #[default]
+    Thread,
+    /// Functions: self and total.
+    Function,
+    /// Modules: the program and its libraries.
+    Module,
+    /// Tasks of the runtime.
+    Task,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a terminal.
+    #[default]
+    Text,
+    /// One line of JSON in hotpoll's envelope.
+    Json,
+    /// For an issue or a chat.
+    Markdown,
+}
+
+/// What a report contains.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What its rows are.
+    pub by: By,
+    /// How many rows a list has; nothing lets the report fit a screen.
+    pub top: Option<usize>,
+    /// Whether threads of one name stay apart.
+    pub split_threads: bool,
+    /// Whether the call tree is asked for.
+    pub tree: bool,
+    /// What a frame must match for its sample to be looked at.
+    pub focus: Option<Regex>,
+}

@@ -1,0 +1,215 @@
+//! Reports compared with files that were read and found right. `UPDATE_GOLDEN=1 cargo test -p hotpoll-cli` writes them anew; read
+//! the diff. Whatever the files say, no line may be wider than the terminal.
+
+use super::fixture::service;
+use super::options::{By, Options};
+use super::{collect::collect, data, markdown, text};
+use crate::text::style::plain;
+use crate::text::width::width;
+use std::path::PathBuf;
+
+#[track_caller]
+fn check_golden(name: &str, actual: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("src/report/golden")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, actual).unwrap();
+        return;
+    }
+    let expected = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; UPDATE_GOLDEN=1 writes it", path.display()));
+    assert!(
+        expected == actual,
+        "{name} differs; UPDATE_GOLDEN=1 and read the diff\n--- expected\n{expected}\n--- actual\n{actual}"
+    );
+}
+
+#[track_caller]
+fn check(name: &str, options: &Options) {
+    let report = collect(&service(), options);
+    for columns in [80, 120] {
+        let text = plain(&text::render(&report, options, columns));
+        check_width(&text, columns);
+        check_golden(&format!("{name}-{columns}.txt"), &text);
+    }
+}
+
+#[track_caller]
+fn check_width(text: &str, columns: usize) {
+    for line in text.lines() {
+        assert!(width(line) <= columns, "{} columns: {line}", width(line));
+    }
+}
+
+#[test]
+fn by_thread() {
+    check("threads", &Options::default());
+    let report = collect(&service(), &Options::default());
+    let lines = text::render(&report, &Options::default(), 80)
+        .lines()
+        .count();
+    assert!(lines <= 50, "{lines} lines are no screen");
+}
+
+#[test]
+fn threads_apart() {
+    let split_threads = true;
+    check(
+        "threads-apart",
+        &Options {
+            split_threads,
+            ..Options::default()
+        },
+    );
+}
+
+#[test]
+fn by_function_module_task() {
+    for (name, by) in [
+        ("functions", By::Function),
+        ("modules", By::Module),
+        ("tasks", By::Task),
+    ] {
+        check(
+            name,
+            &Options {
+                by,
+                ..Options::default()
+            },
+        );
+    }
+}
+
+#[test]
+fn tree() {
+    check(
+        "tree",
+        &Options {
+            tree: true,
+            ..Options::default()
+        },
+    );
+    let by = By::Function;
+    check(
+        "tree-of-all",
+        &Options {
+            tree: true,
+            by,
+            ..Options::default()
+        },
+    );
+}
+
+#[test]
+fn focus() {
+    let focus = Some(regex::Regex::new("json").unwrap());
+    check(
+        "focus",
+        &Options {
+            focus,
+            ..Options::default()
+        },
+    );
+}
+
+#[test]
+fn top() {
+    check(
+        "top",
+        &Options {
+            top: Some(2),
+            ..Options::default()
+        },
+    );
+}
+
+#[test]
+fn markdown_for_an_issue() {
+    let report = collect(&service(), &Options::default());
+    check_golden(
+        "threads.md",
+        &markdown::render(&report, &Options::default()),
+    );
+}
+
+#[test]
+fn json_in_its_envelope() {
+    let options = Options {
+        by: By::Module,
+        tree: true,
+        ..Options::default()
+    };
+    let line = crate::envelope::line("report", data::SCHEMA, &collect(&service(), &options));
+    let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+    check_golden("report.json", &format!("{value:#}\n"));
+}
+
+#[test]
+fn an_empty_profile_is_a_report_too() {
+    let empty = hotpoll_profile::Profile::default();
+    for by in [By::Thread, By::Function, By::Module, By::Task] {
+        for tree in [false, true] {
+            let options = Options {
+                by,
+                tree,
+                ..Options::default()
+            };
+            let report = collect(&empty, &options);
+            check_width(&plain(&text::render(&report, &options, 80)), 80);
+            markdown::render(&report, &options);
+        }
+    }
+    let text = plain(&text::render(
+        &collect(&empty, &Options::default()),
+        &Options::default(),
+        80,
+    ));
+    assert!(text.contains("no samples"), "{text}");
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let report = collect(&service(), &Options::default());
+    let text = plain(&text::render(&report, &Options::default(), 80));
+    assert!(text.contains("vendor\\u{1b}[2J"), "{text}");
+    assert!(!text.contains('\u{1b}'));
+}
+
+/// Every name, however long, at every width: nothing is wider than the terminal.
+#[test]
+fn long_names_never_wrap() {
+    let mut profile = service();
+    for (index, function) in profile.functions.iter_mut().enumerate() {
+        function.name = format!(
+            "{}::{}",
+            "very_long_segment::".repeat(index + 1),
+            function.name
+        );
+    }
+    for thread in &mut profile.threads {
+        thread.name = format!(
+            "a thread of a foreign profile with a long name {}",
+            thread.name
+        );
+    }
+    profile.process.name = "p".repeat(300);
+    profile
+        .process
+        .notices
+        .push("word ".repeat(40) + &"x".repeat(200));
+    for by in [By::Thread, By::Function, By::Module, By::Task] {
+        for tree in [false, true] {
+            let options = Options {
+                by,
+                tree,
+                ..Options::default()
+            };
+            let report = collect(&profile, &options);
+            for columns in [60, 80, 100, 200] {
+                check_width(&plain(&text::render(&report, &options, columns)), columns);
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Where the command's output goes.
+
+use std::io::{self, IsTerminal, Write};
+
+/// Columns where no terminal says how many: a pipe into `grep` wants whole names more than it minds long lines.
+const COLUMNS_WITHOUT_TERMINAL: usize = 120;
+/// Fewer than this cannot hold a table.
+const FEWEST_COLUMNS: usize = 60;
+
+/// Columns to write for: `COLUMNS` where it is set, else the terminal's.
+pub fn columns() -> usize {
+    let set = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse::<usize>().ok());
+    let columns = set.or_else(|| Some(usize::from(terminal_size::terminal_size()?.0.0)));
+    columns
+        .unwrap_or(COLUMNS_WITHOUT_TERMINAL)
+        .max(FEWEST_COLUMNS)
+}
+
+/// Whether a person is likely to see what goes to standard output.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Writes to standard output, with colours only where they belong (a terminal, `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`).
+/// A reader that has seen enough (`hotpoll report | head`) is no failure.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut stdout = anstream::AutoStream::auto(io::stdout().lock());
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Draws over what was drawn before: home, each line cleared to its end, then everything below. Clearing the screen first would
+/// make it flicker. What does not fit the terminal is cut off.
+pub fn redraw(text: &str) -> io::Result<()> {
+    let text = match anstream::AutoStream::choice(&io::stdout()) {
+        anstream::ColorChoice::Never => super::style::plain(text),
+        _ => text.to_owned(),
+    };
+    let lines = terminal_size::terminal_size().map_or(usize::MAX, |(_, lines)| lines.0.into());
+    let shown: Vec<&str> = text.lines().take(lines.saturating_sub(1)).collect();
+    let screen = format!("\x1b[H{}\x1b[K\n\x1b[J", shown.join("\x1b[K\n"));
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(screen.as_bytes())?;
+    stdout.flush()
+}
+
+/// Writes a line for the person to standard error; there is nobody to tell when that fails.
+pub fn say(text: &str) {
+    let mut stderr = anstream::AutoStream::auto(io::stderr().lock());
+    let _ = writeln!(stderr, "{text}");
+}
