@@ -3,7 +3,7 @@
 mod support;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Write,
     path::{Path, PathBuf},
@@ -15,7 +15,9 @@ use hotpoll_symbolizer::symbolize::Options;
 use object::{Object, ObjectSymbol, SymbolKind};
 use support::{build_id, profile, symbolize_one};
 
+/// How many addresses are asked, by default and in the long form.
 const ADDRESSES: usize = 4000;
+const ADDRESSES_LONG: usize = 100_000;
 
 /// One frame: the function's name in the object file, the source file without folders, the line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +28,7 @@ struct Frame {
 }
 
 /// Addresses spread over all functions that have a size.
-fn spread_addresses(program: &Path) -> Vec<u64> {
+fn spread_addresses(program: &Path, count: usize) -> Vec<u64> {
     let bytes = fs::read(program).unwrap();
     let file = object::File::parse(&*bytes).unwrap();
     let mut functions: Vec<(u64, u64)> = file
@@ -38,7 +40,7 @@ fn spread_addresses(program: &Path) -> Vec<u64> {
     functions.sort_unstable();
     functions.dedup();
     let total: u64 = functions.iter().map(|&(_, size)| size).sum();
-    let step = (total / ADDRESSES as u64).max(1);
+    let step = (total / count as u64).max(1);
     let mut addresses = Vec::new();
     let mut next = step / 2;
     let mut before = 0;
@@ -112,24 +114,47 @@ fn theirs(program: &Path, addresses: &[u64]) -> Vec<Vec<Frame>> {
 enum Class {
     /// No debug info: binutils shows the name of the object file that the linker noted in the symbol table, with line 0.
     FileFromSymbolTable,
+    /// Several symbols stand at the function's address (the linker folded equal code, or it has an alias): each took another.
+    AnotherSymbolOfTheSameAddress,
     /// Anything else.
     Unexplained,
 }
 
 /// `None` when they are equal.
-fn difference(ours: &[Frame], theirs: &[Frame]) -> Option<Class> {
+fn difference(ours: &[Frame], theirs: &[Frame], starts: &Starts) -> Option<Class> {
     if ours == theirs {
         return None;
     }
-    if let ([ours], [theirs]) = (ours, theirs)
-        && ours.symbol == theirs.symbol
-        && ours.line == 0
-        && ours.file.is_empty()
-        && theirs.line == 0
-    {
-        return Some(Class::FileFromSymbolTable);
+    if let ([ours], [theirs]) = (ours, theirs) {
+        if ours.symbol == theirs.symbol
+            && ours.line == 0
+            && ours.file.is_empty()
+            && theirs.line == 0
+        {
+            return Some(Class::FileFromSymbolTable);
+        }
+        let start = |frame: &Frame| starts.get(&frame.symbol);
+        if ours.line == theirs.line && start(ours).is_some() && start(ours) == start(theirs) {
+            return Some(Class::AnotherSymbolOfTheSameAddress);
+        }
     }
     Some(Class::Unexplained)
+}
+
+/// Where the symbols of each name start.
+type Starts = BTreeMap<String, BTreeSet<u64>>;
+
+fn starts(program: &Path) -> Starts {
+    let bytes = fs::read(program).unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    let mut starts = Starts::new();
+    for symbol in file.symbols().filter(|symbol| symbol.is_definition()) {
+        if let Ok(name) = symbol.name() {
+            let addresses = starts.entry(name.to_string()).or_default();
+            addresses.insert(symbol.address());
+        }
+    }
+    starts
 }
 
 /// `HOTPOLL_TEST_PROGRAM` compares another program, and shows what differs: to find out, not to pass.
@@ -139,7 +164,12 @@ fn every_difference_is_explained() {
     let program = other
         .clone()
         .unwrap_or_else(|| std::env::current_exe().unwrap());
-    let addresses = spread_addresses(&program);
+    let count = match std::env::var_os("HOTPOLL_TEST_LONG") {
+        Some(_) => ADDRESSES_LONG,
+        None => ADDRESSES,
+    };
+    let addresses = spread_addresses(&program, count);
+    let starts = starts(&program);
     let mut profile = profile(&program, build_id(&program), &addresses);
     let module = symbolize_one(&mut profile, &Options::default());
     let (ours, theirs) = (ours(&profile), theirs(&program, &addresses));
@@ -147,7 +177,7 @@ fn every_difference_is_explained() {
     let mut classes: BTreeMap<Class, usize> = BTreeMap::new();
     let mut unexplained = Vec::new();
     for ((address, ours), theirs) in addresses.iter().zip(&ours).zip(&theirs) {
-        let Some(class) = difference(ours, theirs) else {
+        let Some(class) = difference(ours, theirs, &starts) else {
             continue;
         };
         *classes.entry(class).or_default() += 1;
@@ -164,7 +194,7 @@ fn every_difference_is_explained() {
         println!("{}", unexplained.join("\n"));
         return;
     }
-    assert!(compared > ADDRESSES / 2, "too few to mean anything");
+    assert!(compared > count / 2, "too few to mean anything");
     assert!(
         equal * 10 > compared * 9,
         "the explained ones must be the exception"
