@@ -106,6 +106,7 @@ impl PackedRule {
         let kind = match base {
             Base::Sp => KIND_SP,
             Base::Bp => KIND_BP,
+            Base::Saved(_) => return None,
         };
         let bp = match rule.bp {
             BpRule::Same => BP_SAME,
@@ -169,7 +170,12 @@ pub enum Base {
     Sp,
     /// rbp
     Bp,
+    /// Another register, known only where the thread was interrupted: its place in [`SavedRegisters`].
+    Saved(u8),
 }
+
+/// The registers of an interrupted thread, as Linux saves them (`uc_mcontext.gregs`).
+pub type SavedRegisters = [i64; 23];
 
 /// How to find the caller's frame, in full.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -200,6 +206,15 @@ pub enum CfaRule {
         base: Base,
         /// What is added to it before reading.
         offset: i32,
+        /// What is added to what was read.
+        add: i32,
+    },
+    /// \[rsp + offset + 8 * register\] + add: multiplication loops of OpenSSL and its children.
+    DerefIndexed {
+        /// What is added to rsp before reading.
+        offset: i32,
+        /// The register that counts words, known only where the thread was interrupted: its place in [`SavedRegisters`].
+        index: u8,
         /// What is added to what was read.
         add: i32,
     },
@@ -236,6 +251,8 @@ pub enum RaRule {
     AtSp(i32),
     /// At rbp + this.
     AtBp(i32),
+    /// In a register, known only where the thread was interrupted: its place in [`SavedRegisters`].
+    Saved(u8),
 }
 
 impl Unpacked {

@@ -1,6 +1,9 @@
 //! Reading stack memory within bounds.
 #![allow(unsafe_code)] // One aligned load from the thread's own stack.
 
+/// How far below rsp a leaf function may keep data, and signal handlers leave it alone. Some hand-written code keeps its frame's address there.
+pub const RED_ZONE: u64 = 128;
+
 /// A bounded way to read a stack. Implementations are called in SIGPROF: no allocation, lock, system call or panic.
 pub trait StackReader {
     /// The eight bytes at this address; nothing when it is not aligned or not inside the stack.
@@ -16,7 +19,8 @@ pub struct BoundedStack {
 }
 
 impl BoundedStack {
-    /// A stack whose words between the two addresses may be read; `low` is usually the interrupted stack pointer.
+    /// A stack whose words between the two addresses may be read. `low` is usually the interrupted stack pointer less the [`RED_ZONE`], as far
+    /// as the stack reaches.
     ///
     /// # Safety
     /// While the value is used, `[low, high)` is mapped and readable: it is the live stack of the calling thread, or one that cannot go away.

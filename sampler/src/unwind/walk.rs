@@ -3,7 +3,9 @@
 use hotpoll_profile::Truncation;
 
 use super::cache::RuleCache;
-use super::rule::{Base, BpRule, CfaRule, FullRule, PackedBp, PackedRule, RaRule, Unpacked};
+use super::rule::{
+    Base, BpRule, CfaRule, FullRule, PackedBp, PackedRule, RaRule, SavedRegisters, Unpacked,
+};
 use super::stack::StackReader;
 use super::tables::Tables;
 
@@ -50,6 +52,37 @@ pub fn walk<S: StackReader>(
     stack: &S,
     out: &mut [u64],
 ) -> Walk {
+    walk_from(tables, cache, registers, None, stack, out)
+}
+
+/// [`walk`] for a thread that was interrupted, with all its registers: hand-written code (cryptography, mostly) may keep its frame's address
+/// in any of them.
+#[inline]
+pub fn walk_interrupted<S: StackReader>(
+    tables: &Tables,
+    cache: &mut RuleCache,
+    saved: &SavedRegisters,
+    stack: &S,
+    out: &mut [u64],
+) -> Walk {
+    let register = |place: libc::c_int| saved.get(place as usize).map_or(0, |&value| value as u64);
+    let registers = Registers {
+        pc: register(libc::REG_RIP),
+        sp: register(libc::REG_RSP),
+        bp: Some(register(libc::REG_RBP)),
+    };
+    walk_from(tables, cache, registers, Some(saved), stack, out)
+}
+
+#[inline(always)]
+fn walk_from<S: StackReader>(
+    tables: &Tables,
+    cache: &mut RuleCache,
+    registers: Registers,
+    saved: Option<&SavedRegisters>,
+    stack: &S,
+    out: &mut [u64],
+) -> Walk {
     cache.sync(tables.generation());
     let mut walker = Walker {
         sp: registers.sp,
@@ -63,7 +96,8 @@ pub fn walk<S: StackReader>(
     let mut lookup = registers.pc;
     let mut frames = 0;
     for place in out.iter_mut() {
-        *place = lookup.wrapping_add((frames != 0) as u64);
+        let leaf = frames == 0;
+        *place = lookup.wrapping_add(!leaf as u64);
         frames += 1;
         let rule = match cache.get(lookup) {
             Some(rule) => rule,
@@ -75,7 +109,8 @@ pub fn walk<S: StackReader>(
                 offset,
                 bp,
             } => walker.usual(from_bp, offset, bp, stack),
-            _ => walker.unusual(tables, rule, lookup, stack),
+            // Only the leaf's registers are those that were saved.
+            _ => walker.unusual(tables, rule, lookup, if leaf { saved } else { None }, stack),
         };
         match step {
             Ok(next) => lookup = next,
@@ -175,12 +210,13 @@ impl Walker {
         tables: &Tables,
         rule: PackedRule,
         lookup: u64,
+        saved: Option<&SavedRegisters>,
         stack: &S,
     ) -> Step {
         let interrupted = std::mem::replace(&mut self.interrupted, false);
         match rule.unpack() {
             Unpacked::Side(index) => match tables.side_rule(lookup, index) {
-                Some(rule) => self.full(rule, lookup, stack),
+                Some(rule) => self.full(rule, lookup, saved, stack),
                 None => Err(Truncation::UnsupportedRule),
             },
             Unpacked::Outermost => Err(Truncation::Complete),
@@ -195,23 +231,53 @@ impl Walker {
     }
 
     /// A step by a rule of the side table.
-    fn full<S: StackReader>(&mut self, rule: &FullRule, lookup: u64, stack: &S) -> Step {
+    fn full<S: StackReader>(
+        &mut self,
+        rule: &FullRule,
+        lookup: u64,
+        saved: Option<&SavedRegisters>,
+        stack: &S,
+    ) -> Step {
+        let base = |base, offset: i32| {
+            self.base(base, saved)
+                .map(|value| value.wrapping_add_signed(offset as i64))
+        };
         let cfa = match rule.cfa {
-            CfaRule::Offset { base, offset } => self.base(base)?.wrapping_add_signed(offset as i64),
-            CfaRule::Deref { base, offset, add } => {
-                read(stack, self.base(base)?.wrapping_add_signed(offset as i64))?
-                    .wrapping_add_signed(add as i64)
+            CfaRule::Offset {
+                base: register,
+                offset,
+            } => base(register, offset)?,
+            CfaRule::Deref {
+                base: register,
+                offset,
+                add,
+            } => read(stack, base(register, offset)?)?.wrapping_add_signed(add as i64),
+            CfaRule::DerefIndexed { offset, index, add } => {
+                let words = base(Base::Saved(index), 0)?;
+                let at = base(Base::Sp, offset)?.wrapping_add(words.wrapping_mul(8));
+                read(stack, at)?.wrapping_add_signed(add as i64)
             }
             CfaRule::Plt { offset, pushed_at } => {
-                let pushed = if lookup & 15 >= pushed_at as u64 {
+                base(Base::Sp, offset)?.wrapping_add(if lookup & 15 >= pushed_at as u64 {
                     8
                 } else {
                     0
-                };
-                self.sp
-                    .wrapping_add_signed(offset as i64)
-                    .wrapping_add(pushed)
+                })
             }
+        };
+        let at_cfa = |offset: i32| cfa.wrapping_add_signed(offset as i64);
+        let ra = match rule.ra {
+            RaRule::AtCfa(offset) => read(stack, at_cfa(offset))?,
+            RaRule::AtSp(offset) => read(stack, base(Base::Sp, offset)?)?,
+            RaRule::AtBp(offset) => read(stack, base(Base::Bp, offset)?)?,
+            RaRule::Saved(place) => base(Base::Saved(place), 0)?,
+        };
+        let bp = match rule.bp {
+            BpRule::Same => self.bp,
+            BpRule::Undefined => None,
+            BpRule::AtCfa(offset) => Some(read(stack, at_cfa(offset))?),
+            BpRule::AtSp(offset) => Some(read(stack, base(Base::Sp, offset)?)?),
+            BpRule::AtBp(offset) => Some(read(stack, base(Base::Bp, offset)?)?),
         };
         if rule.signal {
             // The interrupted code may run on another stack, below or above this one, so progress cannot be asked for; a bound can.
@@ -219,35 +285,24 @@ impl Walker {
             if self.signal_frames > MAX_SIGNAL_FRAMES {
                 return Err(Truncation::NoProgress);
             }
-        } else if cfa <= self.sp {
+        } else if cfa <= self.sp && !(cfa == self.sp && matches!(rule.ra, RaRule::Saved(_))) {
+            // A leaf that has popped its return address into a register is about to jump there; it is asked for once.
             return Err(Truncation::NoProgress);
         }
-        let ra = match rule.ra {
-            RaRule::AtCfa(offset) => cfa.wrapping_add_signed(offset as i64),
-            RaRule::AtSp(offset) => self.sp.wrapping_add_signed(offset as i64),
-            RaRule::AtBp(offset) => self.base(Base::Bp)?.wrapping_add_signed(offset as i64),
-        };
-        let ra = read(stack, ra)?;
-        self.bp = match rule.bp {
-            BpRule::Same => self.bp,
-            BpRule::Undefined => None,
-            BpRule::AtCfa(offset) => Some(read(stack, cfa.wrapping_add_signed(offset as i64))?),
-            BpRule::AtSp(offset) => Some(read(stack, self.sp.wrapping_add_signed(offset as i64))?),
-            BpRule::AtBp(offset) => Some(read(
-                stack,
-                self.base(Base::Bp)?.wrapping_add_signed(offset as i64),
-            )?),
-        };
-        self.sp = cfa;
+        (self.sp, self.bp) = (cfa, bp);
         // What a signal interrupted is looked up as it is: it may be the first instruction of a function.
         self.interrupted = rule.signal;
         if rule.signal { Ok(ra) } else { returned(ra) }
     }
 
-    fn base(&self, base: Base) -> Step {
+    fn base(&self, base: Base, saved: Option<&SavedRegisters>) -> Step {
         match base {
             Base::Sp => Ok(self.sp),
             Base::Bp => self.bp.ok_or(Truncation::UnknownFramePointer),
+            Base::Saved(place) => match saved.and_then(|saved| saved.get(place as usize)) {
+                Some(&value) => Ok(value as u64),
+                None => Err(Truncation::UnsupportedRule),
+            },
         }
     }
 

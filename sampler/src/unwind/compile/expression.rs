@@ -15,6 +15,8 @@ pub(super) enum Known {
     Address { base: Base, offset: i32 },
     /// \[register + offset\] + add
     Deref { base: Base, offset: i32, add: i32 },
+    /// \[rsp + offset + 8 * register\] + add
+    DerefIndexed { offset: i32, index: u8, add: i32 },
     /// rsp + offset, and eight more from the push in a PLT stub on
     Plt { offset: i32, pushed_at: u8 },
 }
@@ -25,22 +27,50 @@ impl Known {
         match self {
             Self::Address { base, offset } => CfaRule::Offset { base, offset },
             Self::Deref { base, offset, add } => CfaRule::Deref { base, offset, add },
+            Self::DerefIndexed { offset, index, add } => {
+                CfaRule::DerefIndexed { offset, index, add }
+            }
             Self::Plt { offset, pushed_at } => CfaRule::Plt { offset, pushed_at },
         }
     }
 }
 
+/// A register as a base; nothing when it is not a general one.
 pub(super) fn base(register: Register) -> Option<Base> {
     match register {
         X86_64::RSP => Some(Base::Sp),
         X86_64::RBP => Some(Base::Bp),
-        _ => None,
+        other => Some(Base::Saved(saved(other)?)),
     }
+}
+
+/// Where Linux saves a general register ([`super::super::rule::SavedRegisters`]).
+pub(super) fn saved(register: Register) -> Option<u8> {
+    let place = match register {
+        X86_64::RAX => libc::REG_RAX,
+        X86_64::RBX => libc::REG_RBX,
+        X86_64::RCX => libc::REG_RCX,
+        X86_64::RDX => libc::REG_RDX,
+        X86_64::RSI => libc::REG_RSI,
+        X86_64::RDI => libc::REG_RDI,
+        X86_64::R8 => libc::REG_R8,
+        X86_64::R9 => libc::REG_R9,
+        X86_64::R10 => libc::REG_R10,
+        X86_64::R11 => libc::REG_R11,
+        X86_64::R12 => libc::REG_R12,
+        X86_64::R13 => libc::REG_R13,
+        X86_64::R14 => libc::REG_R14,
+        X86_64::R15 => libc::REG_R15,
+        _ => return None,
+    };
+    u8::try_from(place).ok()
 }
 
 /// Says what an expression computes, if it is one that the tables know.
 pub(super) fn recognise(bytes: Slice<'_>, encoding: Encoding) -> Option<Known> {
-    use Operation::{And, Deref, Ge, Plus, PlusConstant, RegisterOffset, Shl, UnsignedConstant};
+    use Operation::{
+        And, Deref, Ge, Mul, Plus, PlusConstant, RegisterOffset, Shl, UnsignedConstant,
+    };
     let mut operations = [const { Operation::Nop }; MAX_OPERATIONS];
     let mut count = 0;
     let mut rest = gimli::Expression(bytes).operations(encoding);
@@ -100,6 +130,26 @@ pub(super) fn recognise(bytes: Slice<'_>, encoding: Encoding) -> Option<Known> {
         ] if base == Base::Sp => Some(Known::Plt {
             offset,
             pushed_at: u8::try_from(pushed_at).ok()?,
+        }),
+        [
+            RegisterOffset {
+                register,
+                offset: 0,
+                ..
+            },
+            UnsignedConstant { value: 8 },
+            Mul,
+            Plus,
+            Deref {
+                size: 8,
+                space: false,
+                ..
+            },
+            PlusConstant { value },
+        ] if base == Base::Sp => Some(Known::DerefIndexed {
+            offset,
+            index: saved(register)?,
+            add: i32::try_from(value).ok()?,
         }),
         _ => None,
     }
@@ -181,9 +231,36 @@ mod tests {
     }
 
     #[test]
+    fn multiplication_of_openssl() {
+        // breg7 8; breg9 0; lit8; mul; plus; deref; plus_uconst 8
+        let bytes = [0x77, 8, 0x79, 0, 0x38, 0x1e, 0x22, 0x06, 0x23, 8];
+        check(
+            &bytes,
+            Some(Known::DerefIndexed {
+                offset: 8,
+                index: 1,
+                add: 8,
+            }),
+        );
+    }
+
+    #[test]
+    fn stack_pointer_kept_in_another_register() {
+        // breg13 0; deref
+        check(
+            &[0x7d, 0, 0x06],
+            Some(Known::Deref {
+                base: Base::Saved(5),
+                offset: 0,
+                add: 0,
+            }),
+        );
+    }
+
+    #[test]
     fn others_are_not_known() {
         check(&[], None);
-        check(&[0x73, 8], None); // another register
+        check(&[0x81, 8], None); // a register that is not a general one
         check(&[0x77], None); // cut short
         check(&[0x77, 8, 0x94, 4], None); // a read of four bytes
         check(

@@ -45,6 +45,8 @@ enum Column {
     AtCfa(i64),
     /// Saved where this expression says.
     At(Known),
+    /// In another register.
+    Register(Register),
     Unsupported,
 }
 
@@ -109,8 +111,13 @@ impl State {
         let bp = match self.bp {
             Column::Unset | Column::Same => BpRule::Same,
             // A walk that does not need rbp goes on; one that does says so.
-            Column::Undefined | Column::Unsupported => BpRule::Undefined,
-            Column::AtCfa(offset) => i32::try_from(offset).map_or(BpRule::Undefined, BpRule::AtCfa),
+            Column::Undefined | Column::Register(_) | Column::Unsupported => BpRule::Undefined,
+            Column::AtCfa(offset) => match i32::try_from(offset) {
+                // Compilers do not say that an epilogue has popped rbp: its slot is then below rsp, outside the stack, and rbp is restored.
+                Ok(offset) if slot_is_popped(cfa, offset) => BpRule::Same,
+                Ok(offset) => BpRule::AtCfa(offset),
+                Err(_) => BpRule::Undefined,
+            },
             Column::At(known) => match known {
                 Known::Address {
                     base: Base::Sp,
@@ -133,6 +140,7 @@ impl State {
                 base: Base::Bp,
                 offset,
             }) => RaRule::AtBp(offset),
+            Column::Register(register) => RaRule::Saved(expression::saved(register)?),
             _ => return None,
         };
         Some(FullRule {
@@ -141,6 +149,16 @@ impl State {
             ra,
             signal,
         })
+    }
+}
+
+fn slot_is_popped(cfa: CfaRule, offset: i32) -> bool {
+    match cfa {
+        CfaRule::Offset {
+            base: Base::Sp,
+            offset: cfa,
+        } => cfa.saturating_add(offset) < 0,
+        _ => false,
     }
 }
 
@@ -262,11 +280,11 @@ impl Machine<'_, '_> {
             }
             I::ValOffset { register, .. }
             | I::ValOffsetSf { register, .. }
-            | I::Register {
-                dest_register: register,
-                ..
-            }
             | I::ValExpression { register, .. } => self.set(register, Column::Unsupported),
+            I::Register {
+                dest_register,
+                src_register,
+            } => self.set(dest_register, Column::Register(src_register)),
             I::Restore { register } => {
                 let initial = self.initial?;
                 match register {

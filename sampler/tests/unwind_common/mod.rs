@@ -1,0 +1,7 @@
+//! What the unwinder's tests share.
+#![allow(dead_code)] // Each test uses a part.
+
+pub mod elf;
+pub mod framehop;
+pub mod gimli_walk;
+pub mod oracle;
