@@ -3,18 +3,23 @@
 //! In a child of fork nothing of hotpoll runs until it is started there: the handler and the exit hooks ask this page first.
 #![allow(unsafe_code)] // It maps the page and reads through a raw pointer.
 
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 /// The page. Zero means: not started, or in a forked child of the process that started.
 #[repr(C)]
 pub(crate) struct Page {
-    /// Random, never zero while started; a part of every timer's cookie.
+    /// Random, never zero once started; a part of every timer's cookie.
     pub tag: AtomicU64,
-    /// Counts starts; a guard remembers its own.
+    /// The number of the start in force, 0 when none is; a guard remembers its own.
     pub start_number: AtomicU64,
+    /// What threads have said of themselves (own.rs). The parent's may have been locked at the fork, so a child makes its own.
+    pub told: AtomicPtr<Mutex<crate::own::Told>>,
 }
 
 static PAGE: AtomicPtr<Page> = AtomicPtr::new(std::ptr::null_mut());
+/// Whether this process, or the one that it was forked from, has ever started.
+static EVER_STARTED: AtomicBool = AtomicBool::new(false);
 
 /// The page, once mapped. Called in SIGPROF.
 pub(crate) fn page() -> Option<&'static Page> {
@@ -66,9 +71,22 @@ pub(crate) fn map() -> Result<&'static Page, i32> {
     page().ok_or(libc::ENOMEM)
 }
 
+/// Says which tag this process's timers carry from now on.
+pub(crate) fn set_tag(page: &Page, tag: u64) {
+    page.tag.store(tag, Ordering::Release);
+    EVER_STARTED.store(true, Ordering::Release);
+}
+
 /// Whether this process is a forked child of one that had started sampling, and has not started itself.
 pub fn in_forked_child() -> bool {
-    page().is_some_and(|page| page.start_number.load(Ordering::Acquire) == 0)
+    EVER_STARTED.load(Ordering::Acquire)
+        && page().is_some_and(|page| page.tag.load(Ordering::Acquire) == 0)
+}
+
+/// Whether this start is the one in force. What belongs to another start must be left alone: it is the parent's, whose descriptors a forked
+/// child shares and whose timers' numbers may be those of the child's own.
+pub(crate) fn is_in_force(start_number: u64) -> bool {
+    start_number != 0 && self::start_number() == start_number
 }
 
 /// The number of the start in force; 0 when sampling is not running here, as in a forked child of a process that samples.

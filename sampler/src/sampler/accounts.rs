@@ -44,8 +44,11 @@ fn unix_ns() -> u64 {
 }
 
 impl Sampler {
-    /// Ends the running slice and begins the next. Drain first: records not drained yet count in the next slice.
+    /// Ends the running slice and begins the next. Drain first: records not drained yet count in the next slice. After stop it is empty.
     pub fn close_slice(&mut self) -> SliceClocks {
+        if !self.is_in_force() {
+            return SliceClocks::default();
+        }
         let ns_per_tick = self.ns_per_tick();
         // The process's clock first, then all threads' at once, then what takes longer: so the threads may have used a little more than the
         // process when the clocks are compared, and never less, which would come out as CPU time of unseen threads.

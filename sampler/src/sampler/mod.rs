@@ -77,6 +77,9 @@ pub struct Sampler {
 impl Sampler {
     /// Empties every ring into `sink`, in each thread's order. Also looks up the stacks that handlers asked for.
     pub fn drain(&mut self, sink: &mut dyn FnMut(ThreadKey, &Record<'_>)) {
+        if !self.is_in_force() {
+            return;
+        }
         let interval_ns = self.settings.interval_ns;
         for (&key, entry) in &mut self.entries {
             entry.drain(&mut self.words, interval_ns, &mut |record| {
@@ -100,7 +103,7 @@ impl Sampler {
 
     /// Checks that our handler is still installed; if it is not, disarms every timer.
     pub fn check_handler(&mut self) -> HandlerState {
-        if !self.replaced && !install::is_ours(self.settings.signal) {
+        if !self.replaced && self.is_in_force() && !install::is_ours(self.settings.signal) {
             self.replaced = true;
             for entry in self.entries.values_mut() {
                 entry.disarm(&mut self.budget);
@@ -166,7 +169,7 @@ impl Sampler {
 
     /// Disarms every timer. The handler stays installed and forwards foreign signals; late signals of ours find nothing to do.
     pub fn stop(&mut self) {
-        if std::mem::replace(&mut self.stopped, true) || crate::fork::in_forked_child() {
+        if std::mem::replace(&mut self.stopped, true) || !self.is_in_force() {
             return;
         }
         let keys: Vec<ThreadKey> = self.entries.keys().copied().collect();
@@ -175,6 +178,13 @@ impl Sampler {
             self.leave_slot(key);
         }
         start::release(self.start_number);
+    }
+}
+
+impl Sampler {
+    /// Whether this process made it: in a forked child the parent's does nothing, even after the child's own start.
+    fn is_in_force(&self) -> bool {
+        crate::fork::is_in_force(self.start_number)
     }
 }
 

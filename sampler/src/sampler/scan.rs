@@ -12,6 +12,9 @@ impl Sampler {
     /// Looks at the process's threads: new ones get a timer, ended ones are marked, and every clock is read.
     /// Errors of `/proc` (no descriptor left, say) leave things as they are until the next scan.
     pub fn scan_threads(&mut self) {
+        if !self.is_in_force() {
+            return;
+        }
         let announced = own::take_announced();
         let Ok(found) = files::list() else { return };
         if self.next_scan_is_first {

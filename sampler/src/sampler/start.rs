@@ -5,7 +5,6 @@ use super::{Sampler, accounts, attach, pool};
 use crate::error::StartError;
 use crate::fork;
 use crate::modules::ModuleWatch;
-use crate::own;
 use crate::pin;
 use crate::record::MAX_DEPTH;
 use crate::settings::{EngineSetting, Settings};
@@ -59,9 +58,8 @@ fn begin(
     if page.tag.load(Ordering::Relaxed) == 0 {
         // The first start of this process, or the first in a forked child: the slots there are only copies of the parent's.
         table::forget_all();
-        own::reset();
         pool::reset();
-        page.tag.store(sys::random_u64() | 1, Ordering::Release);
+        fork::set_tag(page, sys::random_u64() | 1);
     }
     pin::pin();
     tsc::probe();

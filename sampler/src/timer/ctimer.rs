@@ -9,7 +9,10 @@ use crate::slot::table::SlotId;
 use crate::sys;
 
 /// An armed CPU timer; dropping it deletes it.
-pub(crate) struct CpuTimer(libc::c_int);
+pub(crate) struct CpuTimer {
+    id: libc::c_int,
+    start_number: u64,
+}
 
 /// The kernel's sigevent for SIGEV_THREAD_ID.
 #[repr(C)]
@@ -54,7 +57,10 @@ impl CpuTimer {
         if result != 0 {
             return Err(sys::errno());
         }
-        let timer = Self(timer);
+        let timer = Self {
+            id: timer,
+            start_number: crate::fork::start_number(),
+        };
         let first = sys::random_u64() % interval_ns + 1;
         let time = |ns: u64| libc::timespec {
             tv_sec: (ns / 1_000_000_000) as i64,
@@ -68,7 +74,7 @@ impl CpuTimer {
         let result = unsafe {
             libc::syscall(
                 libc::SYS_timer_settime,
-                timer.0,
+                timer.id,
                 0,
                 &setting,
                 std::ptr::null_mut::<libc::itimerspec>(),
@@ -83,10 +89,10 @@ impl CpuTimer {
 
 impl Drop for CpuTimer {
     fn drop(&mut self) {
-        // In a forked child the timer does not exist, and its number may be another's.
-        if !crate::fork::in_forked_child() {
+        // In a forked child the timer does not exist, and its number may be one of the child's own.
+        if crate::fork::is_in_force(self.start_number) {
             // SAFETY: the timer is ours; it is deleted once. A signal that is pending already still finds its slot mapped (slot/table.rs).
-            unsafe { libc::syscall(libc::SYS_timer_delete, self.0) };
+            unsafe { libc::syscall(libc::SYS_timer_delete, self.id) };
         }
     }
 }

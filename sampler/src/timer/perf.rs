@@ -9,7 +9,10 @@ use crate::sys;
 use std::mem::zeroed;
 
 /// An enabled event; dropping it disables and closes it.
-pub(crate) struct PerfEvent(libc::c_int);
+pub(crate) struct PerfEvent {
+    descriptor: libc::c_int,
+    start_number: u64,
+}
 
 /// The first version of `struct perf_event_attr` with all that is set here, and room for flags of later kernels.
 #[repr(C)]
@@ -53,7 +56,7 @@ impl PerfEvent {
     /// Opens and enables an event for a thread of this process.
     pub fn arm(tid: u32, signal: libc::c_int, interval_ns: u64, id: SlotId) -> Result<Self, i32> {
         let event = open(tid, interval_ns)?;
-        if !table::set_descriptor(event.0, Some(id)) {
+        if !table::set_descriptor(event.descriptor, Some(id)) {
             return Err(libc::EMFILE);
         }
         let owner = Owner {
@@ -63,10 +66,14 @@ impl PerfEvent {
         // Plain ENABLE: the one-shot REFRESH hangs on kernels 6.16 and 6.17, and with ENABLE nothing has to be re-armed from the handler.
         // SAFETY: the descriptor is ours and open, and the arguments are of the types that the commands take.
         let done = unsafe {
-            libc::fcntl(event.0, libc::F_SETFL, libc::O_ASYNC | libc::O_NONBLOCK) == 0
-                && libc::fcntl(event.0, F_SETSIG, signal) == 0
-                && libc::fcntl(event.0, F_SETOWN_EX, &owner) == 0
-                && libc::ioctl(event.0, PERF_EVENT_IOC_ENABLE, 0) == 0
+            libc::fcntl(
+                event.descriptor,
+                libc::F_SETFL,
+                libc::O_ASYNC | libc::O_NONBLOCK,
+            ) == 0
+                && libc::fcntl(event.descriptor, F_SETSIG, signal) == 0
+                && libc::fcntl(event.descriptor, F_SETOWN_EX, &owner) == 0
+                && libc::ioctl(event.descriptor, PERF_EVENT_IOC_ENABLE, 0) == 0
         };
         if done { Ok(event) } else { Err(sys::errno()) }
     }
@@ -74,15 +81,15 @@ impl PerfEvent {
 
 impl Drop for PerfEvent {
     fn drop(&mut self) {
-        if crate::fork::in_forked_child() {
-            return; // the event is the parent's; the descriptor copy goes with exec or the child
+        if !crate::fork::is_in_force(self.start_number) {
+            return; // the event is the parent's, and must go on; this copy of its descriptor goes with exec or the child
         }
         // Disabled before it is closed: a forked child may hold a copy of the descriptor, which would keep an enabled event alive.
         // SAFETY: the descriptor is ours and is closed once.
         unsafe {
-            libc::ioctl(self.0, PERF_EVENT_IOC_DISABLE, 0);
-            table::set_descriptor(self.0, None);
-            libc::close(self.0);
+            libc::ioctl(self.descriptor, PERF_EVENT_IOC_DISABLE, 0);
+            table::set_descriptor(self.descriptor, None);
+            libc::close(self.descriptor);
         }
     }
 }
@@ -111,7 +118,10 @@ fn open(tid: u32, interval_ns: u64) -> Result<PerfEvent, i32> {
             )
         };
         if descriptor >= 0 {
-            return Ok(PerfEvent(descriptor as libc::c_int));
+            return Ok(PerfEvent {
+                descriptor: descriptor as libc::c_int,
+                start_number: crate::fork::start_number(),
+            });
         }
         if sys::errno() != libc::EINVAL {
             break;
