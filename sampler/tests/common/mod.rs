@@ -36,7 +36,7 @@ pub struct Harness {
     pub on_record: Option<OnRecord>,
 }
 
-pub type OnRecord = Box<dyn FnMut(ThreadKey, &Record<'_>)>;
+pub type OnRecord = Box<dyn FnMut(ThreadKey, &Record<'_>) + Send>;
 
 impl Harness {
     pub fn start(settings: Settings) -> Self {
