@@ -1,7 +1,7 @@
 //! The command line: the one definition that help, completions and man pages are made from.
 
-use crate::exit::{self, FINE, Failure, Outcome};
-use crate::{export, list, report, source, symbolize};
+use crate::exit::{self, Outcome};
+use crate::{export, list, report, symbolize};
 use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
@@ -58,15 +58,8 @@ impl Command {
         match self {
             Self::List(args) => list::run(args),
             Self::Report(args) => report::run(args),
-            Self::Export(args) => run_export(args),
+            Self::Export(args) => export::run(args),
             Self::Symbolize(args) => symbolize::run(args),
         }
     }
-}
-
-fn run_export(args: &export::ExportArgs) -> Outcome {
-    let mut profile = source::read(&args.file)?;
-    source::name(&mut profile, None, &[]);
-    export::run(args, &profile).map_err(|error| Failure::new(error.to_string()))?;
-    Ok(FINE)
 }

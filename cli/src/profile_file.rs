@@ -12,7 +12,8 @@ pub fn write(path: &Path, profile: &Profile) -> Result<(), Failure> {
     replace(path, &encoded).map_err(|error| Failure::writing(path, &error))
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file: a temporary one beside it, then a rename.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A rename would put a file in the place of /dev/stdout or a pipe.
     if let Ok(there) = std::fs::metadata(path)
         && !there.is_file()

@@ -4,7 +4,7 @@
 //! many readers. Indices are those of the profile; a location's lines come innermost inlined first, a sample's stack leaf first.
 //! A new field may come without a new schema number; a field that changes its meaning or goes away raises it.
 
-use super::ExportError;
+use crate::envelope;
 use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{Counts, Profile, Reason, Slice, State, Thread, Truncation};
 use serde_json::{Map, Value, json};
@@ -13,22 +13,8 @@ use serde_json::{Map, Value, json};
 pub const SCHEMA: u32 = 1;
 
 /// The profile as JSON.
-pub fn json(profile: &Profile) -> Result<String, ExportError> {
-    Ok(serde_json::to_string(&envelope(
-        "profile",
-        SCHEMA,
-        data(profile),
-    ))?)
-}
-
-/// What every JSON output of the command is wrapped in.
-pub fn envelope(kind: &str, schema: u32, data: Value) -> Value {
-    json!({
-        "hotpoll": { "version": env!("CARGO_PKG_VERSION") },
-        "kind": kind,
-        "schema": schema,
-        "data": data,
-    })
+pub fn json(profile: &Profile) -> String {
+    envelope::line("profile", SCHEMA, &data(profile))
 }
 
 fn data(profile: &Profile) -> Value {
@@ -174,7 +160,7 @@ mod tests {
 
     #[test]
     fn service() {
-        let value: Value = serde_json::from_str(&json(&fixture::service()).unwrap()).unwrap();
+        let value: Value = serde_json::from_str(&json(&fixture::service())).unwrap();
         golden::check(
             "service.json",
             &serde_json::to_string_pretty(&value).unwrap(),
