@@ -8,6 +8,7 @@
 //!   functions: legacy symbols never had them.
 //! - Type arguments of types become `<_>`: `alloc::vec::Vec<_>::push`. So do the operands of `&T`, `[T]`, `(A, B)`, as legacy symbols show
 //!   the impl's parameters where v0 symbols show what they stand for.
+//! - The type arguments of traits are gone too, and the type itself is `_` where the impl is for every type.
 //! - A trait's method in an impl is `<alloc::vec::Vec<_> as core::ops::drop::Drop>::drop`; one that the trait itself provides is
 //!   `core::iter::traits::iterator::Iterator::fold`, as legacy symbols do not know for whom.
 //! - Bodies of closures, async functions and async blocks are all `{closure}`: symbols do not tell them apart, only DWARF does.
@@ -15,8 +16,12 @@
 //! - `symbol.rs`: from the symbol to demangled text
 //! - `text.rs`: from demangled text to the canonical name
 //! - `scan.rs`: brackets
+//! - `origin.rs`: in which impl or trait a v0 symbol's function is written
+//! - `blanket.rs`: impls for every type
 //! - `path.rs`: source files
 
+mod blanket;
+mod origin;
 mod path;
 mod scan;
 mod symbol;
@@ -52,7 +57,7 @@ pub fn canonical_name_with(name: &str, generics: Generics) -> String {
     let symbol = symbol::Symbol::read(name);
     let canonical = match symbol.kind {
         symbol::Kind::Opaque => symbol.text.into_owned(),
-        symbol::Kind::Path { provided } => text::canonical(&symbol.text, provided, generics)
+        symbol::Kind::Path(origin) => text::canonical(&symbol.text, &origin, generics)
             // Not a path after all (C++ operators, other languages): better as it is than half changed.
             .unwrap_or_else(|| symbol.text.into_owned()),
     };

@@ -101,14 +101,13 @@ fn join(package: &str, rest: &[&str]) -> String {
 
 /// `tokio-1.47.1` is `tokio`; `utf-8-0.7.6` is `utf-8`.
 fn without_version(package: &str) -> &str {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_version = |text: &str| {
         let mut numbers = text.splitn(3, '.');
-        let starts_with_digit = |number: Option<&str>| {
-            number.is_some_and(|n| n.starts_with(|c: char| c.is_ascii_digit()))
-        };
-        starts_with_digit(numbers.next())
-            && starts_with_digit(numbers.next())
-            && starts_with_digit(numbers.next())
+        numbers.next().is_some_and(is_number)
+            && numbers.next().is_some_and(is_number)
+            // `0-beta.1+build.5`
+            && numbers.next().is_some_and(|patch| patch.starts_with(|c: char| c.is_ascii_digit()))
     };
     package
         .match_indices('-')

@@ -1,5 +1,6 @@
 //! From the symbol to demangled text.
 
+use super::origin::Origin;
 use std::borrow::Cow;
 
 /// A symbol's text, and whether it can be taken apart.
@@ -8,15 +9,12 @@ pub(super) struct Symbol<'a> {
     pub kind: Kind,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     /// C, C++ and what else there is: stays as it is.
     Opaque,
     /// A Rust path, or what looks like one.
-    Path {
-        /// It is known to be a method that a trait provides, for the type that stands in front: `<T as Trait>::method`.
-        provided: bool,
-    },
+    Path(Origin),
 }
 
 /// Longer symbols are not taken apart. Generic code gives symbols of tens of kilobytes, no more.
@@ -36,9 +34,7 @@ impl<'a> Symbol<'a> {
             return match rustc_demangle::try_demangle(name) {
                 Ok(demangled) => Symbol {
                     text: format!("{demangled:#}").into(),
-                    kind: Kind::Path {
-                        provided: is_provided(name),
-                    },
+                    kind: Kind::Path(Origin::of(name)),
                 },
                 Err(_) => opaque(name),
             };
@@ -50,7 +46,7 @@ impl<'a> Symbol<'a> {
             return match (demangled, short) {
                 (Some(long), Some(short)) if long.to_string() != short => Symbol {
                     text: short.into(),
-                    kind: Kind::Path { provided: false },
+                    kind: Kind::Path(Origin::Unknown),
                 },
                 _ => opaque(name),
             };
@@ -60,7 +56,7 @@ impl<'a> Symbol<'a> {
         Symbol {
             text: name.into(),
             kind: if looks_like_path {
-                Kind::Path { provided: false }
+                Kind::Path(Origin::Unknown)
             } else {
                 Kind::Opaque
             },
@@ -117,21 +113,5 @@ fn without_hash(name: &str) -> &str {
             head
         }
         _ => name,
-    }
-}
-
-/// Whether a v0 symbol is a method that its trait provides (`Y` in the grammar) rather than one of an impl (`X`): both demangle to
-/// `<T as Trait>::method`. It is the first thing in the symbol after the nesting: there is nothing yet that a back reference could mean.
-fn is_provided(symbol: &str) -> bool {
-    let mut bytes = symbol.trim_start_matches('_').bytes().skip(1);
-    loop {
-        match bytes.next() {
-            Some(b'I') => {}
-            // A nested path is followed by its namespace.
-            Some(b'N') => {
-                bytes.next();
-            }
-            other => return other == Some(b'Y'),
-        }
     }
 }

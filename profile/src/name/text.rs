@@ -1,31 +1,25 @@
 //! From demangled text to the canonical name: a path is split into its segments, and each is written in one way.
 
 use super::Generics;
+use super::blanket::is_blanket;
+use super::origin::Origin;
 use super::scan::{inside, split, split_before};
 
 /// Types and traits nested deeper than this are written as `_`.
 const MAX_DEPTH: usize = 24;
 
-/// The canonical form of a demangled path; `None` if it is not one. `provided`: the method in `<T as Trait>::method` is the trait's own.
-pub(super) fn canonical(text: &str, provided: bool, generics: Generics) -> Option<String> {
+/// The canonical form of a demangled path; `None` if it is not one. `origin`: where the function is written that `<T as Trait>` stands in
+/// front of.
+pub(super) fn canonical(text: &str, origin: &Origin, generics: Generics) -> Option<String> {
     let writer = Writer { generics };
     let mut out = String::new();
-    writer.function(text, provided, &mut out)?;
+    writer.function(text, origin, &mut out)?;
     Some(out)
 }
 
-/// Traits whose methods are all in one impl for every type. Legacy symbols call that type `T`; v0 symbols say which it is.
-const BLANKET_TRAITS: [&str; 5] = [
-    "core::convert::Into<_>",
-    "core::convert::TryInto<_>",
-    "core::any::Any",
-    "core::future::into_future::IntoFuture",
-    "alloc::string::ToString",
-];
-
-const PRIMITIVES: [&str; 21] = [
+const PRIMITIVES: [&str; 19] = [
     "bool", "char", "str", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64",
-    "u128", "usize", "f16", "f32", "f64", "f128", "!", "()",
+    "u128", "usize", "f16", "f32", "f64", "f128",
 ];
 
 struct Writer {
@@ -34,14 +28,14 @@ struct Writer {
 
 impl Writer {
     /// A function's path.
-    fn function(&self, text: &str, provided: bool, out: &mut String) -> Option<()> {
+    fn function(&self, text: &str, origin: &Origin, out: &mut String) -> Option<()> {
         let segments = split(text, "::")?;
         // The segment that names the function: closures and shims inside it come after.
         let function = segments
             .iter()
             .rposition(|segment| !segment.starts_with(['{', '<']))
             .unwrap_or(segments.len());
-        self.segments(&segments, Some(function), provided, MAX_DEPTH, out)
+        self.segments(&segments, Some(function), origin, MAX_DEPTH, out)
     }
 
     /// The segments of a path. `function`: which of them is a function, whose type arguments are not told.
@@ -49,7 +43,7 @@ impl Writer {
         &self,
         segments: &[&str],
         function: Option<usize>,
-        provided: bool,
+        origin: &Origin,
         depth: usize,
         out: &mut String,
     ) -> Option<()> {
@@ -60,13 +54,13 @@ impl Writer {
                     // `core::str::<impl str>::len`: where the impl stands is not part of the name.
                     out.truncate(begin);
                     match split(header, " for ")?.as_slice() {
-                        [of, for_type] => self.implementation(for_type, of, depth, out)?,
+                        [of, for_type] => self.implementation(for_type, of, origin, depth, out)?,
                         _ => self.inherent(header, depth, out)?,
                     }
                 } else if at == 0 {
                     match split(inner, " as ")?.as_slice() {
-                        [_, of] if provided => self.provided(of, depth, out)?,
-                        [for_type, of] => self.implementation(for_type, of, depth, out)?,
+                        [_, of] if *origin == Origin::Trait => self.trait_path(of, depth, out)?,
+                        [for_type, of] => self.implementation(for_type, of, origin, depth, out)?,
                         _ => self.inherent(inner, depth, out)?,
                     }
                 } else if self.generics == Generics::Keep {
@@ -96,7 +90,11 @@ impl Writer {
             (name, disambiguator) if is_disambiguator(disambiguator) => name,
             _ => name,
         };
-        out.push_str(name.trim());
+        if name.contains([' ', '(', '&', '*']) {
+            // A signature: C++.
+            return None;
+        }
+        out.push_str(name);
         if !arguments.is_empty() {
             let arguments = inside(arguments, '<', '>')?;
             if !is_function || self.generics == Generics::Keep {
@@ -150,28 +148,30 @@ impl Writer {
         &self,
         for_type: &str,
         of: &str,
+        origin: &Origin,
         depth: usize,
         out: &mut String,
     ) -> Option<()> {
         let mut trait_name = String::new();
-        self.type_(of, depth, &mut trait_name)?;
-        out.push('<');
-        if self.generics == Generics::Collapse && BLANKET_TRAITS.contains(&trait_name.as_str()) {
-            out.push('_');
-        } else {
-            self.type_(for_type, depth, out)?;
+        let mut type_name = String::new();
+        self.trait_path(of, depth, &mut trait_name)?;
+        self.type_(for_type, depth, &mut type_name)?;
+        if self.generics == Generics::Collapse && is_blanket(&trait_name, &type_name, origin) {
+            type_name = "_".to_owned();
         }
-        out.push_str(" as ");
-        out.push_str(&trait_name);
-        out.push('>');
+        out.push_str(&format!("<{type_name} as {trait_name}>"));
         Some(())
     }
 
-    /// The trait in whose own method we are; for whom is not told.
-    fn provided(&self, of: &str, depth: usize, out: &mut String) -> Option<()> {
+    /// A trait; its type arguments are not told. (v0 symbols leave them out where they are the default, legacy symbols do not.)
+    fn trait_path(&self, of: &str, depth: usize, out: &mut String) -> Option<()> {
+        let Some(depth) = depth.checked_sub(1) else {
+            out.push('_');
+            return Some(());
+        };
         let segments = split(of, "::")?;
         let last = segments.len() - 1;
-        self.segments(&segments, Some(last), false, depth.checked_sub(1)?, out)
+        self.segments(&segments, Some(last), &Origin::Unknown, depth, out)
     }
 
     /// The type in whose impl we are: bare if it is a path, else in angle brackets.
@@ -235,7 +235,11 @@ impl Writer {
             out.push(']');
             return Some(());
         }
-        if text.starts_with('(') && text != "()" {
+        if matches!(text, "()" | "!") {
+            out.push_str(text);
+            return Some(());
+        }
+        if text.starts_with('(') {
             let inner = inside(text, '(', ')')?;
             out.push('(');
             match self.generics {
@@ -262,7 +266,7 @@ impl Writer {
             out.push('_');
             return Some(());
         }
-        self.segments(&segments, None, false, depth, out)
+        self.segments(&segments, None, &Origin::Unknown, depth, out)
     }
 
     /// What a reference, pointer, slice or array is of.
@@ -322,6 +326,8 @@ fn special(text: &str, out: &mut String) -> Option<()> {
         | "gen_fn" | "gen_block" | "gen_closure" | "async_gen_fn" | "async_gen_block" => "closure",
         "vtable.shim" | "vtable-shim" => "shim:vtable",
         "reify.shim" | "reify-shim" => "shim:reify",
+        // v0's namespace of constants.
+        "K" => "constant",
         other => other,
     };
     out.push('{');
