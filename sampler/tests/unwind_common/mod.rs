@@ -4,4 +4,6 @@
 pub mod elf;
 pub mod framehop;
 pub mod gimli_walk;
+pub mod name;
 pub mod oracle;
+pub mod workload;

@@ -10,7 +10,6 @@ mod unwind_common;
 
 mod shadow;
 mod tracee;
-mod workload;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -22,6 +21,8 @@ use shadow::Shadow;
 use tracee::{Stop, Tracee};
 use unwind_common::framehop::Framehop;
 use unwind_common::gimli_walk::GimliWalk;
+use unwind_common::name::name;
+use unwind_common::workload;
 
 /// One more comparison with framehop for this many steps: it takes twenty times as long.
 const FRAMEHOP_EVERY: u64 = 8;
@@ -168,20 +169,4 @@ fn trace(
     }
     tracee.finish();
     counts
-}
-
-/// A function's module and the offset of its start.
-fn name(tables: &Tables, modules: &[Module], address: u64) -> String {
-    let module = modules.iter().find(|module| module.contains(address));
-    let Some(module) = module else {
-        return format!("{address:#x} in no module");
-    };
-    match tables.function_start(address) {
-        Some(start) => format!(
-            "{}+{:#x}",
-            module.file_name(),
-            module.relative_address(start)
-        ),
-        None => format!("{} (no entry)", module.file_name()),
-    }
 }

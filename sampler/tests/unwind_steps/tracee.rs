@@ -35,7 +35,7 @@ impl Tracee {
     /// Forks. The child stops before it calls `run`, and exits after it.
     pub fn start(run: fn()) -> Self {
         let main = stack_around(&raw const run as u64);
-        let alternate = crate::workload::alternate_stack();
+        let alternate = crate::unwind_common::workload::alternate_stack();
         // SAFETY: this process has one thread, so the child may do anything.
         let pid = unsafe { libc::fork() };
         assert!(pid >= 0, "fork");

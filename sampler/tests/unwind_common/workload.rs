@@ -1,4 +1,5 @@
-//! What the child is stepped through. Each part does a little of one thing, with inputs that take many paths.
+//! Work to unwind from. Each part does a little of one thing, with inputs that take many paths.
+#![allow(unsafe_code)] // Calls into libc and other libraries, as real programs do.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::{CStr, c_char, c_int, c_void};
