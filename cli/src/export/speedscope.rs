@@ -6,7 +6,7 @@ use super::ExportError;
 use super::folded::thread_name;
 use super::rows::{self, Row};
 use super::stacks::{Stacks, UNSEEN_THREADS};
-use super::text::printable;
+use super::text;
 use hotpoll_profile::Profile;
 use serde::Serialize;
 
@@ -102,11 +102,7 @@ pub fn speedscope(profile: &Profile) -> Result<String, ExportError> {
     let file = File {
         schema: SCHEMA,
         exporter: format!("hotpoll {}", env!("CARGO_PKG_VERSION")),
-        name: format!(
-            "{} (pid {})",
-            printable(&profile.process.name),
-            profile.process.pid
-        ),
+        name: text::process(&profile.process),
         active_profile_index: busiest.ok_or(ExportError::Empty)?,
         shared: Shared { frames },
         profiles,

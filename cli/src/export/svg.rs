@@ -5,7 +5,7 @@
 use super::ExportError;
 use super::folded::folded;
 use super::options::{Options, Unit};
-use super::text::{duration, printable};
+use super::text::{self, duration};
 use hotpoll_profile::Profile;
 use inferno::flamegraph::color::{MultiPalette, Palette};
 use inferno::flamegraph::{self, from_lines};
@@ -17,21 +17,14 @@ pub fn svg(profile: &Profile, options: &Options) -> Result<String, ExportError> 
         return Err(ExportError::Empty);
     }
     let mut drawing = flamegraph::Options::default();
-    drawing.title = format!(
-        "{} (pid {})",
-        printable(&profile.process.name),
-        profile.process.pid
-    );
-    drawing.subtitle = Some(format!(
-        "{} of CPU in {}, {} samples",
-        duration(profile.process_cpu_ns),
-        duration(profile.duration_ns),
-        profile
-            .samples
-            .iter()
-            .map(|sample| sample.count)
-            .sum::<u64>(),
-    ));
+    drawing.title = text::process(&profile.process);
+    let samples: u64 = profile.samples.iter().map(|sample| sample.count).sum();
+    let window = duration(profile.duration_ns);
+    drawing.subtitle = Some(match profile.process_cpu_ns {
+        // Another tool's file, without clocks.
+        0 => format!("{samples} samples in {window}"),
+        cpu_ns => format!("{} of CPU in {window}, {samples} samples", duration(cpu_ns)),
+    });
     drawing.colors = Palette::Multi(MultiPalette::Rust);
     drawing.deterministic = true;
     (drawing.count_name, drawing.factor) = match options.unit {

@@ -1,5 +1,7 @@
 //! Names from a stranger's binary, made safe to show.
 
+use hotpoll_profile::Process;
+
 /// A name without characters that could hide or reorder what stands beside it: control characters and Unicode's direction
 /// marks are written as escapes. Everything else is kept.
 pub fn printable(name: &str) -> String {
@@ -17,6 +19,15 @@ pub fn printable(name: &str) -> String {
 /// Characters that reorder text, split lines or have no width.
 fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
+}
+
+/// The process as a title names it; other tools' files do not know it.
+pub fn process(process: &Process) -> String {
+    match (process.name.as_str(), process.pid) {
+        ("", 0) => "a profile".into(),
+        (name, 0) => printable(name),
+        (name, pid) => format!("{} (pid {pid})", printable(name)),
+    }
 }
 
 /// A duration for a person: three digits and a unit.

@@ -19,27 +19,30 @@ const timeline = new Timeline(model, byId('strip'), () => select());
 
 function header() {
   const facts = model.header;
-  document.querySelector('h1').textContent = `${facts.name} · where the CPU time went`;
+  byId('title').textContent = `${facts.name || 'A profile'} · where the CPU time went`;
   const add = (title, text) => {
     const entry = document.createElement('div');
     entry.append(element('dt', title), element('dd', text));
     byId('facts').append(entry);
   };
-  add('pid', String(facts.pid));
+  // Another tool's file knows neither the process nor its clocks.
+  const clocks = facts.cpu_ns > 0;
+  if (facts.pid) add('pid', String(facts.pid));
   add('window', `${duration(facts.duration_ns)}${facts.start_unix_ms ? ` from ${new Date(facts.start_unix_ms).toISOString().replace('T', ' ').replace(/\.\d+Z/, ' UTC')}` : ''}`);
-  add('CPU', `${duration(facts.cpu_ns)}${facts.duration_ns ? ` (${(facts.cpu_ns / facts.duration_ns).toFixed(2)} processors${facts.cpus ? ` of ${facts.cpus}` : ''})` : ''}`);
+  if (clocks) add('CPU', `${duration(facts.cpu_ns)}${facts.duration_ns ? ` (${(facts.cpu_ns / facts.duration_ns).toFixed(2)} processors${facts.cpus ? ` of ${facts.cpus}` : ''})` : ''}`);
   if (facts.asked_hz) add('rate asked', `${+facts.asked_hz.toFixed(1)} Hz${facts.engine_setting ? `, engine ${facts.engine_setting}` : ''}`);
   add('samples', integer(facts.recorded) + (facts.overrun ? ` and ${integer(facts.overrun)} overruns` : ''));
   const lost = facts.lost.map(([reason, n]) => `${integer(n)} ${reason}`).join(', ');
   add('lost', lost || 'none');
   if (facts.kernel_ns) add('[kernel]', `${duration(facts.kernel_ns)}, ${percent(facts.kernel_ns, facts.cpu_ns)}`);
-  add('[unsampled]', facts.unsampled_ns >= 0 ? `${duration(facts.unsampled_ns)}, ${percent(facts.unsampled_ns, facts.cpu_ns)}` : `none (samples stand for ${duration(-facts.unsampled_ns)} more than the clocks)`);
+  if (clocks) add('[unsampled]', facts.unsampled_ns >= 0 ? `${duration(facts.unsampled_ns)}, ${percent(facts.unsampled_ns, facts.cpu_ns)}` : `none (samples stand for ${duration(-facts.unsampled_ns)} more than the clocks)`);
   if (facts.unseen_ns) add('threads that ended unseen', duration(facts.unseen_ns));
   const cut = facts.truncated.filter(([reason]) => reason !== 'complete');
   if (facts.recorded) add('whole stacks', percent(facts.recorded - cut.reduce((sum, [, n]) => sum + n, 0), facts.recorded) + (cut.length ? ` (cut short: ${cut.map(([reason, n]) => `${integer(n)} ${reason}`).join(', ')})` : ''));
   if (facts.handler_ns) add('overhead', `${percent(facts.handler_ns, facts.cpu_ns)} in the handler`);
   const biased = model.threads.filter(thread => thread.tick_biased).length;
   const notices = [...facts.notices];
+  if (!clocks) notices.push('This file has no clocks: what the samples missed is not known.');
   if (biased) notices.push(`${biased === 1 ? 'One thread' : `${biased} threads`} ran in bursts shorter than a kernel tick: their shares may be biased.`);
   if (facts.evicted_slices) notices.push(`${integer(facts.evicted_slices)} earlier slices had fallen out of the recorder.`);
   if (facts.folded_stacks) notices.push(`${integer(facts.folded_stacks)} stacks were folded into [other] to save memory.`);

@@ -7,7 +7,7 @@ mod data;
 mod tree;
 
 use super::ExportError;
-use super::text::printable;
+use super::text;
 use hotpoll_profile::Profile;
 
 const PAGE: &str = include_str!("page.html");
@@ -25,11 +25,7 @@ const SCRIPTS: [&str; 6] = [
 /// The profile as a page.
 pub fn html(profile: &Profile) -> Result<String, ExportError> {
     let data = serde_json::to_string(&data::data(profile)?)?;
-    let title = format!(
-        "{} (pid {}) - hotpoll",
-        printable(&profile.process.name),
-        profile.process.pid
-    );
+    let title = format!("{} - hotpoll", text::process(&profile.process));
     let mut page = String::new();
     // One pass over the template: what is filled in is never searched for places to fill.
     let mut rest = PAGE;

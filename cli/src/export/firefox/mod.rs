@@ -1,13 +1,14 @@
 //! The Firefox Profiler's processed format, written by `fxprof-processed-profile`.
 //!
-//! That reader wants a time for every sample, and a profile knows the slice only. So each row's samples are spread evenly over
-//! its slice: what is seen within one slice is an even mixture, which invents no phases, and between slices the times are right.
+//! That reader wants a time for every sample, and a profile knows the slice only: `timing` spreads samples over their slices.
 //! Time that no sample stands for is written as the samples that it would have been, rounded; `threadCPUDelta` has it to a microsecond.
 
+mod timing;
+
+use self::timing::Entry;
 use super::ExportError;
 use super::category::Category;
 use super::folded::thread_name;
-use super::rows::{self, Row};
 use super::stacks::{Stacks, UNSEEN_THREADS};
 use super::text::printable;
 use fxprof::{
@@ -16,73 +17,20 @@ use fxprof::{
 };
 use fxprof_processed_profile as fxprof;
 use hotpoll_profile::Profile;
+use serde_json::Value;
+use std::collections::HashMap;
 use std::time::Duration;
-
-/// Entries that one row of one slice may become: a thread sampled at 10 kHz would fill the reader's memory otherwise. Weights make up for it.
-const MAX_ENTRIES_PER_ROW: u64 = 100;
-
-/// A row's part at one moment.
-struct Entry {
-    at_ns: u64,
-    thread: usize,
-    stack: usize,
-    cpu_ns: u64,
-    weight: u64,
-}
 
 /// The profile as the Firefox Profiler reads it.
 pub fn firefox(profile: &Profile) -> Result<String, ExportError> {
     let mut writer = Writer::new(profile);
-    for entry in entries(profile, &writer.stacks) {
+    for entry in timing::entries(profile, &writer.stacks) {
         writer.push(&entry);
     }
     writer.push_unseen();
-    Ok(serde_json::to_string(&writer.out)?)
-}
-
-/// What all rows become, in the order of time.
-fn entries(profile: &Profile, stacks: &Stacks) -> Vec<Entry> {
-    let interval_ns = profile.interval_ns.max(1);
-    let mut entries = Vec::new();
-    if profile.slices.is_empty() {
-        for row in rows::of_window(profile, stacks) {
-            spread(&row, 0, profile.duration_ns, interval_ns, &mut entries);
-        }
-    }
-    for (slice, rows) in profile.slices.iter().zip(rows::of_slices(profile, stacks)) {
-        let from_ns = slice.start_unix_ns.saturating_sub(profile.start_unix_ns);
-        for row in rows {
-            spread(&row, from_ns, slice.duration_ns, interval_ns, &mut entries);
-        }
-    }
-    // The reader takes times as differences, and wants none below zero.
-    entries.sort_by_key(|entry| entry.at_ns);
-    entries
-}
-
-fn spread(row: &Row, from_ns: u64, duration_ns: u64, interval_ns: u64, into: &mut Vec<Entry>) {
-    let weight = match row.count {
-        0 => (row.cpu_ns + interval_ns / 2) / interval_ns,
-        count => count,
-    };
-    let parts = weight.clamp(1, MAX_ENTRIES_PER_ROW);
-    for part in 0..parts {
-        // In the middle of the part's share of the slice.
-        let middle = u128::from(duration_ns) * (2 * u128::from(part) + 1) / (2 * u128::from(parts));
-        into.push(Entry {
-            at_ns: from_ns + middle as u64,
-            thread: row.thread as usize,
-            stack: row.stack,
-            cpu_ns: share(row.cpu_ns, part, parts),
-            weight: share(weight, part, parts),
-        });
-    }
-}
-
-/// Part `part` of `whole` split in `parts`: the shares sum to the whole.
-fn share(whole: u64, part: u64, parts: u64) -> u64 {
-    let upto = |n: u64| (u128::from(whole) * u128::from(n) / u128::from(parts)) as u64;
-    upto(part + 1) - upto(part)
+    let mut out = serde_json::to_value(&writer.out)?;
+    name_files(&mut out, &writer.stacks);
+    Ok(serde_json::to_string(&out)?)
 }
 
 struct Writer<'a> {
@@ -129,6 +77,8 @@ impl<'a> Writer<'a> {
                 let is_main = thread.tid == profile.process.pid;
                 let handle = out.add_thread(process, thread.tid, start, is_main);
                 out.set_thread_name(handle, &thread_name(Some(thread)));
+                // The reader drops the CPU time of a thread's first sample: this one has none to lose.
+                out.add_sample(handle, start, None, CpuDelta::ZERO, 0);
                 handle
             })
             .collect();
@@ -217,6 +167,36 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// Adds where functions are defined, which `fxprof-processed-profile` has no word for yet.
+fn name_files(out: &mut Value, stacks: &Stacks) {
+    let definitions: HashMap<&str, (&str, u32)> = stacks
+        .frames
+        .iter()
+        .filter(|frame| !frame.file.is_empty())
+        .map(|frame| (frame.name.as_str(), (frame.file.as_str(), frame.start_line)))
+        .collect();
+    for thread in out["threads"].as_array_mut().into_iter().flatten() {
+        let mut strings: Vec<Value> = thread["stringArray"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let functions = &mut thread["funcTable"];
+        for function in 0..functions["length"].as_u64().unwrap_or(0) as usize {
+            let name = functions["name"][function].as_u64().unwrap_or(0) as usize;
+            let name = strings.get(name).and_then(Value::as_str);
+            let Some(&(file, line)) = name.and_then(|name| definitions.get(name)) else {
+                continue;
+            };
+            functions["fileName"][function] = strings.len().into();
+            if line != 0 {
+                functions["lineNumber"][function] = line.into();
+            }
+            strings.push(file.into());
+        }
+        thread["stringArray"] = strings.into();
+    }
+}
+
 fn color(category: Category) -> CategoryColor {
     match category {
         Category::Own => CategoryColor::Orange,
@@ -234,7 +214,6 @@ fn color(category: Category) -> CategoryColor {
 mod tests {
     use super::super::{fixture, golden};
     use super::*;
-    use serde_json::Value;
 
     #[test]
     fn service() {
@@ -242,48 +221,6 @@ mod tests {
         golden::check(
             "service.firefox.json",
             &serde_json::to_string_pretty(&value).unwrap(),
-        );
-    }
-
-    #[test]
-    fn times_lie_in_the_window_and_cpu_sums_to_the_clock() {
-        let profile = fixture::service();
-        let stacks = Stacks::new(&profile);
-        let entries = entries(&profile, &stacks);
-        assert!(entries.is_sorted_by_key(|entry| entry.at_ns));
-        assert!(
-            entries
-                .iter()
-                .all(|entry| entry.at_ns < profile.duration_ns)
-        );
-        for (thread, of_thread) in profile.threads.iter().enumerate() {
-            let cpu_ns: u64 = entries
-                .iter()
-                .filter(|entry| entry.thread == thread)
-                .map(|entry| entry.cpu_ns)
-                .sum();
-            assert_eq!(cpu_ns, of_thread.totals.cpu_ns, "{}", of_thread.name);
-        }
-    }
-
-    #[test]
-    fn fast_rates_stay_small() {
-        let row = Row {
-            thread: 0,
-            stack: 0,
-            count: 10_003,
-            cpu_ns: 1_000_300_000,
-        };
-        let mut entries = Vec::new();
-        spread(&row, 0, 1_000_000_000, 100_000, &mut entries);
-        assert_eq!(entries.len() as u64, MAX_ENTRIES_PER_ROW);
-        assert_eq!(
-            entries.iter().map(|entry| entry.weight).sum::<u64>(),
-            10_003
-        );
-        assert_eq!(
-            entries.iter().map(|entry| entry.cpu_ns).sum::<u64>(),
-            1_000_300_000
         );
     }
 }
