@@ -30,6 +30,9 @@ const ROOM_FOR_LEAF: u64 = if cfg!(debug_assertions) {
     1 << 10
 };
 
+/// Below the stack pointer code may use this much without saying so; the kernel puts a signal's frame under it.
+const RED_ZONE: u64 = 128;
+
 static TABLES: Publisher = Publisher::new();
 static MAX_FRAMES: AtomicUsize = AtomicUsize::new(MAX_DEPTH);
 
@@ -245,7 +248,7 @@ fn stack_low(slot: &Slot) -> u64 {
     slot.agent.stack_low.load(Ordering::Relaxed)
 }
 
-/// The memory that the walk may read: from the interrupted stack pointer to the top of the thread's stack.
+/// The memory that the walk may read: from the red zone of the interrupted frame to the top of the thread's stack.
 fn bounds(slot: &Slot, interrupted: &Interrupted) -> Result<BoundedStack, Truncation> {
     let high = slot.agent.stack_high.load(Ordering::Acquire);
     let low = slot.agent.stack_low.load(Ordering::Relaxed);
@@ -258,9 +261,13 @@ fn bounds(slot: &Slot, interrupted: &Interrupted) -> Result<BoundedStack, Trunca
     if interrupted.sp < low || interrupted.sp >= high {
         return Err(Truncation::ForeignStack);
     }
+    // Between `pop rbp` and `ret` compilers still say that rbp is saved below the CFA, where it was: just below the stack pointer. Without the
+    // red zone every sample on such a `ret` lost its callers.
+    let low = low.max(interrupted.sp.saturating_sub(RED_ZONE));
     // SAFETY: the stack of a running thread is mapped from its stack pointer to its top: `high` comes from the thread's own descriptor
-    // (stack_bounds.rs) or from the mapping that the agent found (thread/stack.rs), and stays for the thread's life.
-    Ok(unsafe { BoundedStack::new(interrupted.sp, high) })
+    // (stack_bounds.rs) or from the mapping that the agent found (thread/stack.rs), and stays for the thread's life. The red zone is the
+    // thread's to use (psABI) and not below the stack's low end, so it is mapped, or grows like the main thread's stack when it is read.
+    Ok(unsafe { BoundedStack::new(low, high) })
 }
 
 /// The words that ordinary code on this thread has published; the runtime's task when nothing is tracked.
