@@ -7,6 +7,8 @@ pub mod common;
 pub mod burner;
 pub mod child;
 pub mod clock;
+pub mod random;
+pub mod shares;
 pub mod work;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
