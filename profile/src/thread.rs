@@ -52,7 +52,7 @@ pub struct Accounts {
     /// CPU time that the samples stand for.
     pub sampled_ns: u64,
     /// CPU time in the kernel that no sample stands for, by the kernel's own count: perf events are blind there, and the timer beside them
-    /// could not be armed. Kernel time with samples is in `sampled_ns`, under [`crate::State::Kernel`].
+    /// sees system calls only, not page faults. Kernel time with samples is in `sampled_ns`, under [`crate::State::Kernel`].
     pub kernel_ns: u64,
     /// Timer expiries that reached the handler: `recorded + overrun + lost`.
     pub fired: u64,

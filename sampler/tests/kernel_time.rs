@@ -59,10 +59,6 @@ fn kernel_time_is_sampled_by_both_engines() {
             kernel_ns * 10 > accounts.cpu_ns * 8,
             "kernel {kernel_ns} of {accounts:?}"
         );
-        assert_eq!(
-            accounts.kernel_ns, 0,
-            "the timer beside the event was armed"
-        );
         assert!(
             accounts.unsampled_ns().unsigned_abs() * 20 < accounts.cpu_ns,
             "{accounts:?}"

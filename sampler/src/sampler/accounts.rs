@@ -137,8 +137,8 @@ impl Entry {
             self.info.name = stat.name;
             let kernel = stat.kernel_ticks.saturating_sub(self.kernel_ticks);
             self.kernel_ticks = stat.kernel_ticks;
-            if self.is_blind_in_kernel() {
-                self.kernel_ns += kernel * USER_TICK_NS;
+            if self.is_served_by_perf() {
+                self.count_kernel(kernel * USER_TICK_NS);
             }
         }
         if let Some(status) = files::status(self.info.tid) {

@@ -4,7 +4,9 @@ use super::budget::Budget;
 use crate::record::{Record, Unpacker};
 use crate::slot::{Slot, table::SlotId};
 use crate::timer::Timer;
-use hotpoll_profile::{Counts, Engine, EngineReason, Loss, Reason, Truncation, thread::Accounts};
+use hotpoll_profile::{
+    Counts, Engine, EngineReason, Loss, Reason, State, Truncation, thread::Accounts,
+};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A thread seen: a running number, never reused while the process lives.
@@ -52,7 +54,9 @@ pub(super) struct Entry {
     pub switches: u64,
     /// Sampled time so far, by weight of the records drained.
     pub sampled_ns: u64,
-    /// Kernel time without samples so far (perf).
+    /// Kernel time while perf served it: by the kernel's count, by samples, and what of the count no sample stands for.
+    pub kernel_counted_ns: u64,
+    pub kernel_sampled_ns: u64,
     pub kernel_ns: u64,
     /// Totals at the last close of a slice.
     pub reported: Accounts,
@@ -75,6 +79,8 @@ impl Entry {
             involuntary_switches: 0,
             switches: 0,
             sampled_ns: 0,
+            kernel_counted_ns: 0,
+            kernel_sampled_ns: 0,
             kernel_ns: 0,
             reported: Accounts::default(),
             inspected: false,
@@ -93,6 +99,7 @@ impl Entry {
         sink: &mut dyn FnMut(&Record<'_>),
     ) {
         let Some(slot) = self.slot() else { return };
+        let perf = self.is_served_by_perf();
         let wanted = slot.handler.wanted_stack.load(Relaxed);
         if wanted != 0 {
             look_up_stack(slot, wanted);
@@ -107,6 +114,9 @@ impl Entry {
                 break;
             };
             self.sampled_ns += record.cpu_ns;
+            if perf && record.state == State::Kernel {
+                self.kernel_sampled_ns += record.cpu_ns;
+            }
             sink(&record);
             rest = &rest[used..];
         }
@@ -125,9 +135,20 @@ impl Entry {
         self.info.engine = Engine::None;
     }
 
-    /// Whether kernel time carries no samples: a perf event without a companion.
-    pub fn is_blind_in_kernel(&self) -> bool {
-        matches!(self.timer, Some(Timer::Perf(_, None)))
+    /// Whether a perf event serves it, which is blind in the kernel.
+    pub fn is_served_by_perf(&self) -> bool {
+        matches!(self.timer, Some(Timer::Perf(..)))
+    }
+
+    /// Counts kernel time that perf could not see. The CPU timer beside the event samples system calls, because the program counter shows them;
+    /// page faults and interrupts it cannot tell from running code, so without the kernel's count half of a thread that faults pages in was
+    /// unsampled. Both look at moments only, so the difference wavers, and only its rise counts.
+    pub fn count_kernel(&mut self, ns: u64) {
+        self.kernel_counted_ns += ns;
+        let rest = self
+            .kernel_counted_ns
+            .saturating_sub(self.kernel_sampled_ns);
+        self.kernel_ns = self.kernel_ns.max(rest);
     }
 
     /// Everything counted for the thread since it was first seen.
