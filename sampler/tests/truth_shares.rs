@@ -52,6 +52,7 @@ fn shares_are_right(engine: EngineSetting, hz: u64, time: Duration) -> Result<()
             threads: THREADS,
             time,
             slice: Duration::from_millis(500),
+            cpu: time / 2,
         },
         |harness| {
             let seen = Arc::clone(&seen);

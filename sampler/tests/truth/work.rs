@@ -9,7 +9,7 @@ use hotpoll_profile::thread::Accounts;
 use hotpoll_sampler::{Settings, ThreadKey};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a working thread says of itself.
 #[derive(Debug, Clone)]
@@ -36,9 +36,15 @@ pub struct Observed<T> {
 pub struct Plan {
     pub settings: Settings,
     pub threads: usize,
+    /// How long to look on.
     pub time: Duration,
     pub slice: Duration,
+    /// CPU time that the threads should get on the average; on a busy machine that takes longer, up to four times as long.
+    pub cpu: Duration,
 }
+
+/// What `time` may become for the sake of `cpu`.
+const MOST_TIMES: u32 = 4;
 
 /// Runs `work(thread, stop)` on the threads of the plan while a sampler drains; `begin` sees the harness first.
 pub fn observe<T: Send + 'static>(
@@ -65,7 +71,12 @@ pub fn observe<T: Send + 'static>(
     let mut harness = Harness::start(plan.settings);
     begin(&mut harness);
     gates[1].wait();
+    let begun = Instant::now();
     harness.run_for(plan.time, plan.slice);
+    let wanted_ns = plan.cpu.as_nanos() as u64 * plan.threads as u64;
+    while cpu_ns(&harness) < wanted_ns && begun.elapsed() < plan.time * MOST_TIMES {
+        harness.run_for(plan.slice, plan.slice);
+    }
     stop.store(true, Ordering::Relaxed);
     gates[2].wait();
     // All park at the last gate now. Give them the moment that takes, so that the clocks stand still when they are read.
@@ -85,6 +96,16 @@ pub fn observe<T: Send + 'static>(
         interval_ns,
         tick_ns,
     }
+}
+
+/// What the working threads have used so far.
+fn cpu_ns(harness: &Harness) -> u64 {
+    let works = |key: &ThreadKey| harness.info[key].name.starts_with("work-");
+    let accounts = harness.accounts.iter();
+    accounts
+        .filter(|(key, _)| works(key))
+        .map(|(_, accounts)| accounts.cpu_ns)
+        .sum()
 }
 
 fn one<T>(
