@@ -1,1 +1,86 @@
-//! Under construction.
+//! hotpoll: what burns the CPU in a live Rust service, asked at any moment.
+//!
+//! Link it, start it, and from then on `hotpoll report` (the command) or [`Guard::report`] (in the program) says where the CPU time
+//! went, by thread and function. No compiler flags, no frame pointers, no root, no nightly.
+//!
+//! ```no_run
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let _profiler = hotpoll::start()?;
+//!     // … the service …
+//!     Ok(())
+//! }
+//! ```
+//! [`start()`] samples at once; [`start_if_asked()`] only where the environment asks for it; [`Builder`] has all settings.
+//! With tokio, pass the runtime's builder through [`runtime`], so that samples name the task.
+//!
+//! # Environment
+//! Whoever runs the program has the last word: these override what the program sets. A value that means nothing is an error of
+//! `start`, which names the variable and what it may be; an empty value counts as not set.
+//!
+//! | variable | values | |
+//! |---|---|---|
+//! | `HOTPOLL` | `on`, `off` | `off`: starting gives a guard that does nothing, with no thread, socket, file or signal handler |
+//! | `HOTPOLL_HZ` | 1 to 10000 | samples for each second of CPU time of a thread |
+//! | `HOTPOLL_ENGINE` | `auto`, `ctimer`, `perf` | the timers |
+//! | `HOTPOLL_OUT` | a path, `%p` in it is the PID | see [`Builder::output`] |
+//!
+//! # A guest in the process
+//! hotpoll adds three threads, one unix socket, and one signal handler (SIGPROF, which stays installed after stop and then only
+//! passes on what is not its own). It writes nothing to the program's output. Memory stays within the recorder's bound (8 MB) plus
+//! unwind tables and rings; its threads stretch their periods so that they take at most 1 % of a core.
+//! In a forked child nothing of it runs, until the child starts it itself.
+//!
+//! On other platforms than Linux on x86-64 everything compiles, and [`start()`] returns [`SamplerError::Unsupported`].
+
+#![warn(missing_docs)]
+
+mod builder;
+mod environment;
+mod error;
+mod guard;
+mod output;
+mod report;
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod agent;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod socket;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+mod unsupported;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+use unsupported as agent;
+
+pub use builder::Builder;
+pub use error::{SamplerError, StartError};
+pub use guard::Guard;
+pub use report::Report;
+
+pub use hotpoll_profile::Profile;
+pub use hotpoll_sampler::EngineSetting as Engine;
+
+#[cfg(feature = "tokio")]
+pub use hotpoll_hooks::runtime;
+
+/// Starts sampling with the defaults: 99 Hz, five minutes and 8 MB kept.
+///
+/// # Errors
+/// [`StartError`] says what to do about it.
+///
+/// ```no_run
+/// let profiler = hotpoll::start()?;
+/// // … work …
+/// println!("{}", profiler.report());
+/// # Ok::<(), hotpoll::StartError>(())
+/// ```
+pub fn start() -> Result<Guard, StartError> {
+    Builder::new().start()
+}
+
+/// Starts sampling if the environment asks for it: with `HOTPOLL=on`, or with `HOTPOLL_OUT` (asking for a file is asking).
+/// Otherwise the guard does nothing.
+///
+/// # Errors
+/// [`StartError`], also for a variable with a value that means nothing.
+pub fn start_if_asked() -> Result<Guard, StartError> {
+    Builder::new().start_if_asked()
+}

@@ -1,0 +1,167 @@
+//! The agent: what runs in the background while hotpoll samples.
+//!
+//! | thread | does |
+//! |---|---|
+//! | `hotpoll-drain` | finds threads, empties rings into the recorder, closes slices, watches the handler |
+//! | `hotpoll-modules` | keeps the unwind tables in step with the loader; waits for the loader's lock, so that nobody else does |
+//! | `hotpoll-socket` | answers clients, from the recorder's closed slices |
+//! | `hotpoll-output` | only with an output file: writes it, so that a slow disk delays nobody else |
+//!
+//! All signals are blocked on all of them: a host that waits for its signals on a descriptor must not lose one to us. They share
+//! one [`Shared`], and wait for each other only for moments. In a forked child none of them exists: everything asks first whether
+//! its own start is still the one in force.
+
+mod drain;
+mod exit;
+mod facts;
+mod module_thread;
+mod output_thread;
+mod pace;
+mod progress;
+mod shared;
+
+pub(crate) use shared::{LoadedModules, SamplingFacts, Shared, lock};
+
+use crate::builder::Plan;
+use crate::{Profile, StartError, output, socket};
+use hotpoll_symbolizer::recorder::{Query, Recorder};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long stopping waits for the threads: a loader's lock or a disk may hold one of them up, and the host must go on.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
+/// Address space for each thread's stack; only what is touched takes memory.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// A running agent.
+pub(crate) struct Agent {
+    shared: Arc<Shared>,
+}
+
+/// Starts sampling and the threads. Whatever fails, nothing is left running.
+pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
+    let (sampler, modules) = hotpoll_sampler::start(plan.sampler.clone())?;
+    let facts = facts::Facts::read(&plan.sampler);
+    let output = match &plan.output {
+        Some(pattern) => {
+            let path = pattern.path(facts.pid);
+            // The host may change its working directory later.
+            let path = std::path::absolute(&path).unwrap_or(path);
+            output::check_writable(&path).map_err(|source| StartError::Output {
+                path: path.clone(),
+                source,
+            })?;
+            Some(path)
+        }
+        None => None,
+    };
+    let recorder = Recorder::new(plan.recorder);
+    let bound = socket::bind(facts.pid, facts.start_ticks);
+    let shared = Arc::new(Shared::new(facts, recorder)?);
+    let server = match bound {
+        Ok(listening) => Some(socket::Server::new(listening, Arc::clone(&shared))),
+        Err(why) => {
+            shared.notice(format!(
+                "no socket, so the command cannot reach this process: {why}"
+            ));
+            None
+        }
+    };
+
+    let blocked = hotpoll_sampler::BlockSignals::new();
+    let spawned = spawn(&shared, "hotpoll-modules", {
+        let shared = Arc::clone(&shared);
+        move || module_thread::run(&shared, modules)
+    })
+    .and_then(|()| match server {
+        Some(server) => spawn(&shared, "hotpoll-socket", move || server.run()),
+        None => Ok(()),
+    })
+    .and_then(|()| match output {
+        Some(path) => spawn(&shared, "hotpoll-output", {
+            let shared = Arc::clone(&shared);
+            move || output_thread::run(&shared, &path)
+        }),
+        None => Ok(()),
+    })
+    .and_then(|()| {
+        spawn(&shared, "hotpoll-drain", {
+            let shared = Arc::clone(&shared);
+            move || drain::run(&shared, sampler)
+        })
+    });
+    drop(blocked);
+    // Those that were made end by themselves; without the drain thread the sampler was dropped with its closure.
+    spawned.inspect_err(|_| shared.ask_to_stop())?;
+    exit::remember(&shared);
+    Ok(Agent { shared })
+}
+
+/// Makes one of our threads. It is detached: in a forked child a handle would name a thread that does not exist there.
+fn spawn(
+    shared: &Arc<Shared>,
+    name: &'static str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<(), StartError> {
+    let ended = Ended(Arc::clone(shared));
+    shared.progress.expect_thread();
+    let body = move || {
+        let ended = ended;
+        hotpoll_sampler::register_own_thread();
+        ended.0.thread_runs(name, hotpoll_sampler::current_tid());
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
+        if result.is_err() {
+            ended.0.notice(format!(
+                "hotpoll's thread {name} has failed; what it did stands still"
+            ));
+        }
+    };
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(body)
+        .map(drop)
+        .map_err(|source| StartError::Thread { name, source })
+}
+
+/// Counts a thread as ended when its closure is dropped, whether it ran or could not be made.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.progress.thread_ended();
+    }
+}
+
+impl Agent {
+    /// Whether sampling runs, and this is not a forked child.
+    pub fn is_running(&self) -> bool {
+        self.shared.is_in_force()
+    }
+
+    /// What the recorder holds, up to now.
+    pub fn profile(&self) -> Profile {
+        if !self.shared.may_be_read() {
+            return Profile::default();
+        }
+        self.shared.close_slice_now();
+        self.shared.profile(Query::ALL)
+    }
+
+    /// Stops everything; waits for it, but not for ever.
+    pub fn stop(&self) {
+        if self.shared.is_in_force() {
+            exit::forget(&self.shared);
+            self.shared.stop(STOP_PATIENCE);
+        }
+    }
+}
+
+impl fmt::Debug for Agent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Agent")
+            .field("running", &self.is_running())
+            .finish_non_exhaustive()
+    }
+}

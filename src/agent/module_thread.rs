@@ -1,0 +1,48 @@
+//! The module thread: unwind tables in step with the loader.
+
+use super::{LoadedModules, Shared, lock};
+use hotpoll_profile::protocol::UnwindModule;
+use hotpoll_sampler::ModuleWatch;
+use std::time::Duration;
+
+/// How often it looks: a module loaded by `dlopen` is usable within twice this. Looking costs about a microsecond.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// Runs until it is told to end.
+pub(super) fn run(shared: &Shared, mut watch: ModuleWatch) {
+    shared.i_am_the_module_thread();
+    while !shared.progress.is_stopping() {
+        if watch.refresh() {
+            let loaded = LoadedModules {
+                modules: watch.modules(),
+                unwind: unwind(&watch),
+                table_bytes: watch.table_bytes(),
+            };
+            *lock(&shared.modules) = loaded;
+        }
+        std::thread::park_timeout(PERIOD);
+    }
+}
+
+fn unwind(watch: &ModuleWatch) -> Vec<UnwindModule> {
+    let modules = watch.modules();
+    let tables = watch.unwind().into_iter();
+    tables
+        .map(|table| {
+            let module = modules
+                .iter()
+                .rev()
+                .find(|module| module.path == table.path);
+            UnwindModule {
+                build_id: module.map_or(Vec::new(), |module| module.build_id.clone()),
+                path: table.path,
+                has_eh_frame: table.has_unwind_info,
+                ready: true,
+                rows: table.size.rows as u64,
+                unsupported_rows: table.size.unsupported_rows as u64,
+                table_bytes: table.size.bytes as u64,
+                compile_ns: table.compile_time.as_nanos() as u64,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,41 @@
+//! The output thread: the profile as a file, now and then and at the end.
+
+use super::Shared;
+use crate::output;
+use hotpoll_symbolizer::recorder::Query;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The first write comes after this; then the period doubles.
+const FIRST_PERIOD: Duration = Duration::from_secs(1);
+/// Up to this.
+const LONGEST_PERIOD: Duration = Duration::from_secs(10);
+/// A write that takes long comes less often: at most one part in so many of the time goes to writing.
+const LEAST_PERIOD_IN_WRITES: u32 = 200;
+/// How long the last write waits for the last slice: less than stopping waits for the last write.
+const LAST_SLICE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Runs until it is told to end, and then writes once more.
+pub(super) fn run(shared: &Shared, path: &Path) {
+    let mut period = FIRST_PERIOD;
+    let mut wait = period;
+    while !shared.progress.wait_for_stop(wait) {
+        let began = Instant::now();
+        shared.close_slice_soon();
+        write(shared, path);
+        period = (period * 2).min(LONGEST_PERIOD);
+        wait = period.max(began.elapsed() * LEAST_PERIOD_IN_WRITES);
+    }
+    shared.progress.wait_for_drained(LAST_SLICE_PATIENCE);
+    write(shared, path);
+}
+
+fn write(shared: &Shared, path: &Path) {
+    let profile = shared.profile(Query::ALL);
+    if let Err(error) = output::write_profile(path, &profile) {
+        shared.notice(format!(
+            "the profile could not be written to {}: {error}",
+            path.display()
+        ));
+    }
+}

@@ -1,0 +1,220 @@
+//! What the agent's threads and the guard share.
+
+use super::facts::Facts;
+use super::progress::Progress;
+use crate::StartError;
+use crate::socket::Waker;
+use hotpoll_profile::protocol::UnwindModule;
+use hotpoll_profile::{Module, Process, Profile};
+use hotpoll_symbolizer::recorder::{Query, Recorder, attach_modules};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
+
+/// How long a client's answer waits for the running slice to be closed before it does without.
+const SLICE_PATIENCE: Duration = Duration::from_millis(250);
+/// How long the program itself waits for it: beside a thousand threads the first one takes its time.
+const EXACT_PATIENCE: Duration = Duration::from_secs(2);
+/// Sentences kept for reports; more than this is one fault saying itself again.
+const MOST_NOTICES: usize = 16;
+
+/// What the agent's threads and the guard share. Each lock is held for moments, and never while another one is taken.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub facts: Facts,
+    /// The start that all this belongs to.
+    start_number: u64,
+    pub recorder: Mutex<Recorder>,
+    pub modules: Mutex<LoadedModules>,
+    pub sampling: Mutex<SamplingFacts>,
+    pub progress: Progress,
+    pub waker: Waker,
+    /// Whether a client waits for the next slice.
+    pub slice_wanted: AtomicBool,
+    /// Removed when all ends.
+    pub socket_path: OnceLock<PathBuf>,
+    stopped: AtomicBool,
+    drain_thread: OnceLock<Thread>,
+    module_thread: OnceLock<Thread>,
+    /// Name and kernel ID of our threads.
+    threads: Mutex<Vec<(&'static str, u32)>>,
+    notices: Mutex<Vec<String>>,
+}
+
+/// What the module thread knows.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct LoadedModules {
+    /// Every module seen since the start.
+    pub modules: Arc<Vec<Module>>,
+    /// The unwind tables of those loaded now.
+    pub unwind: Vec<UnwindModule>,
+    pub table_bytes: u64,
+}
+
+/// What the drain thread knows, as of the last slice.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct SamplingFacts {
+    pub delivery_ns: u64,
+    pub self_time_measured: bool,
+    /// Why perf events cannot be opened here.
+    pub perf_errno: Option<i32>,
+    pub timers: u64,
+    pub timers_allowed: u64,
+    pub descriptors: u64,
+    pub descriptors_allowed: u64,
+    pub handler_replaced: bool,
+    /// By how much the drain's periods are stretched.
+    pub stretch: u32,
+}
+
+/// Locks; a thread that panicked has left the value as good as it was.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub fn new(facts: Facts, recorder: Recorder) -> Result<Self, StartError> {
+        let waker = Waker::new().map_err(|source| StartError::Thread {
+            name: "hotpoll-socket",
+            source,
+        })?;
+        Ok(Self {
+            facts,
+            start_number: hotpoll_sampler::start_number(),
+            recorder: Mutex::new(recorder),
+            modules: Mutex::default(),
+            sampling: Mutex::default(),
+            progress: Progress::default(),
+            waker,
+            slice_wanted: AtomicBool::new(false),
+            socket_path: OnceLock::new(),
+            stopped: AtomicBool::new(false),
+            drain_thread: OnceLock::new(),
+            module_thread: OnceLock::new(),
+            threads: Mutex::default(),
+            notices: Mutex::default(),
+        })
+    }
+
+    /// Whether this start is the one in force: not stopped, and not in a forked child.
+    pub fn is_in_force(&self) -> bool {
+        hotpoll_sampler::start_number() == self.start_number
+    }
+
+    /// Whether locks may be taken. In a forked child some thread that exists no more may hold them.
+    pub fn may_be_read(&self) -> bool {
+        // Acquire: pairs with the Release in stop().
+        let stopped = self.stopped.load(Ordering::Acquire);
+        self.is_in_force() || (stopped && std::process::id() == self.facts.pid)
+    }
+
+    /// A thread of ours has begun.
+    pub fn thread_runs(&self, name: &'static str, tid: u32) {
+        lock(&self.threads).push((name, tid));
+        self.progress.thread_runs();
+    }
+
+    /// Our threads: name and kernel ID.
+    pub fn threads(&self) -> Vec<(&'static str, u32)> {
+        lock(&self.threads).clone()
+    }
+
+    /// The calling thread is the one that closes slices.
+    pub fn i_am_the_drain(&self) {
+        let _ = self.drain_thread.set(std::thread::current());
+    }
+
+    /// The calling thread is the one that watches modules.
+    pub fn i_am_the_module_thread(&self) {
+        let _ = self.module_thread.set(std::thread::current());
+    }
+
+    fn wake_drain(&self) {
+        if let Some(thread) = self.drain_thread.get() {
+            thread.unpark();
+        }
+    }
+
+    /// Has the running slice closed, so that the recorder holds everything up to now.
+    pub fn close_slice_now(&self) {
+        self.progress
+            .ask_for_slice(true, || self.wake_drain(), EXACT_PATIENCE);
+    }
+
+    /// The same, unless the running slice is too short to be worth one: askers come in crowds.
+    pub fn close_slice_soon(&self) {
+        self.progress
+            .ask_for_slice(false, || self.wake_drain(), SLICE_PATIENCE);
+    }
+
+    /// Tells all threads to end.
+    pub fn ask_to_stop(&self) {
+        self.progress.stop();
+        self.wake_drain();
+        if let Some(thread) = self.module_thread.get() {
+            thread.unpark();
+        }
+        self.waker.wake();
+    }
+
+    /// Tells all threads to end, and waits for so long.
+    pub fn stop(&self, patience: Duration) {
+        self.ask_to_stop();
+        self.progress.wait_for_end(patience);
+        // Release: pairs with the Acquire in may_be_read().
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    /// Adds a sentence that belongs in every report.
+    pub fn notice(&self, sentence: String) {
+        let mut notices = lock(&self.notices);
+        if notices.len() < MOST_NOTICES && !notices.contains(&sentence) {
+            notices.push(sentence);
+        }
+    }
+
+    /// The sentences that belong in every report.
+    pub fn notices(&self) -> Vec<String> {
+        let mut notices = lock(&self.notices).clone();
+        let sampling = lock(&self.sampling).clone();
+        if sampling.handler_replaced {
+            notices.push(format!(
+                "something else in this process has replaced hotpoll's handler of signal {}: sampling stands still; \
+                 give hotpoll another signal (SIGURG), or start it after the other profiler",
+                self.facts.signal
+            ));
+        }
+        if sampling.stretch > 1 {
+            notices.push(format!(
+                "to stay under 1 % of a core hotpoll looks for threads and closes slices {} times less often",
+                sampling.stretch
+            ));
+        }
+        notices
+    }
+
+    /// The process, and how it is sampled.
+    pub fn process(&self) -> Process {
+        let sampling = lock(&self.sampling).clone();
+        let unwind_table_bytes = lock(&self.modules).table_bytes;
+        Process {
+            delivery_ns: sampling.delivery_ns,
+            self_time_measured: sampling.self_time_measured,
+            unwind_table_bytes,
+            notices: self.notices(),
+            ..self.facts.process()
+        }
+    }
+
+    /// An answer from the recorder. Only taking the snapshot holds its lock.
+    pub fn profile(&self, query: Query) -> Profile {
+        let snapshot = lock(&self.recorder).snapshot(query);
+        let mut profile = snapshot.profile();
+        let modules = Arc::clone(&lock(&self.modules).modules);
+        attach_modules(&mut profile, &modules);
+        profile.process = self.process();
+        profile
+    }
+}

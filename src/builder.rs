@@ -1,0 +1,172 @@
+//! Settings, and the start.
+
+use crate::environment::{Environment, Switch};
+use crate::output::OutputPattern;
+use crate::{Engine, Guard, StartError, agent};
+use hotpoll_symbolizer::recorder;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// All settings of hotpoll.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// let profiler = hotpoll::Builder::new()
+///     .sampling_hz(199)
+///     .recorder(Duration::from_secs(60), 4 << 20)
+///     .start()?;
+/// # drop(profiler);
+/// # Ok::<(), hotpoll::StartError>(())
+/// ```
+/// The environment overrides what is set here (see the [crate's head](crate#environment)).
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `start` is called"]
+pub struct Builder {
+    sampler: hotpoll_sampler::Settings,
+    span: Duration,
+    bytes: usize,
+    output: Option<PathBuf>,
+}
+
+/// What the agent is started with: everything checked that can be checked without touching the system.
+#[derive(Debug)]
+#[cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64")),
+    allow(dead_code)
+)]
+pub(crate) struct Plan {
+    pub sampler: hotpoll_sampler::Settings,
+    pub recorder: recorder::Settings,
+    pub output: Option<OutputPattern>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        let recorder = recorder::Settings::default();
+        Self {
+            sampler: hotpoll_sampler::Settings::default(),
+            span: Duration::from_nanos(recorder.span_ns),
+            bytes: recorder.bytes,
+            output: None,
+        }
+    }
+}
+
+impl Builder {
+    /// The defaults: 99 Hz, engine `auto`, SIGPROF, callchains up to 1,024 frames, five minutes and 8 MB kept, no file.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A sample for every so much CPU time that a thread uses: from 100 µs to 10 s.
+    pub fn sampling_interval(mut self, interval: Duration) -> Self {
+        self.sampler.interval_ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// So many samples for each second of CPU time that a thread uses: from 1 to 10,000. Rates that divide 100 or 1,000 fall into
+    /// step with programs' own periods; 99, 199 and 997 do not.
+    pub fn sampling_hz(mut self, hz: u32) -> Self {
+        // 0 Hz is an interval that `start` refuses.
+        self.sampler.interval_ns = 1_000_000_000_u64.checked_div(u64::from(hz)).unwrap_or(0);
+        self
+    }
+
+    /// The timers. [`Engine::Auto`] decides for each thread, and reports say why.
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.sampler.engine = engine;
+        self
+    }
+
+    /// The signal that carries samples, by number: SIGPROF, or where another profiler wants that one, SIGURG.
+    pub fn signal(mut self, signal: i32) -> Self {
+        self.sampler.signal = signal;
+        self
+    }
+
+    /// How far back the flight recorder keeps samples, and how much memory it may take. What comes first ends it; samples beyond
+    /// the memory are counted as evicted, or as "other" where one second alone would not fit.
+    pub fn recorder(mut self, span: Duration, bytes: usize) -> Self {
+        self.span = span;
+        self.bytes = bytes;
+        self
+    }
+
+    /// The longest callchain, from 1 to 1,024 frames.
+    pub fn max_depth(mut self, frames: usize) -> Self {
+        self.sampler.max_depth = frames;
+        self
+    }
+
+    /// Writes what the recorder holds to a file: a gzipped pprof profile, now and then (at first after one second, later every ten),
+    /// when the guard is dropped, and when the process exits. A process that is killed loses only what came after the last
+    /// write. `%p` in the path is the PID, `%%` a percent sign. The file is replaced whole, never seen half written.
+    /// Forked children write nothing.
+    pub fn output(mut self, pattern: impl Into<PathBuf>) -> Self {
+        self.output = Some(pattern.into());
+        self
+    }
+
+    /// Starts sampling. Unwind tables are compiled in the background: callchains of the first moments may have only their leaf,
+    /// and say so.
+    ///
+    /// # Errors
+    /// [`StartError`] says what to do about it. With `HOTPOLL=off` there is no error: the guard does nothing.
+    pub fn start(self) -> Result<Guard, StartError> {
+        let environment = Environment::read()?;
+        self.start_with(environment)
+    }
+
+    /// Starts sampling if the environment asks for it: see [`crate::start_if_asked()`].
+    ///
+    /// # Errors
+    /// Those of [`Builder::start`].
+    pub fn start_if_asked(self) -> Result<Guard, StartError> {
+        let environment = Environment::read()?;
+        if environment.asks() {
+            self.start_with(environment)
+        } else {
+            Ok(Guard::inert())
+        }
+    }
+
+    fn start_with(mut self, environment: Environment) -> Result<Guard, StartError> {
+        if environment.switch == Some(Switch::Off) {
+            return Ok(Guard::inert());
+        }
+        if let Some(hz) = environment.hz {
+            self = self.sampling_hz(hz);
+        }
+        if let Some(engine) = environment.engine {
+            self = self.engine(engine);
+        }
+        if let Some(output) = environment.output {
+            self = self.output(output);
+        }
+        agent::start(self.plan()?).map(Guard::running)
+    }
+
+    fn plan(self) -> Result<Plan, StartError> {
+        if self.bytes < recorder::Settings::LEAST_BYTES {
+            return Err(StartError::RecorderTooSmall {
+                bytes: self.bytes,
+                least: recorder::Settings::LEAST_BYTES,
+            });
+        }
+        if self.span.is_zero() {
+            return Err(StartError::RecorderSpanZero);
+        }
+        let output = self.output.map(|path| OutputPattern::parse(&path));
+        Ok(Plan {
+            recorder: recorder::Settings {
+                span_ns: u64::try_from(self.span.as_nanos()).unwrap_or(u64::MAX),
+                bytes: self.bytes,
+                interval_ns: self.sampler.interval_ns,
+                ..recorder::Settings::default()
+            },
+            sampler: self.sampler,
+            output: output.transpose()?,
+        })
+    }
+}

@@ -1,0 +1,98 @@
+//! Why hotpoll could not start.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+pub use hotpoll_sampler::StartError as SamplerError;
+
+/// Why hotpoll could not start, and what to do about it. Nothing is left running then.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The settings, the platform, or the system stand in the way of sampling: a rate out of range, a second start.
+    Sampler(SamplerError),
+    /// An environment variable has a value that means nothing.
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        valid: &'static str,
+    },
+    /// The output file cannot be written.
+    Output {
+        /// The path, `%p` filled in.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The output pattern has a `%` that means nothing.
+    OutputPattern {
+        /// The pattern.
+        pattern: String,
+    },
+    /// The recorder would have no room.
+    RecorderTooSmall {
+        /// The bytes asked for.
+        bytes: usize,
+        /// The least.
+        least: usize,
+    },
+    /// The recorder would keep nothing: its span is zero.
+    RecorderSpanZero,
+    /// A thread could not be made.
+    Thread {
+        /// The thread's name.
+        name: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sampler(error) => error.fmt(f),
+            Self::Variable { name, value, valid } => {
+                write!(f, "{name}={value} means nothing: set it to {valid}, or leave it out")
+            }
+            Self::Output { path, source } => write!(
+                f,
+                "the profile cannot be written to {}: {source}; name a file in a folder that exists and is writable",
+                path.display()
+            ),
+            Self::OutputPattern { pattern } => write!(
+                f,
+                "the output pattern {pattern} has a % that means nothing: %p is the PID, %% is a %"
+            ),
+            Self::RecorderTooSmall { bytes, least } => write!(
+                f,
+                "a recorder of {bytes} bytes has no room for samples: give it at least {least}; 8 MB is the default"
+            ),
+            Self::RecorderSpanZero => f.write_str(
+                "a recorder with a span of zero keeps nothing: give it at least a second; five minutes are the default",
+            ),
+            Self::Thread { name, source } => write!(
+                f,
+                "the thread {name} could not be made: {source}; look at the limits on threads and memory (ulimit -u, -v)"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Output { source, .. } | Self::Thread { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl From<SamplerError> for StartError {
+    fn from(error: SamplerError) -> Self {
+        Self::Sampler(error)
+    }
+}

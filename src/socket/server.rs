@@ -1,0 +1,178 @@
+//! The socket thread: one loop around `poll`, and a bounded number of clients.
+
+use super::answer;
+use super::client::Client;
+use super::directory::{Listening, remove_stale};
+use super::sys::{self, Interest};
+use crate::agent::Shared;
+use hotpoll_profile::protocol::{ErrorCode, ErrorReply};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::os::fd::AsFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Clients at a time; the next one gets a sentence.
+const MOST_CLIENTS: usize = 64;
+/// At most one part in so many of the process's descriptors goes to clients.
+const DESCRIPTOR_SHARE: u64 = 16;
+/// No answer is made while so many bytes of earlier ones are not yet taken.
+const MOST_HELD_BYTES: usize = 16 << 20;
+/// After an answer comes a rest of so many times what it took: clients that ask without end get a quarter of a core.
+const REST: u32 = 3;
+/// How long to leave the listener alone when the process has no descriptor left.
+const ACCEPT_REST: Duration = Duration::from_secs(1);
+/// Connections taken before the others have their turn.
+const ACCEPTED_AT_ONCE: usize = 16;
+
+/// The socket thread's state.
+pub(crate) struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+    shared: Arc<Shared>,
+    clients: BTreeMap<u64, Client>,
+    next_client: u64,
+    most_clients: usize,
+    accept_after: Instant,
+    answer_after: Instant,
+}
+
+impl Server {
+    /// Serves what was bound, once [`Server::run`] is called.
+    pub fn new(listening: Listening, shared: Arc<Shared>) -> Self {
+        let _ = shared.socket_path.set(listening.path.clone());
+        let share = (sys::descriptor_limit() / DESCRIPTOR_SHARE).max(1);
+        let now = Instant::now();
+        Self {
+            listener: listening.listener,
+            path: listening.path,
+            shared,
+            clients: BTreeMap::new(),
+            next_client: 0,
+            most_clients: MOST_CLIENTS.min(usize::try_from(share).unwrap_or(MOST_CLIENTS)),
+            accept_after: now,
+            answer_after: now,
+        }
+    }
+
+    /// Serves until the agent ends.
+    pub fn run(mut self) {
+        if let Some(directory) = self.path.parent() {
+            remove_stale(directory);
+        }
+        while !self.shared.progress.is_stopping() {
+            self.turn();
+        }
+    }
+
+    fn turn(&mut self) {
+        let ids: Vec<u64> = self.clients.keys().copied().collect();
+        let now = Instant::now();
+        let mut interests = vec![
+            Interest::new(self.shared.waker.as_fd(), true, false),
+            Interest::new(self.listener.as_fd(), now >= self.accept_after, false),
+        ];
+        interests.extend(ids.iter().map(|id| self.clients[id].interest()));
+        sys::poll(&mut interests, self.patience(now));
+        self.shared.waker.rest();
+        for (id, interest) in ids.iter().zip(&interests[2..]) {
+            if let Some(client) = self.clients.get_mut(id) {
+                if interest.is_readable() {
+                    client.read();
+                }
+                if interest.is_writable() {
+                    client.write();
+                }
+                // What came before the end was read first; the rest of it is of no use.
+                client.expire(interest.is_gone() && !interest.is_readable());
+            }
+        }
+        self.answer_one();
+        self.clients.retain(|_, client| !client.is_over());
+        if interests[1].is_readable() {
+            self.accept();
+        }
+    }
+
+    /// How long nothing needs to be done unless something happens.
+    fn patience(&self, now: Instant) -> Option<Duration> {
+        let clients = self.clients.values();
+        let deadlines = clients.clone().filter_map(Client::deadline);
+        let answers = clients
+            .filter_map(Client::request)
+            .map(|(request, since)| answer::ready_at(request, since, &self.shared))
+            .map(|ready| ready.max(self.answer_after));
+        let accept = (self.accept_after > now).then_some(self.accept_after);
+        let next = deadlines.chain(answers).chain(accept).min();
+        next.map(|next| next.saturating_duration_since(now))
+    }
+
+    fn accept(&mut self) {
+        for _ in 0..ACCEPTED_AT_ONCE {
+            match self.listener.accept() {
+                Ok((stream, _)) => self.welcome(stream),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    // No descriptor left, say. The connection stays in the queue, and polling for it now would spin.
+                    self.accept_after = Instant::now() + ACCEPT_REST;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn welcome(&mut self, stream: UnixStream) {
+        let (Ok(uid), Ok(())) = (sys::peer_uid(&stream), stream.set_nonblocking(true)) else {
+            return;
+        };
+        let own = sys::own_uid();
+        let client = Client::new(stream);
+        if uid != own && uid != 0 {
+            let sentence =
+                format!("this process belongs to user {own}: run hotpoll as that user or as root");
+            return client.refuse(ErrorReply::new(ErrorCode::Other, sentence));
+        }
+        if self.clients.len() >= self.most_clients {
+            let sentence = format!(
+                "{} clients are being served by this process: try again in a moment",
+                self.clients.len()
+            );
+            return client.refuse(ErrorReply::new(ErrorCode::Busy, sentence));
+        }
+        self.clients.insert(self.next_client, client);
+        self.next_client += 1;
+    }
+
+    /// Answers the client that has waited longest of those whose answer is ready.
+    fn answer_one(&mut self) {
+        let held: usize = self.clients.values().map(Client::held_bytes).sum();
+        let began = Instant::now();
+        if held > MOST_HELD_BYTES || began < self.answer_after {
+            return;
+        }
+        let ready = |(request, since)| answer::ready_at(request, since, &self.shared) <= began;
+        let waiting = self.clients.iter();
+        let waiting = waiting.filter_map(|(id, client)| Some((id, client.request()?)));
+        let first = waiting
+            .filter(|(_, request)| ready(*request))
+            .min_by_key(|(_, (_, since))| *since)
+            .map(|(id, _)| *id);
+        if let Some(client) = first.and_then(|id| self.clients.get_mut(&id))
+            && let Some((request, _)) = client.request()
+        {
+            let response = answer::answer(request, &self.shared);
+            client.answer(response);
+            self.answer_after = Instant::now() + began.elapsed() * REST;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A forked child never gets here: this thread is not in it.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,345 @@
+//! What the processes under test do. A role that goes on until it is told to end reads its input to the end.
+
+use hotpoll::{Builder, Guard};
+use std::fs;
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
+
+/// Plays a role.
+pub fn play(role: &str, arguments: &[String]) {
+    let argument = arguments.first().map_or("", |argument| argument);
+    match role {
+        "busy" => busy(),
+        "if-asked" => println!(
+            "{}",
+            said(hotpoll::start_if_asked().map(|guard| guard.is_running()))
+        ),
+        "start" => println!("{}", said(hotpoll::start().map(|guard| guard.is_running()))),
+        "hz" => {
+            let hz = argument.parse().expect("a number");
+            println!(
+                "{}",
+                said(
+                    Builder::new()
+                        .sampling_hz(hz)
+                        .start()
+                        .map(|guard| guard.is_running())
+                )
+            );
+        }
+        "out" => println!(
+            "{}",
+            said(
+                Builder::new()
+                    .output(argument)
+                    .start()
+                    .map(|guard| guard.is_running())
+            )
+        ),
+        "small" => println!(
+            "{}",
+            said(
+                Builder::new()
+                    .recorder(Duration::from_secs(1), 1)
+                    .start()
+                    .map(|_| true)
+            )
+        ),
+        "twice" => twice(),
+        "again" => again(),
+        "off" => off(),
+        "quiet" => quiet(),
+        "threads" => threads(argument.parse().expect("a number")),
+        "leak" => leak(),
+        "forks" => forks(argument),
+        "forks-and-starts" => forks_and_starts(),
+        "dead-runtime" => dead_runtime(),
+        "stopped" => stopped(),
+        "sleeps" => sleeps(),
+        _ => panic!("no role {role}"),
+    }
+}
+
+fn said<T: std::fmt::Debug>(result: Result<T, hotpoll::StartError>) -> String {
+    match result {
+        Ok(value) => format!("ok {value:?}"),
+        Err(error) => format!("error {error}"),
+    }
+}
+
+fn ready() {
+    println!("ready");
+    std::io::stdout().flush().expect("somebody reads");
+}
+
+/// Until the other side closes our input.
+fn wait_for_end() {
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}
+
+/// Uses so much CPU time, however long that takes.
+#[inline(never)]
+fn burn_for(duration: Duration) {
+    let began = thread_cpu();
+    while thread_cpu() - began < duration {
+        black_box((0..1_000_u64).map(black_box).sum::<u64>());
+    }
+}
+
+fn thread_cpu() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a valid place for the result.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Burns CPU on another thread until the value is dropped.
+struct Burning(Arc<AtomicBool>);
+
+impl Burning {
+    fn start() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stop);
+        let burn = move || {
+            while !told.load(Ordering::Relaxed) {
+                burn_for(Duration::from_millis(1));
+            }
+        };
+        let named = std::thread::Builder::new().name("burner".into());
+        named.spawn(burn).expect("a thread");
+        Self(stop)
+    }
+}
+
+impl Drop for Burning {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn busy() {
+    let _guard = hotpoll::start().expect("hotpoll starts");
+    let _burning = Burning::start();
+    ready();
+    wait_for_end();
+}
+
+fn sleeps() {
+    let _guard = hotpoll::start().expect("hotpoll starts");
+    ready();
+    wait_for_end();
+}
+
+fn twice() {
+    let first = hotpoll::start().expect("hotpoll starts");
+    println!("{}", said(hotpoll::start().map(|_| ())));
+    println!("{}", first.is_running());
+}
+
+/// Starts and stops many times, and says what is left each time.
+fn again() {
+    for _ in 0..5 {
+        let guard = hotpoll::start().expect("hotpoll starts");
+        burn_for(Duration::from_millis(200));
+        guard.stop();
+        assert!(!guard.is_running());
+        let profile = guard.profile();
+        let count: u64 = profile.samples.iter().map(|sample| sample.count).sum();
+        // A thread counts as ended a moment before the kernel has forgotten it.
+        crate::host::wait_until("its threads are gone", || tasks().len() == 1);
+        println!(
+            "{} threads, {} sockets, samples {}",
+            tasks().len(),
+            sockets(),
+            count > 0
+        );
+    }
+}
+
+fn stopped() {
+    let guard = hotpoll::start().expect("hotpoll starts");
+    burn_for(Duration::from_millis(300));
+    guard.stop();
+    let first = guard.profile();
+    burn_for(Duration::from_millis(100));
+    println!("{}", first == guard.profile());
+    println!("{}", guard.report());
+}
+
+fn tasks() -> Vec<String> {
+    let entries = fs::read_dir("/proc/self/task").expect("proc");
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok())
+        .map(|name| name.trim_end().to_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn descriptors() -> Vec<String> {
+    let entries = fs::read_dir("/proc/self/fd").expect("proc");
+    let targets = entries
+        .flatten()
+        .filter_map(|entry| fs::read_link(entry.path()).ok());
+    // The folder being read is one of them.
+    let targets = targets.filter(|target| !target.starts_with("/proc"));
+    let mut targets: Vec<String> = targets
+        .map(|target| target.to_string_lossy().into_owned())
+        .collect();
+    targets.sort();
+    targets
+}
+
+fn sockets() -> usize {
+    descriptors()
+        .iter()
+        .filter(|target| target.starts_with("socket:"))
+        .count()
+}
+
+fn handler_of_sigprof() -> usize {
+    // SAFETY: zero is a valid sigaction, and it is a valid place for the result.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGPROF, std::ptr::null(), &mut action);
+        action.sa_sigaction
+    }
+}
+
+fn off() {
+    let before = (tasks(), descriptors(), handler_of_sigprof());
+    let guard = hotpoll::start().expect("off is no error");
+    burn_for(Duration::from_millis(100));
+    let after = (tasks(), descriptors(), handler_of_sigprof());
+    assert_eq!(before, after);
+    assert!(!guard.is_running());
+    assert_eq!(guard.profile(), hotpoll::Profile::default());
+    println!("{}", guard.report());
+}
+
+/// Prints nothing itself.
+fn quiet() {
+    let guard = hotpoll::start().expect("hotpoll starts");
+    burn_for(Duration::from_millis(300));
+    assert!(!guard.report().to_string().is_empty());
+    // Notices go to reports alone: nobody can write here.
+    assert!(guard.write_pprof("/nowhere/x").is_err());
+    drop(guard);
+    // And once more by way of the end of the process.
+    std::mem::forget(hotpoll::start().expect("hotpoll starts"));
+}
+
+/// Starts beside many threads; all of them are found, and ours have all signals blocked.
+fn threads(count: usize) {
+    let done = Arc::new(Barrier::new(count + 1));
+    for _ in 0..count {
+        let done = Arc::clone(&done);
+        let sleep = move || {
+            done.wait();
+        };
+        let small = std::thread::Builder::new().stack_size(64 * 1024);
+        small.spawn(sleep).expect("a thread");
+    }
+    let began = Instant::now();
+    let guard = hotpoll::start().expect("hotpoll starts");
+    let took = began.elapsed();
+    let profile = guard.profile();
+    println!("{} ms", took.as_millis());
+    println!(
+        "{}",
+        profile.threads.iter().filter(|thread| !thread.own).count()
+    );
+    let own = profile.threads.iter().filter(|thread| thread.own);
+    let mut names: Vec<_> = own
+        .map(|thread| {
+            let status = fs::read_to_string(format!("/proc/self/task/{}/status", thread.tid));
+            let status = status.expect("our thread");
+            let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+            format!("{} {}", thread.name, blocked.expect("a mask").trim())
+        })
+        .collect();
+    names.sort();
+    println!("{}", names.join("\n"));
+    done.wait();
+}
+
+fn leak() {
+    std::mem::forget(hotpoll::start().expect("hotpoll starts"));
+    burn_for(Duration::from_millis(300));
+    std::process::exit(7);
+}
+
+/// Forks; the child ends in the way named. Only the parent writes.
+fn forks(how: &str) {
+    let guard = hotpoll::start().expect("hotpoll starts");
+    burn_for(Duration::from_millis(200));
+    // SAFETY: the child does only what is tested: it ends, with or without dropping the guard.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        assert!(!guard.is_running());
+        assert_eq!(guard.profile(), hotpoll::Profile::default());
+        burn_for(Duration::from_millis(200));
+        if how == "dropping" {
+            drop(guard);
+        }
+        std::process::exit(0);
+    }
+    let mut status = 0;
+    // SAFETY: the child is ours, and the status a valid place for the result.
+    unsafe { libc::waitpid(child, &mut status, 0) };
+    println!("child {child} {status} running {}", guard.is_running());
+    ready();
+    wait_for_end();
+}
+
+/// A forked child starts hotpoll itself, and has a socket and a file of its own.
+fn forks_and_starts() {
+    let guard = hotpoll::start().expect("hotpoll starts");
+    // SAFETY: the child's first act is a start, which is promised to work there.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let own: Guard = hotpoll::start().expect("hotpoll starts in the child");
+        burn_for(Duration::from_millis(300));
+        // The parent's guard does nothing here, even now.
+        drop(guard);
+        assert!(own.is_running());
+        let profile = own.profile();
+        assert_eq!(profile.process.pid, std::process::id());
+        assert!(!profile.samples.is_empty());
+        drop(own);
+        std::process::exit(0);
+    }
+    let mut status = 0;
+    // SAFETY: the child is ours, and the status a valid place for the result.
+    unsafe { libc::waitpid(child, &mut status, 0) };
+    println!("child {child} {status} running {}", guard.is_running());
+}
+
+/// A runtime whose every worker is stuck.
+fn dead_runtime() {
+    let _guard = hotpoll::start().expect("hotpoll starts");
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = hotpoll::runtime(&mut builder)
+        .worker_threads(2)
+        .build()
+        .expect("a runtime");
+    let stuck = Arc::new(Barrier::new(3));
+    for _ in 0..2 {
+        let stuck = Arc::clone(&stuck);
+        runtime.spawn(async move {
+            stuck.wait();
+            std::thread::park();
+        });
+    }
+    stuck.wait();
+    ready();
+    wait_for_end();
+    std::process::exit(0);
+}

@@ -1,0 +1,411 @@
+//! The socket: answers, and clients that do not behave.
+
+use crate::Test;
+use crate::host::{Connection, Folder, Host, profile_in, wait_until};
+use hotpoll_profile::protocol::{ErrorCode, Fetch, Request, Response};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+
+pub const TESTS: &[Test] = &[
+    (
+        "socket::status_profile_and_doctor",
+        status_profile_and_doctor,
+    ),
+    ("socket::slices_as_they_come", slices_as_they_come),
+    (
+        "socket::many_requests_on_one_connection",
+        many_requests_on_one_connection,
+    ),
+    (
+        "socket::answers_beside_a_dead_runtime",
+        answers_beside_a_dead_runtime,
+    ),
+    ("socket::half_a_request", half_a_request),
+    ("socket::junk", junk),
+    ("socket::a_request_too_long", a_request_too_long),
+    ("socket::another_version", another_version),
+    ("socket::a_hundred_clients", a_hundred_clients),
+    (
+        "socket::a_client_that_stops_reading",
+        a_client_that_stops_reading,
+    ),
+    ("socket::clients_that_go_at_once", clients_that_go_at_once),
+    ("socket::no_descriptors_left", no_descriptors_left),
+    (
+        "socket::stale_sockets_are_removed",
+        stale_sockets_are_removed,
+    ),
+    ("socket::closed_to_others", closed_to_others),
+];
+
+const ALL: Request = Request::Fetch(Fetch {
+    since_sequence: 0,
+    last_ns: 0,
+    wait_ns: 0,
+});
+
+/// The host lives, and serves the next client.
+fn is_well(host: &mut Host) {
+    assert!(host.is_alive());
+    assert_eq!(host.status().pid, host.pid());
+}
+
+fn error(connection: &mut Connection) -> (ErrorCode, String) {
+    match connection.response() {
+        Some(Response::Error(reply)) => (reply.code(), reply.sentence),
+        other => panic!("not an error: {other:?}"),
+    }
+}
+
+fn status_profile_and_doctor() {
+    let folder = Folder::new();
+    let host = folder.start_ready("busy", &[("HOTPOLL_HZ", "199")]);
+    wait_until("samples", || host.status().fired > 20);
+    let status = host.status();
+    assert!(status.name.starts_with("agent"), "{}", status.name);
+    assert_eq!(status.asked_hz.round(), 199.0);
+    assert_eq!(status.engine_setting, "auto");
+    // Main, burner.
+    assert_eq!(status.threads, 2);
+    assert!(status.cpu_ns > 0 && status.agent_cpu_ns > 0);
+    assert!(status.recorder_bytes > 0 && status.recorder_bytes < status.recorder_limit_bytes);
+    assert!(!status.stopped);
+    assert_eq!(status.notices, [""; 0]);
+
+    let profile = profile_in(host.ask(&ALL));
+    assert_eq!(profile.process.pid, host.pid());
+    let burner = profile
+        .threads
+        .iter()
+        .position(|thread| thread.name == "burner");
+    let burner = burner.expect("the thread is there") as u32;
+    let samples: u64 = profile
+        .samples
+        .iter()
+        .filter(|sample| sample.thread == burner)
+        .map(|sample| sample.count)
+        .sum();
+    assert!(samples > 10, "{samples}");
+    assert!(
+        profile
+            .locations
+            .iter()
+            .any(|location| location.module.is_some())
+    );
+    assert_eq!(
+        profile.threads.iter().filter(|thread| thread.own).count(),
+        3
+    );
+
+    let Response::Doctor(report) = host.ask(&Request::Doctor) else {
+        panic!("not a doctor's report");
+    };
+    assert!(
+        report
+            .modules
+            .iter()
+            .any(|module| module.ready && module.rows > 1_000)
+    );
+    assert_eq!(report.agent_threads.len(), 3);
+    assert!(report.agent_threads.iter().all(|thread| thread.tid > 0));
+    assert!(report.timers >= 1 && report.timers <= report.pending_signal_budget);
+    assert!(report.descriptor_limit > 0 && report.cpus > 0 && report.tick_hz > 0);
+    assert!(
+        report
+            .engines
+            .iter()
+            .map(|count| count.threads)
+            .sum::<u32>()
+            >= 5
+    );
+    assert!(!report.kernel_release.is_empty());
+}
+
+fn slices_as_they_come() {
+    let folder = Folder::new();
+    let host = folder.start_ready("busy", &[]);
+    let mut connection = host.connect();
+    let mut since_sequence = 0;
+    let mut next_start = 0;
+    for _ in 0..3 {
+        let fetch = Fetch {
+            since_sequence,
+            last_ns: 0,
+            wait_ns: 30_000_000_000,
+        };
+        connection.send(&Request::Fetch(fetch).encode());
+        let profile = profile_in(connection.response().expect("an answer"));
+        assert!(!profile.slices.is_empty());
+        assert_eq!(
+            profile.slices[0].sequence,
+            since_sequence + 1,
+            "no slice is missed"
+        );
+        assert!(profile.slices[0].start_unix_ns >= next_start);
+        assert_eq!(profile.evicted_slices, 0);
+        since_sequence = profile.last_sequence();
+        next_start = profile.start_unix_ns;
+    }
+}
+
+fn many_requests_on_one_connection() {
+    let folder = Folder::new();
+    let host = folder.start_ready("sleeps", &[]);
+    let mut connection = host.connect();
+    // All at once, and one in pieces.
+    let mut bytes = Vec::new();
+    for request in [Request::Status, ALL, Request::Doctor, Request::Status] {
+        bytes.extend(request.encode());
+    }
+    let (first, rest) = bytes.split_at(21);
+    connection.send(first);
+    connection.send(rest);
+    assert!(matches!(connection.response(), Some(Response::Status(_))));
+    assert!(matches!(connection.response(), Some(Response::Profile(_))));
+    assert!(matches!(connection.response(), Some(Response::Doctor(_))));
+    assert!(matches!(connection.response(), Some(Response::Status(_))));
+    // A client that has said all it will say still gets its answer.
+    connection.send(&Request::Status.encode());
+    connection
+        .stream
+        .shutdown(std::net::Shutdown::Write)
+        .expect("half closed");
+    assert!(matches!(connection.response(), Some(Response::Status(_))));
+    assert!(connection.response().is_none());
+}
+
+fn answers_beside_a_dead_runtime() {
+    let folder = Folder::new();
+    let mut host = folder.start_ready("dead-runtime", &[]);
+    is_well(&mut host);
+    // Main, two workers, three of ours.
+    wait_until("all threads", || {
+        profile_in(host.ask(&ALL)).threads.len() == 6
+    });
+}
+
+fn half_a_request() {
+    let folder = Folder::new();
+    let mut host = folder.start_ready("busy", &[]);
+    let bytes = ALL.encode();
+    let mut connections: Vec<Connection> = (0..10).map(|_| host.connect()).collect();
+    for (length, connection) in connections.iter_mut().enumerate() {
+        connection.send(&bytes[..length]);
+    }
+    is_well(&mut host);
+    // They are let go, without an answer.
+    for connection in &mut connections {
+        assert!(connection.response().is_none());
+    }
+    is_well(&mut host);
+}
+
+fn junk() {
+    let folder = Folder::new();
+    let mut host = folder.start_ready("busy", &[]);
+    for junk in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        &[0xff; 3_000],
+        b"hpoX",
+        b"\n",
+    ] {
+        let mut connection = host.connect();
+        connection.send(junk);
+        let (code, sentence) = error(&mut connection);
+        assert_eq!(code, ErrorCode::Malformed);
+        assert!(
+            sentence.contains("does not speak hotpoll's protocol"),
+            "{sentence}"
+        );
+        assert!(connection.response().is_none());
+        is_well(&mut host);
+    }
+}
+
+fn a_request_too_long() {
+    let folder = Folder::new();
+    let mut host = folder.start_ready("busy", &[]);
+    let mut connection = host.connect();
+    let mut bytes = Request::Status.encode();
+    bytes[12..16].copy_from_slice(&u32::MAX.to_le_bytes());
+    connection.send(&bytes);
+    let (code, sentence) = error(&mut connection);
+    assert_eq!(code, ErrorCode::Malformed);
+    assert!(sentence.contains("4294967295 bytes"), "{sentence}");
+    is_well(&mut host);
+}
+
+fn another_version() {
+    let folder = Folder::new();
+    let mut host = folder.start_ready("busy", &[]);
+    let mut connection = host.connect();
+    let mut bytes = Request::Status.encode();
+    bytes[4..6].copy_from_slice(&9_u16.to_le_bytes());
+    connection.send(&bytes);
+    let (code, sentence) = error(&mut connection);
+    assert_eq!(code, ErrorCode::OtherVersion);
+    assert!(sentence.contains("this command speaks 9"), "{sentence}");
+    // A kind that a later version may add.
+    let mut bytes = Request::Status.encode();
+    bytes[8..10].copy_from_slice(&999_u16.to_le_bytes());
+    connection.send(&bytes);
+    assert_eq!(error(&mut connection).0, ErrorCode::UnknownRequest);
+    // Neither has cost the connection.
+    connection.send(&Request::Status.encode());
+    assert!(matches!(connection.response(), Some(Response::Status(_))));
+    is_well(&mut host);
+}
+
+fn a_hundred_clients() {
+    let folder = Folder::new();
+    let mut host = folder.start_ready("busy", &[]);
+    let mut connections: Vec<Connection> = (0..100).map(|_| host.connect()).collect();
+    let (mut served, mut refused) = (0, 0);
+    for connection in &mut connections {
+        // Refused ones may be closed already.
+        let _ = connection.stream.write_all(&Request::Status.encode());
+    }
+    for connection in &mut connections {
+        match connection.response() {
+            Some(Response::Status(_)) => served += 1,
+            Some(Response::Error(reply)) => {
+                assert_eq!(reply.code(), ErrorCode::Busy);
+                assert!(
+                    reply.sentence.contains("try again in a moment"),
+                    "{}",
+                    reply.sentence
+                );
+                refused += 1;
+            }
+            other => panic!("neither served nor refused: {other:?}"),
+        }
+    }
+    assert_eq!((served, refused), (64, 36));
+    drop(connections);
+    wait_until("a free place", || {
+        matches!(host.ask(&Request::Status), Response::Status(_))
+    });
+    is_well(&mut host);
+}
+
+fn a_client_that_stops_reading() {
+    let folder = Folder::new();
+    let mut host = folder.start_ready("busy", &[]);
+    let mut stuck: Vec<Connection> = (0..3).map(|_| host.connect()).collect();
+    for connection in &mut stuck {
+        // More answers than the socket's buffer holds; the host reads on only when one was taken.
+        connection.stream.set_nonblocking(true).expect("a socket");
+        while connection.stream.write(&ALL.encode()).is_ok() {}
+        connection.stream.set_nonblocking(false).expect("a socket");
+    }
+    for _ in 0..20 {
+        is_well(&mut host);
+    }
+    // They are let go: what was sent can be read, and then comes the end.
+    for connection in &mut stuck {
+        while connection.response().is_some() {}
+    }
+    is_well(&mut host);
+}
+
+fn clients_that_go_at_once() {
+    let folder = Folder::new();
+    let mut host = folder.start_ready("busy", &[]);
+    for _ in 0..200 {
+        host.connect().send(&ALL.encode());
+        drop(host.connect());
+    }
+    wait_until("a free place", || {
+        matches!(host.ask(&Request::Status), Response::Status(_))
+    });
+    // Nobody is left behind: with the test's own connection there is one.
+    wait_until("all are gone", || {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", host.pid())).expect("its descriptors");
+        let links = fds
+            .flatten()
+            .filter_map(|fd| std::fs::read_link(fd.path()).ok());
+        links
+            .filter(|link| link.to_string_lossy().starts_with("socket:"))
+            .count()
+            == 1
+    });
+    is_well(&mut host);
+}
+
+fn no_descriptors_left() {
+    let folder = Folder::new();
+    let mut host = folder.start_ready("busy", &[]);
+    let set = |soft: u64| {
+        let limit = libc::rlimit {
+            rlim_cur: soft,
+            rlim_max: 4096,
+        };
+        // SAFETY: the limit is a valid value; no old one is asked for.
+        let result = unsafe {
+            libc::prlimit(
+                host.pid() as libc::pid_t,
+                libc::RLIMIT_NOFILE,
+                &limit,
+                std::ptr::null_mut(),
+            )
+        };
+        assert_eq!(result, 0);
+    };
+    set(3);
+    let mut waiting = host.connect();
+    waiting.send(&Request::Status.encode());
+    let cpu_before = cpu_ns(&host, "hotpoll-socket");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let cpu_ns = cpu_ns(&host, "hotpoll-socket") - cpu_before;
+    assert!(cpu_ns < 250_000_000, "the socket thread spins: {cpu_ns} ns");
+    set(1024);
+    assert!(matches!(waiting.response(), Some(Response::Status(_))));
+    is_well(&mut host);
+}
+
+fn cpu_ns(host: &Host, thread: &str) -> u64 {
+    let mut cpu_ns = None;
+    // A thread takes its name when it runs for the first time.
+    wait_until("the thread runs", || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", host.pid())).expect("its threads");
+        let mut paths = tasks.flatten().map(|task| task.path());
+        let path = paths.find(|path| {
+            std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim_end() == thread)
+        });
+        let schedstat = path.and_then(|path| std::fs::read_to_string(path.join("schedstat")).ok());
+        cpu_ns = schedstat.and_then(|times| times.split(' ').next()?.parse().ok());
+        cpu_ns.is_some()
+    });
+    cpu_ns.expect("it was read")
+}
+
+fn stale_sockets_are_removed() {
+    let folder = Folder::new();
+    let mut host = folder.start_ready("sleeps", &[]);
+    let stale = host.socket();
+    host.kill();
+    assert!(stale.exists(), "a killed process leaves its socket");
+    let host = folder.start_ready("sleeps", &[]);
+    wait_until("it is removed", || !stale.exists());
+    assert!(host.socket().exists());
+}
+
+fn closed_to_others() {
+    let folder = Folder::new();
+    let host = folder.start_ready("sleeps", &[]);
+    let mode = |path: &std::path::Path| {
+        let found = std::fs::metadata(path).expect("it is there");
+        found.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(&host.socket()), 0o600);
+    assert_eq!(mode(&folder.path("hotpoll")), 0o700);
+    // Neither environment nor arguments are in what it says.
+    let said = format!(
+        "{:?} {:?}",
+        host.status(),
+        profile_in(host.ask(&ALL)).process
+    );
+    assert!(!said.contains("--role") && !said.contains("XDG"), "{said}");
+    drop(UnixStream::connect(host.socket()));
+}
