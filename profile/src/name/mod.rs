@@ -61,6 +61,10 @@ pub fn canonical_name_with(name: &str, generics: Generics) -> String {
             // Not a path after all (C++ operators, other languages): better as it is than half changed.
             .unwrap_or_else(|| symbol.text.into_owned()),
     };
+    if canonical.is_empty() {
+        // A symbol that is nothing but a hash, found by fuzzing. A frame without a name would be a hole in every view.
+        return cut(name.to_owned());
+    }
     cut(canonical)
 }
 

@@ -407,6 +407,14 @@ fn deep_nesting_ends() {
     assert_eq!(canonical_name(&references), "<&_ as A>::f");
 }
 
+/// Found by fuzzing: with its hash gone nothing was left, and the frame had no name.
+#[test]
+fn nothing_but_a_hash() {
+    for name in ["::h27e919f69ba3d4a6", "_ZN17h0123456789abcdefE"] {
+        assert_eq!(canonical_name(name), name);
+    }
+}
+
 #[test]
 fn long_names_are_cut() {
     let long = "x".repeat(MAX_NAME_BYTES + 5);
