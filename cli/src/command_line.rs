@@ -1,7 +1,7 @@
 //! The command line: the one definition that help, completions and man pages are made from.
 
 use crate::exit::{self, Outcome};
-use crate::{export, list, report, symbolize};
+use crate::{completions, demo, doctor, export, list, record, report, symbolize};
 use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
@@ -44,12 +44,17 @@ pub struct CommandLine {
 pub enum Command {
     List(list::ListArgs),
     Report(report::ReportArgs),
+    Record(record::RecordArgs),
     #[command(
         after_help = EXPORT_EXAMPLES,
         after_long_help = format!("{EXPORT_EXAMPLES}\n\n{}", exit::TABLE)
     )]
     Export(export::ExportArgs),
     Symbolize(symbolize::SymbolizeArgs),
+    Doctor(doctor::DoctorArgs),
+    Demo(demo::DemoArgs),
+    Completions(completions::CompletionsArgs),
+    Man(completions::ManArgs),
 }
 
 impl Command {
@@ -58,8 +63,13 @@ impl Command {
         match self {
             Self::List(args) => list::run(args),
             Self::Report(args) => report::run(args),
+            Self::Record(args) => record::run(args),
             Self::Export(args) => export::run(args),
             Self::Symbolize(args) => symbolize::run(args),
+            Self::Doctor(args) => doctor::run(args),
+            Self::Demo(args) => demo::run(args),
+            Self::Completions(args) => completions::run_completions(args),
+            Self::Man(args) => completions::run_man(args),
         }
     }
 }

@@ -5,9 +5,10 @@
 )]
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 
-static ASKED_TO_STOP: AtomicBool = AtomicBool::new(false);
+/// The signal that came; 0 is none.
+static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
 /// From now on Ctrl-C and SIGTERM set the flag. The second one ends the program as ever.
 pub fn listen() {
@@ -27,10 +28,15 @@ pub fn listen() {
 
 /// Whether somebody has asked to stop.
 pub fn is_asked_to_stop() -> bool {
-    // Relaxed: nothing else is published with it.
-    ASKED_TO_STOP.load(Ordering::Relaxed)
+    signal().is_some()
 }
 
-extern "C" fn remember(_signal: libc::c_int) {
-    ASKED_TO_STOP.store(true, Ordering::Relaxed);
+/// The signal that asked to stop.
+pub fn signal() -> Option<i32> {
+    // Relaxed: nothing else is published with it.
+    Some(SIGNAL.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
+}
+
+extern "C" fn remember(signal: libc::c_int) {
+    SIGNAL.store(signal, Ordering::Relaxed);
 }

@@ -4,12 +4,10 @@
 //! `doctor`, `demo`. What they share: `target` finds what a TARGET stands for, `live` talks to processes, `source` gets a named
 //! profile from either, `text` makes numbers and names fit, `exit` and `envelope` are what scripts rely on.
 
-#![allow(
-    dead_code,
-    reason = "record, doctor and demo, the next steps, use the rest"
-)]
-
 mod command_line;
+mod completions;
+mod demo;
+mod doctor;
 mod duration;
 mod envelope;
 mod exit;
@@ -19,6 +17,7 @@ mod list;
 mod live;
 mod profile_file;
 mod progress;
+mod record;
 mod report;
 mod source;
 mod symbolize;

@@ -12,6 +12,21 @@ pub fn write(path: &Path, profile: &Profile) -> Result<(), Failure> {
     replace(path, &encoded).map_err(|error| Failure::writing(path, &error))
 }
 
+/// Makes sure that a file can be written there, before anybody works for it.
+pub fn check(path: &Path) -> Result<(), Failure> {
+    let checked = match std::fs::metadata(path) {
+        Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(there) if !there.is_file() => File::options().write(true).open(path).map(drop),
+        _ => {
+            let temporary = beside(path);
+            File::create_new(&temporary).map(|_| {
+                let _ = std::fs::remove_file(&temporary);
+            })
+        }
+    };
+    checked.map_err(|error| Failure::writing(path, &error))
+}
+
 /// Writes a file: a temporary one beside it, then a rename.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A rename would put a file in the place of /dev/stdout or a pipe.

@@ -110,19 +110,28 @@ pub fn name(
     live: Option<&Endpoint>,
     binaries: &[PathBuf],
 ) -> symbolize::Summary {
+    let pid = live.map(|endpoint| endpoint.process.pid);
+    let root = pid.map(|pid| PathBuf::from(format!("/proc/{pid}/root")));
+    name_through(profile, pid, root, binaries)
+}
+
+/// Names a profile's addresses. `pid` is the process that it came from, while it lives, `root` what that sees as `/`.
+pub fn name_through(
+    profile: &mut Profile,
+    pid: Option<u32>,
+    root: Option<PathBuf>,
+    binaries: &[PathBuf],
+) -> symbolize::Summary {
     let bar = progress::spinner("reading symbols");
-    let mut options = Options {
+    let options = Options {
+        pid,
+        root,
         cache_dir: symbolize::default_cache_dir(),
         binaries: binaries.to_vec(),
         // A command may take the risk of SIGBUS that a guest in somebody's process may not.
         map_files: true,
         ..Options::default()
     };
-    if let Some(endpoint) = live {
-        let pid = endpoint.process.pid;
-        options.pid = Some(pid);
-        options.root = Some(PathBuf::from(format!("/proc/{pid}/root")));
-    }
     let summary = symbolize::symbolize(profile, &options);
     bar.finish();
     summary

@@ -338,6 +338,101 @@ fn list_of_nobody_or_somebody() {
 }
 
 #[test]
+fn completions_and_man_pages_know_every_command() {
+    let script = run(&["completions", "bash"]);
+    let page = run(&["man"]);
+    for command in [
+        "list",
+        "report",
+        "record",
+        "export",
+        "symbolize",
+        "doctor",
+        "demo",
+    ] {
+        assert!(text(&script.stdout).contains(command), "{command}");
+        assert!(text(&page.stdout).contains(command), "{command}");
+    }
+    let folder = Folder::new("man");
+    let pages = folder.0.join("man1");
+    assert_eq!(run(&["man", name(&pages)]).status.code(), Some(0));
+    let report = std::fs::read_to_string(pages.join("hotpoll-report.1")).unwrap();
+    assert!(report.contains("focus"));
+}
+
+#[test]
+fn doctor_of_this_machine_and_of_a_file() {
+    let folder = Folder::new("doctor");
+    let output = run(&["doctor"]);
+    assert!(matches!(output.status.code(), Some(0 | 1)));
+    assert!(text(&output.stdout).contains("kernel"));
+    let path = folder.file("p.pb.gz", &pprof::encode_gzip(&profile(3)));
+    let output = run(&["doctor", name(&path), "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["kind"], "doctor");
+    let findings = json["data"]["findings"].as_array().unwrap();
+    let is_any = findings
+        .iter()
+        .any(|finding| finding["verdict"] == "change");
+    assert_eq!(output.status.code(), Some(i32::from(is_any)));
+}
+
+/// What is wrong is said before anything is started.
+#[test]
+fn a_recording_that_cannot_be_written_starts_nothing() {
+    let folder = Folder::new("record");
+    let marker = folder.0.join("started");
+    let missing = folder.0.join("no/such/folder.pb.gz");
+    check_fails(
+        &["record", "-o", name(&missing), "--", "touch", name(&marker)],
+        &["create the folder first"],
+    );
+    assert!(!marker.exists());
+    check_fails(&["record", "-o", name(&folder.0)], &["cannot write"]);
+    check_fails(&["record", "--", "true"], &["--output"]);
+    let output = folder.0.join("p.pb.gz");
+    check_fails(
+        &["record", "-o", name(&output), "--", "/no/such/program"],
+        &["cannot start /no/such/program"],
+    );
+    check_fails(
+        &["record", "-o", name(&output), "--for", "1s", "--", "true"],
+        &["cannot be used with"],
+    );
+}
+
+#[test]
+fn a_command_without_hotpoll() {
+    let folder = Folder::new("without");
+    let output = folder.0.join("p.pb.gz");
+    let told = &["never started hotpoll", "hotpoll::start()"];
+    check_fails(&["record", "-o", name(&output), "--", "true"], told);
+    assert!(!output.exists());
+    let recorded = run(&[
+        "record",
+        "-o",
+        name(&output),
+        "--",
+        "sh",
+        "-c",
+        "echo $HOTPOLL; exit 7",
+    ]);
+    assert_eq!(recorded.status.code(), Some(7));
+    assert_eq!(text(&recorded.stdout), "on\n");
+    assert!(text(&recorded.stderr).contains("ended with code 7 and never started"));
+    let recorded = run(&[
+        "record",
+        "-o",
+        name(&output),
+        "--",
+        "sh",
+        "-c",
+        "kill -9 $$",
+    ]);
+    assert_eq!(recorded.status.code(), Some(137));
+}
+
+#[test]
 fn every_command_has_examples_and_the_exit_codes() {
     let help = run(&["--help"]);
     let commands: Vec<String> = text(&help.stdout)
@@ -345,10 +440,12 @@ fn every_command_has_examples_and_the_exit_codes() {
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| !line.is_empty())
+        // Deeper lines go on with the one above.
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
         .filter(|command| command != "help")
         .collect();
-    assert!(commands.len() >= 4, "{commands:?}");
+    assert!(commands.len() >= 9, "{commands:?}");
     for command in &commands {
         let help = run(&[command, "--help"]);
         for part in ["Examples:", "Exit codes:"] {

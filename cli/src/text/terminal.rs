@@ -36,6 +36,15 @@ pub fn print(text: &str) -> io::Result<()> {
     }
 }
 
+/// Writes bytes that are for another program, exactly as they are.
+pub fn print_bytes(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 /// Draws over what was drawn before: home, each line cleared to its end, then everything below. Clearing the screen first would
 /// make it flicker. What does not fit the terminal is cut off.
 pub fn redraw(text: &str) -> io::Result<()> {

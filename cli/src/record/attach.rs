@@ -1,0 +1,100 @@
+//! Recording a process that is there already.
+
+use super::recording::Recording;
+use super::writer::Writer;
+use super::{FETCH_EVERY, LOOK_EVERY, nothing_sampled};
+use crate::exit::{FINE, Outcome};
+use crate::live::{Client, Endpoint};
+use crate::text::number::{count, duration};
+use crate::text::terminal;
+use crate::{interrupt, progress, source};
+use hotpoll_profile::Profile;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How much later than asked the last slice may come: slices end once a second.
+const OVERTIME: Duration = Duration::from_millis(1_500);
+
+/// Records for `span`, or until the process ends or Ctrl-C.
+pub fn run(
+    endpoint: Endpoint,
+    span: Option<Duration>,
+    output: &Path,
+    binaries: &[PathBuf],
+) -> Outcome {
+    interrupt::listen();
+    let connected = Client::connect(&endpoint).and_then(|mut client| {
+        let since = client.status()?.last_sequence;
+        Ok((client, since))
+    });
+    let (client, since) = connected.map_err(|error| error.failure(&endpoint))?;
+    let mut recording = Recording::start(client, since);
+    let mut writer = Writer::new(output);
+    let name = endpoint.process.display_name();
+    let bar = match span {
+        Some(span) => progress::timed(&format!("recording {name}"), span),
+        None => progress::talking(&format!("recording {name}")),
+    };
+    let began = Instant::now();
+    let is_over = |recording: &Recording| match span {
+        None => false,
+        Some(span) => {
+            recording.profile().duration_ns >= source::nanoseconds(span)
+                || began.elapsed() > span + OVERTIME
+        }
+    };
+    while recording.is_connected() && !is_over(&recording) && !interrupt::is_asked_to_stop() {
+        let until = Instant::now() + FETCH_EVERY;
+        while Instant::now() < until && !interrupt::is_asked_to_stop() {
+            std::thread::sleep(LOOK_EVERY);
+            if span.is_some() {
+                bar.advance(began.elapsed());
+            }
+        }
+        recording
+            .fetch()
+            .map_err(|error| error.failure(&endpoint))?;
+        if span.is_none() {
+            let samples: u64 = recording.profile().samples.iter().map(|s| s.count).sum();
+            let (time, samples) = (
+                duration(source::nanoseconds(began.elapsed())),
+                count(samples),
+            );
+            bar.say(format!(
+                "recording {name}: {time}, {samples} samples; Ctrl-C ends"
+            ));
+        }
+        if writer.is_due() && !recording.profile().slices.is_empty() {
+            writer.write(recording.profile())?;
+        }
+    }
+    bar.finish();
+    let has_ended = !recording.is_connected();
+    let profile = recording.finish(binaries);
+    if profile.samples.is_empty() {
+        let cpu_ns = profile.process_cpu_ns;
+        return Err(nothing_sampled(name, cpu_ns));
+    }
+    writer.write(&profile)?;
+    if has_ended {
+        terminal::say(&format!(
+            "process {} ({name}) has ended.",
+            endpoint.process.pid
+        ));
+    }
+    terminal::say(&told(output, &profile));
+    Ok(FINE)
+}
+
+/// What was written, and how to look at it.
+pub fn told(output: &Path, profile: &Profile) -> String {
+    let samples: u64 = profile.samples.iter().map(|sample| sample.count).sum();
+    format!(
+        "{}: {} of {} CPU in {}. Look at it: hotpoll report {}",
+        output.display(),
+        crate::text::number::counted(samples, "sample"),
+        duration(profile.process_cpu_ns),
+        duration(profile.duration_ns),
+        output.display()
+    )
+}

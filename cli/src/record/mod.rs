@@ -1,0 +1,76 @@
+//! `hotpoll record`: a profile file of a live process, or of a command from its start to its end.
+//!
+//! The process keeps the samples, we keep fetching what is new: however the process ends, what was fetched is safe, and a file
+//! is written now and then, whole each time. [`family`] finds the processes of a command, [`recording`] is one of them,
+//! [`command`] and [`attach`] are the two ways to record.
+
+pub mod attach;
+pub mod command;
+pub mod family;
+pub mod recording;
+pub mod writer;
+
+use crate::exit::{self, Failure, Outcome};
+use crate::{duration, profile_file, target};
+use clap::Args;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How often what is new is fetched. A slice is a second, so a process that is killed takes about a second with it.
+const FETCH_EVERY: Duration = Duration::from_millis(250);
+/// How often a wait looks whether it should go on.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+const EXAMPLES: &str = "\
+Examples:
+  hotpoll record -o shop.pb.gz shop --for 30s      the process named shop, for 30 seconds
+  hotpoll record -o shop.pb.gz                     the only live process, until Ctrl-C
+  hotpoll record -o bench.pb.gz -- cargo bench     a command and the processes it starts
+  hotpoll report shop.pb.gz                        look at it";
+
+/// Record a live process, or a command, to a profile file
+///
+/// The file is a gzipped pprof profile: every pprof tool opens it, and `hotpoll report` shows more of it. An existing file is
+/// replaced. It is written every few seconds, always whole, and once more at the end, with names; when the recorded process crashes
+/// or is killed, about its last second is missing.
+///
+/// CMD and what it starts get HOTPOLL=on, for programs that call hotpoll::start_if_asked(), and HOTPOLL_OUT unless it is set,
+/// for what happens between the last fetch and the end.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::TABLE))]
+pub struct RecordArgs {
+    /// The file to write; an existing one is replaced
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// PID or process NAME; nothing: the only live process
+    #[arg(conflicts_with = "command")]
+    target: Option<String>,
+    /// How long to record; without it, until the process ends or Ctrl-C
+    #[arg(long = "for", id = "span", value_name = "TIME", value_parser = duration::parse, conflicts_with = "command")]
+    span: Option<Duration>,
+    /// A file with symbols for a module, matched by build ID; may be repeated
+    #[arg(long, value_name = "PATH")]
+    binary: Vec<PathBuf>,
+    /// The command to run and record
+    #[arg(last = true, value_name = "CMD")]
+    command: Vec<std::ffi::OsString>,
+}
+
+/// Carries the command out.
+pub fn run(args: &RecordArgs) -> Outcome {
+    profile_file::check(&args.output)?;
+    if let Some((program, arguments)) = args.command.split_first() {
+        return command::run(program, arguments, &args.output, &args.binary);
+    }
+    let endpoint = target::resolve_live(args.target.as_deref(), &target::ThisHost)?;
+    attach::run(endpoint, args.span, &args.output, &args.binary)
+}
+
+/// The sentence for a recording that has nothing in it.
+fn nothing_sampled(name: &str, cpu_ns: u64) -> Failure {
+    Failure::new(format!(
+        "{name} used {} of CPU and no sample was taken",
+        crate::text::number::duration(cpu_ns)
+    ))
+    .next("record for longer, or while it works; HOTPOLL_HZ=1000 in its environment samples ten times as often")
+}

@@ -1,0 +1,102 @@
+//! One process that is being recorded.
+
+use crate::live::{AskError, Client, Endpoint};
+use crate::source;
+use hotpoll_profile::Profile;
+use hotpoll_profile::merge::Merger;
+use hotpoll_profile::protocol::Fetch;
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+/// A process and what it has told so far.
+pub struct Recording {
+    endpoint: Endpoint,
+    /// Gone once the process is, or has replaced itself by exec.
+    client: Option<Client>,
+    /// The process's root folder, kept open: its files can be read for their symbols when the process is gone.
+    root: Option<File>,
+    /// The newest slice that we have.
+    last: u64,
+    merger: Merger,
+}
+
+impl Recording {
+    /// Connects. `since` is the newest slice that is not wanted; 0 wants all.
+    pub fn start(client: Client, since: u64) -> Self {
+        let endpoint = client.endpoint().clone();
+        let root = File::options()
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
+            .open(format!("/proc/{}/root", endpoint.process.pid))
+            .ok();
+        Self {
+            endpoint,
+            client: Some(client),
+            root,
+            last: since,
+            merger: Merger::new(Profile::default()),
+        }
+    }
+
+    /// The process.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// What it has told so far.
+    pub fn profile(&self) -> &Profile {
+        self.merger.profile()
+    }
+
+    /// Whether it can still be asked.
+    pub fn is_connected(&self) -> bool {
+        self.client.is_some()
+    }
+
+    /// Goes on with a process that has replaced itself by exec: the same PID, another program, slices counted from 1 again.
+    pub fn reconnect(&mut self, client: Client) {
+        self.client = Some(client);
+        self.last = 0;
+    }
+
+    /// Fetches what is new. A process that has gone is no error: [`Recording::is_connected`] tells.
+    pub fn fetch(&mut self) -> Result<(), AskError> {
+        let Some(client) = &mut self.client else {
+            return Ok(());
+        };
+        let newer = client.fetch(Fetch {
+            since_sequence: self.last,
+            ..Fetch::default()
+        });
+        match newer {
+            Ok(newer) => {
+                self.last = self.last.max(newer.last_sequence());
+                self.merger.add(newer);
+                Ok(())
+            }
+            Err(error) => {
+                self.client = None;
+                if error.is_gone() { Ok(()) } else { Err(error) }
+            }
+        }
+    }
+
+    /// Adds what the process itself wrote.
+    pub fn add(&mut self, written: Profile) {
+        self.merger.add(written);
+    }
+
+    /// All of it, with names.
+    pub fn finish(self, binaries: &[PathBuf]) -> Profile {
+        let mut profile = self.merger.into_profile();
+        let root = self
+            .root
+            .as_ref()
+            .map(|root| PathBuf::from(format!("/proc/self/fd/{}", root.as_raw_fd())));
+        let pid = self.client.is_some().then_some(self.endpoint.process.pid);
+        source::name_through(&mut profile, pid, root, binaries);
+        profile
+    }
+}
