@@ -47,8 +47,8 @@ impl RuleCache {
 
     #[inline(always)]
     fn place(address: u64) -> usize {
-        // The upper bits are folded in, so that equal offsets in different pages do not all meet in one place.
-        ((address ^ address >> INDEX_BITS ^ address >> (2 * INDEX_BITS)) & INDEX_MASK) as usize
+        // The lowest bits of return addresses are as good as random, and nothing stands between them and the load.
+        (address & INDEX_MASK) as usize
     }
 
     /// The rule for this address, if it is there. Called in SIGPROF.

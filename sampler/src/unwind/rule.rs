@@ -121,23 +121,66 @@ impl PackedRule {
         Some(Self(kind | bp << BP_SHIFT | offset << OFFSET_SHIFT))
     }
 
-    /// Takes the rule apart. Called in SIGPROF.
+    /// Whether this is a rule of the usual form, of which the next five speak. Called in SIGPROF.
     #[inline(always)]
-    pub(crate) fn unpack(self) -> Unpacked {
+    pub(crate) const fn is_usual(self) -> bool {
         let kind = self.0 & KIND_MASK;
-        if kind == KIND_SP || kind == KIND_BP {
-            let bp = match self.0 >> BP_SHIFT & BP_MASK {
-                BP_SAME => PackedBp::Same,
-                BP_UNDEFINED => PackedBp::Undefined,
-                code => PackedBp::BelowCfa(code as u64 * 8 + 8),
-            };
+        kind == KIND_SP || kind == KIND_BP
+    }
+
+    /// Whether the CFA is found from rbp, rather than rsp.
+    #[inline(always)]
+    pub(crate) const fn uses_bp(self) -> bool {
+        self.0 & KIND_MASK == KIND_BP
+    }
+
+    /// What is added to the register.
+    #[inline(always)]
+    pub(crate) const fn offset(self) -> u64 {
+        (self.0 >> OFFSET_SHIFT) as u64 * 8
+    }
+
+    const fn bp_code(self) -> u32 {
+        self.0 >> BP_SHIFT & BP_MASK
+    }
+
+    /// Whether the caller's rbp is on the stack.
+    #[inline(always)]
+    pub(crate) const fn saves_bp(self) -> bool {
+        self.bp_code().wrapping_sub(1) < BP_LAST_SLOT
+    }
+
+    /// Whether the caller's rbp is lost.
+    #[inline(always)]
+    pub(crate) const fn loses_bp(self) -> bool {
+        self.bp_code() == BP_UNDEFINED
+    }
+
+    /// How far below the CFA the caller's rbp is.
+    #[inline(always)]
+    pub(crate) const fn bp_distance(self) -> u64 {
+        self.bp_code() as u64 * 8 + 8
+    }
+
+    fn bp(self) -> PackedBp {
+        match self.bp_code() {
+            BP_SAME => PackedBp::Same,
+            BP_UNDEFINED => PackedBp::Undefined,
+            _ => PackedBp::BelowCfa(self.bp_distance()),
+        }
+    }
+
+    /// Takes the rule apart. Called in SIGPROF.
+    #[inline]
+    pub(crate) fn unpack(self) -> Unpacked {
+        if self.is_usual() {
             return Unpacked::Frame {
-                from_bp: kind == KIND_BP,
-                offset: (self.0 >> OFFSET_SHIFT) as u64 * 8,
-                bp,
+                from_bp: self.uses_bp(),
+                offset: self.offset(),
+                bp: self.bp(),
             };
         }
-        if kind == KIND_SIDE {
+        if self.0 & KIND_MASK == KIND_SIDE {
             return Unpacked::Side(self.0 >> INDEX_SHIFT);
         }
         match self {

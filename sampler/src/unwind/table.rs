@@ -11,8 +11,6 @@ pub(crate) const BLOCK_BITS: u32 = 32 - RULE_BITS - 1;
 const BLOCK_MASK: u32 = (1 << BLOCK_BITS) - 1;
 const START_BIT: u32 = 1 << RULE_BITS;
 const PLACE_SHIFT: u32 = RULE_BITS + 1;
-/// Halving the rows of one block takes at most this many steps: rows of a block differ in their place.
-const MAX_STEPS: u32 = BLOCK_BITS + 1;
 
 /// One row: its place in its block, the function-start mark, the rule.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,32 +89,32 @@ impl ModuleTable {
         self.size
     }
 
-    /// The row that holds at this offset. Called in SIGPROF.
+    /// How many rows begin at or before this offset: the last of them holds. 0 beyond the table. Called in SIGPROF.
     #[inline]
-    fn find(&self, offset: u32) -> Option<usize> {
+    fn rows_up_to(&self, offset: u32) -> usize {
         let block = (offset >> BLOCK_BITS) as usize;
-        let mut low = *self.index.get(block)? as usize;
-        let mut high = *self.index.get(block + 1)? as usize;
+        let (Some(&low), Some(&high)) =
+            (self.index.get(block), self.index.get(block.wrapping_add(1)))
+        else {
+            return 0;
+        };
+        let (mut low, mut high) = (low as usize, high as usize);
         let place = offset & BLOCK_MASK;
-        // Afterwards `low` rows begin at or before the offset. The last of them may stand in an earlier block.
-        for _ in 0..MAX_STEPS {
-            if low >= high {
-                break;
-            }
-            let middle = (low + high) / 2;
-            if self.rows.get(middle)?.place() <= place {
-                low = middle + 1;
-            } else {
-                high = middle;
+        // The rows of one block are halved in each turn: at most BLOCK_BITS + 1 turns. Their predecessor may stand in an earlier block.
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.rows.get(middle) {
+                Some(row) if row.place() <= place => low = middle.wrapping_add(1),
+                _ => high = middle,
             }
         }
-        low.checked_sub(1)
+        low
     }
 
     /// The rule at this offset from the start of the module's code. Called in SIGPROF.
     #[inline]
     pub(crate) fn packed_rule(&self, offset: u32) -> PackedRule {
-        match self.find(offset).and_then(|row| self.rows.get(row)) {
+        match self.rows.get(self.rows_up_to(offset).wrapping_sub(1)) {
             Some(row) => row.rule(),
             None => PackedRule::NO_UNWIND_INFO,
         }
@@ -143,7 +141,7 @@ impl ModuleTable {
 
     /// Where the function around this offset starts, when the table knows one there. Not for handlers: long functions take long.
     pub fn function_start(&self, offset: u32) -> Option<u32> {
-        let mut row = self.find(offset)?;
+        let mut row = self.rows_up_to(offset).checked_sub(1)?;
         if self.rows.get(row)?.rule() == PackedRule::NO_UNWIND_INFO {
             return None;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::rule::{FullRule, PackedRule, Unpacked};
+use super::rule::{FullRule, PackedRule};
 use super::table::ModuleTable;
 
 /// One executable mapping and the table of its module.
@@ -60,12 +60,18 @@ impl Tables {
     /// The mapping around this address. Called in SIGPROF.
     #[inline]
     pub(crate) fn find(&self, address: u64) -> Option<&TablesEntry> {
-        let after = self.entries.partition_point(|entry| entry.start <= address);
-        let entry = self.entries.get(after.checked_sub(1)?)?;
-        if address < entry.end {
-            Some(entry)
-        } else {
-            None
+        // Written out, as the standard library's search takes 600 bytes of stack in a dev build. Halves the entries in each turn.
+        let (mut low, mut high) = (0, self.entries.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            match self.entries.get(middle) {
+                Some(entry) if entry.end <= address => low = middle.wrapping_add(1),
+                _ => high = middle,
+            }
+        }
+        match self.entries.get(low) {
+            Some(entry) if entry.start <= address => Some(entry),
+            _ => None,
         }
     }
 
@@ -81,16 +87,17 @@ impl Tables {
     /// The side rule that this address's packed rule points to. Called in SIGPROF.
     #[inline]
     pub(crate) fn side_rule(&self, address: u64, index: u32) -> Option<&FullRule> {
-        self.find(address)?.table.side_rule(index)
+        match self.find(address) {
+            Some(entry) => entry.table.side_rule(index),
+            None => None,
+        }
     }
 
     /// Whether this address, one byte before a return address, lies in code that the tables can unwind. Called in SIGPROF.
     #[inline]
     pub(crate) fn knows(&self, address: u64) -> bool {
-        !matches!(
-            self.packed_rule(address).unpack(),
-            Unpacked::NoModule | Unpacked::NoUnwindInfo
-        )
+        let rule = self.packed_rule(address);
+        rule != PackedRule::NO_MODULE && rule != PackedRule::NO_UNWIND_INFO
     }
 
     /// Where the function around this address starts, when known. Not for handlers.
@@ -104,7 +111,12 @@ impl Tables {
 impl TablesEntry {
     #[inline]
     fn offset(&self, address: u64) -> Option<u32> {
-        u32::try_from(address.wrapping_sub(self.base)).ok()
+        let offset = address.wrapping_sub(self.base);
+        if offset <= u32::MAX as u64 {
+            Some(offset as u32)
+        } else {
+            None
+        }
     }
 
     #[inline]

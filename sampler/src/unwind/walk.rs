@@ -1,11 +1,12 @@
 //! The walk itself: registers and a way to read the stack in, addresses out. Everything here is called in SIGPROF.
+//!
+//! Stack is short there, in dev builds too, where each temporary has a place of its own. Hence small functions, few `Option`s and no `?`: a
+//! step that fails says why in [`Frame::end`] and computes on with zeros until somebody looks.
 
 use hotpoll_profile::Truncation;
 
 use super::cache::RuleCache;
-use super::rule::{
-    Base, BpRule, CfaRule, FullRule, PackedBp, PackedRule, RaRule, SavedRegisters, Unpacked,
-};
+use super::rule::{Base, BpRule, CfaRule, FullRule, PackedRule, RaRule, SavedRegisters, Unpacked};
 use super::stack::StackReader;
 use super::tables::Tables;
 
@@ -32,7 +33,7 @@ pub struct Walk {
 }
 
 /// How many signal frames one walk passes: each may lead to another stack, lower than the one before.
-const MAX_SIGNAL_FRAMES: u32 = 8;
+const MAX_SIGNAL_FRAMES: u8 = 8;
 
 /// An address below this is no code: it was a call through a null pointer, or through a field of an object at a null pointer.
 const NULL_CALL_LIMIT: u64 = 0x1000;
@@ -65,16 +66,15 @@ pub fn walk_interrupted<S: StackReader>(
     stack: &S,
     out: &mut [u64],
 ) -> Walk {
-    let register = |place: libc::c_int| saved.get(place as usize).map_or(0, |&value| value as u64);
     let registers = Registers {
-        pc: register(libc::REG_RIP),
-        sp: register(libc::REG_RSP),
-        bp: Some(register(libc::REG_RBP)),
+        pc: saved[libc::REG_RIP as usize] as u64,
+        sp: saved[libc::REG_RSP as usize] as u64,
+        bp: Some(saved[libc::REG_RBP as usize] as u64),
     };
     walk_from(tables, cache, registers, Some(saved), stack, out)
 }
 
-#[inline(always)]
+#[inline]
 fn walk_from<S: StackReader>(
     tables: &Tables,
     cache: &mut RuleCache,
@@ -84,49 +84,34 @@ fn walk_from<S: StackReader>(
     out: &mut [u64],
 ) -> Walk {
     cache.sync(tables.generation());
-    let mut walker = Walker {
-        sp: registers.sp,
-        bp: registers.bp,
-        interrupted: true,
-        trusted_bp: 0,
-        signal_frames: 0,
-        guessed: 0,
-    };
-    // The address whose rule is looked up: the instruction itself, or the last byte of the call before a return address.
-    let mut lookup = registers.pc;
+    let mut frame = Frame::leaf(registers);
     let mut frames = 0;
-    for place in out.iter_mut() {
-        let leaf = frames == 0;
-        *place = lookup.wrapping_add(!leaf as u64);
-        frames += 1;
-        let rule = match cache.get(lookup) {
+    while frame.end.is_none() {
+        let Some(place) = out.get_mut(frames) else {
+            frame.end = Some(Truncation::Depth);
+            break;
+        };
+        *place = frame.lookup.wrapping_add((frames != 0) as u64);
+        let rule = match cache.get(frame.lookup) {
             Some(rule) => rule,
-            None => look_up(tables, cache, lookup),
+            None => look_up(tables, cache, frame.lookup),
         };
-        let step = match rule.unpack() {
-            Unpacked::Frame {
-                from_bp,
-                offset,
-                bp,
-            } => walker.usual(from_bp, offset, bp, stack),
+        if rule.is_usual() {
+            frame.step(rule, stack);
+        } else {
             // Only the leaf's registers are those that were saved.
-            _ => walker.unusual(tables, rule, lookup, if leaf { saved } else { None }, stack),
-        };
-        match step {
-            Ok(next) => lookup = next,
-            Err(end) => {
-                return Walk {
-                    frames,
-                    end,
-                    guessed: walker.guessed,
-                };
-            }
+            let saved = if frames == 0 { saved } else { None };
+            // On a copy, so that in the loop the frame can stay in registers.
+            let mut copy = frame;
+            copy.unusual_step(tables, rule, saved, stack);
+            frame = copy;
         }
+        frames = frames.wrapping_add(1);
     }
     Walk {
         frames,
-        end: Truncation::Depth,
-        guessed: walker.guessed,
+        end: frame.end.unwrap_or(Truncation::Depth),
+        guessed: frame.guessed,
     }
 }
 
@@ -138,217 +123,309 @@ fn look_up(tables: &Tables, cache: &mut RuleCache, lookup: u64) -> PackedRule {
     rule
 }
 
-/// The state of a walk between two frames.
-struct Walker {
+/// The frame that a walk has come to.
+#[derive(Clone, Copy)]
+struct Frame {
+    /// The address whose rule is looked up: the instruction itself, or the last byte of the call before a return address.
+    lookup: u64,
     sp: u64,
-    bp: Option<u64>,
+    bp: u64,
+    bp_known: bool,
     /// The frame was interrupted anywhere, rather than left by a call.
     interrupted: bool,
+    /// Why there is no next frame, once that is known.
+    end: Option<Truncation>,
+    signal_frames: u8,
+    guessed: u32,
     /// Up to this frame pointer the chain is known to come back to known code.
     trusted_bp: u64,
-    signal_frames: u32,
-    guessed: u32,
 }
 
-/// A step's result: which address to look up next, or why there is none.
-type Step = Result<u64, Truncation>;
-
-/// A return address of zero is how threads say that they start here when they have no unwind information for it.
-#[inline(always)]
-fn returned(ra: u64) -> Step {
-    if ra == 0 {
-        Err(Truncation::Complete)
-    } else {
-        Ok(ra.wrapping_sub(1))
-    }
-}
-
-#[inline(always)]
-fn read<S: StackReader>(stack: &S, address: u64) -> Step {
-    match stack.read(address) {
-        Some(word) => Ok(word),
-        None => Err(Truncation::StackRead),
-    }
-}
-
-impl Walker {
-    /// A step by a rule of the usual form.
-    #[inline(always)]
-    fn usual<S: StackReader>(
-        &mut self,
-        from_bp: bool,
-        offset: u64,
-        bp: PackedBp,
-        stack: &S,
-    ) -> Step {
-        let base = match (from_bp, self.bp) {
-            (false, _) => self.sp,
-            (true, Some(bp)) => bp,
-            (true, None) => return Err(Truncation::UnknownFramePointer),
-        };
-        let cfa = base.wrapping_add(offset);
-        if cfa <= self.sp {
-            return Err(Truncation::NoProgress);
+impl Frame {
+    #[inline]
+    fn leaf(registers: Registers) -> Self {
+        Self {
+            lookup: registers.pc,
+            sp: registers.sp,
+            bp: registers.bp.unwrap_or(0),
+            bp_known: registers.bp.is_some(),
+            interrupted: true,
+            end: None,
+            signal_frames: 0,
+            guessed: 0,
+            trusted_bp: 0,
         }
-        let ra = read(stack, cfa.wrapping_sub(8))?;
-        match bp {
-            PackedBp::Same => {}
-            PackedBp::Undefined => self.bp = None,
-            PackedBp::BelowCfa(distance) => {
-                self.bp = Some(read(stack, cfa.wrapping_sub(distance))?)
+    }
+
+    /// Ends the walk; the first reason counts.
+    #[inline]
+    fn fail(&mut self, end: Truncation) {
+        if self.end.is_none() {
+            self.end = Some(end);
+        }
+    }
+
+    /// A word of the stack, or 0 and the end of the walk.
+    #[inline]
+    fn read<S: StackReader>(&mut self, stack: &S, address: u64) -> u64 {
+        match stack.read(address) {
+            Some(word) => word,
+            None => {
+                self.fail(Truncation::StackRead);
+                0
             }
         }
-        self.sp = cfa;
+    }
+
+    /// To the caller, whose call pushed this address. Zero is how threads say that they start here when they have no unwind information.
+    #[inline]
+    fn returned(&mut self, ra: u64) {
+        if ra == 0 {
+            self.fail(Truncation::Complete);
+        }
+        self.lookup = ra.wrapping_sub(1);
         self.interrupted = false;
-        returned(ra)
+    }
+
+    /// A step by a rule of the usual form.
+    #[inline]
+    fn step<S: StackReader>(&mut self, rule: PackedRule, stack: &S) {
+        let mut cfa = self.sp;
+        if rule.uses_bp() {
+            if !self.bp_known {
+                return self.fail(Truncation::UnknownFramePointer);
+            }
+            cfa = self.bp;
+        }
+        cfa = cfa.wrapping_add(rule.offset());
+        if cfa <= self.sp {
+            return self.fail(Truncation::NoProgress);
+        }
+        let ra = self.read(stack, cfa.wrapping_sub(8));
+        if rule.saves_bp() {
+            self.bp = self.read(stack, cfa.wrapping_sub(rule.bp_distance()));
+            self.bp_known = true;
+        } else if rule.loses_bp() {
+            self.bp_known = false;
+        }
+        self.sp = cfa;
+        self.returned(ra);
     }
 
     #[cold]
     #[inline(never)]
-    fn unusual<S: StackReader>(
+    fn unusual_step<S: StackReader>(
         &mut self,
         tables: &Tables,
         rule: PackedRule,
-        lookup: u64,
         saved: Option<&SavedRegisters>,
         stack: &S,
-    ) -> Step {
-        let interrupted = std::mem::replace(&mut self.interrupted, false);
+    ) {
         match rule.unpack() {
-            Unpacked::Side(index) => match tables.side_rule(lookup, index) {
-                Some(rule) => self.full(rule, lookup, saved, stack),
-                None => Err(Truncation::UnsupportedRule),
+            Unpacked::Side(index) => match tables.side_rule(self.lookup, index) {
+                Some(rule) => self.side_step(rule, saved, stack),
+                None => self.fail(Truncation::UnsupportedRule),
             },
-            Unpacked::Outermost => Err(Truncation::Complete),
-            Unpacked::NoModule => self
-                .guess(tables, interrupted && lookup < NULL_CALL_LIMIT, stack)
-                .ok_or(Truncation::NoModule),
-            Unpacked::NoUnwindInfo => self
-                .guess(tables, interrupted, stack)
-                .ok_or(Truncation::NoUnwindInfo),
-            Unpacked::Unsupported | Unpacked::Frame { .. } => Err(Truncation::UnsupportedRule),
+            Unpacked::Outermost => self.fail(Truncation::Complete),
+            // After a call through a null pointer, and in PLT stubs and small assembly functions, nothing else may be on the stack yet.
+            Unpacked::NoModule => {
+                let at_call = self.interrupted && self.lookup < NULL_CALL_LIMIT;
+                self.guess(at_call, Truncation::NoModule, tables, stack);
+            }
+            Unpacked::NoUnwindInfo => {
+                self.guess(self.interrupted, Truncation::NoUnwindInfo, tables, stack)
+            }
+            Unpacked::Unsupported | Unpacked::Frame { .. } => {
+                self.fail(Truncation::UnsupportedRule)
+            }
         }
     }
 
     /// A step by a rule of the side table.
-    fn full<S: StackReader>(
+    #[inline(never)]
+    fn side_step<S: StackReader>(
         &mut self,
         rule: &FullRule,
-        lookup: u64,
         saved: Option<&SavedRegisters>,
         stack: &S,
-    ) -> Step {
-        let base = |base, offset: i32| {
-            self.base(base, saved)
-                .map(|value| value.wrapping_add_signed(offset as i64))
-        };
-        let cfa = match rule.cfa {
-            CfaRule::Offset {
-                base: register,
-                offset,
-            } => base(register, offset)?,
-            CfaRule::Deref {
-                base: register,
-                offset,
-                add,
-            } => read(stack, base(register, offset)?)?.wrapping_add_signed(add as i64),
-            CfaRule::DerefIndexed { offset, index, add } => {
-                let words = base(Base::Saved(index), 0)?;
-                let at = base(Base::Sp, offset)?.wrapping_add(words.wrapping_mul(8));
-                read(stack, at)?.wrapping_add_signed(add as i64)
-            }
-            CfaRule::Plt { offset, pushed_at } => {
-                base(Base::Sp, offset)?.wrapping_add(if lookup & 15 >= pushed_at as u64 {
-                    8
-                } else {
-                    0
-                })
-            }
-        };
-        let at_cfa = |offset: i32| cfa.wrapping_add_signed(offset as i64);
+    ) {
+        let cfa = self.cfa(rule.cfa, saved, stack);
         let ra = match rule.ra {
-            RaRule::AtCfa(offset) => read(stack, at_cfa(offset))?,
-            RaRule::AtSp(offset) => read(stack, base(Base::Sp, offset)?)?,
-            RaRule::AtBp(offset) => read(stack, base(Base::Bp, offset)?)?,
-            RaRule::Saved(place) => base(Base::Saved(place), 0)?,
+            RaRule::AtCfa(offset) => self.read(stack, at(cfa, offset)),
+            RaRule::AtSp(offset) => self.read(stack, at(self.sp, offset)),
+            RaRule::AtBp(offset) => {
+                let slot = at(self.base(Base::Bp, saved), offset);
+                self.read(stack, slot)
+            }
+            RaRule::Saved(place) => self.base(Base::Saved(place), saved),
         };
-        let bp = match rule.bp {
-            BpRule::Same => self.bp,
-            BpRule::Undefined => None,
-            BpRule::AtCfa(offset) => Some(read(stack, at_cfa(offset))?),
-            BpRule::AtSp(offset) => Some(read(stack, base(Base::Sp, offset)?)?),
-            BpRule::AtBp(offset) => Some(read(stack, base(Base::Bp, offset)?)?),
-        };
+        self.restore_bp(rule.bp, cfa, saved, stack);
         if rule.signal {
             // The interrupted code may run on another stack, below or above this one, so progress cannot be asked for; a bound can.
             self.signal_frames = self.signal_frames.wrapping_add(1);
             if self.signal_frames > MAX_SIGNAL_FRAMES {
-                return Err(Truncation::NoProgress);
+                self.fail(Truncation::NoProgress);
             }
-        } else if cfa <= self.sp && !(cfa == self.sp && matches!(rule.ra, RaRule::Saved(_))) {
-            // A leaf that has popped its return address into a register is about to jump there; it is asked for once.
-            return Err(Truncation::NoProgress);
+        } else if cfa < self.sp || (cfa == self.sp && !matches!(rule.ra, RaRule::Saved(_))) {
+            // (A leaf that has popped its return address into a register has nothing left of its frame.)
+            self.fail(Truncation::NoProgress);
         }
-        (self.sp, self.bp) = (cfa, bp);
-        // What a signal interrupted is looked up as it is: it may be the first instruction of a function.
-        self.interrupted = rule.signal;
-        if rule.signal { Ok(ra) } else { returned(ra) }
-    }
-
-    fn base(&self, base: Base, saved: Option<&SavedRegisters>) -> Step {
-        match base {
-            Base::Sp => Ok(self.sp),
-            Base::Bp => self.bp.ok_or(Truncation::UnknownFramePointer),
-            Base::Saved(place) => match saved.and_then(|saved| saved.get(place as usize)) {
-                Some(&value) => Ok(value as u64),
-                None => Err(Truncation::UnsupportedRule),
-            },
+        self.sp = cfa;
+        if rule.signal {
+            // Looked up as it is: it may be the first instruction of a function.
+            (self.lookup, self.interrupted) = (ra, true);
+        } else {
+            self.returned(ra);
         }
     }
 
-    /// A step without a rule, on evidence alone.
-    ///
-    /// `at_call`: the code may have pushed nothing yet, as after a call through a null pointer, and in PLT stubs and small assembly functions.
-    fn guess<S: StackReader>(&mut self, tables: &Tables, at_call: bool, stack: &S) -> Option<u64> {
-        if at_call
-            && let Some(ra) = stack.read(self.sp)
-            && tables.knows(ra.wrapping_sub(1))
-        {
-            self.sp = self.sp.wrapping_add(8);
-            self.guessed = self.guessed.wrapping_add(1);
-            return Some(ra.wrapping_sub(1));
+    #[inline(never)]
+    fn cfa<S: StackReader>(
+        &mut self,
+        rule: CfaRule,
+        saved: Option<&SavedRegisters>,
+        stack: &S,
+    ) -> u64 {
+        match rule {
+            CfaRule::Offset { base, offset } => at(self.base(base, saved), offset),
+            CfaRule::Deref { base, offset, add } => {
+                let slot = at(self.base(base, saved), offset);
+                at(self.read(stack, slot), add)
+            }
+            CfaRule::DerefIndexed { offset, index, add } => {
+                let words = self.base(Base::Saved(index), saved);
+                let slot = at(self.sp, offset).wrapping_add(words.wrapping_mul(8));
+                at(self.read(stack, slot), add)
+            }
+            CfaRule::Plt { offset, pushed_at } => {
+                let pushed = if self.lookup & 15 >= pushed_at as u64 {
+                    8
+                } else {
+                    0
+                };
+                at(self.sp, offset).wrapping_add(pushed)
+            }
         }
-        // Generated code usually keeps frame pointers.
-        let bp = self.bp?;
-        if bp < self.sp {
-            return None;
+    }
+
+    #[inline(never)]
+    fn restore_bp<S: StackReader>(
+        &mut self,
+        rule: BpRule,
+        cfa: u64,
+        saved: Option<&SavedRegisters>,
+        stack: &S,
+    ) {
+        let slot = match rule {
+            BpRule::Same => return,
+            BpRule::Undefined => {
+                self.bp_known = false;
+                return;
+            }
+            BpRule::AtCfa(offset) => at(cfa, offset),
+            BpRule::AtSp(offset) => at(self.sp, offset),
+            BpRule::AtBp(offset) => at(self.base(Base::Bp, saved), offset),
+        };
+        self.bp = self.read(stack, slot);
+        self.bp_known = true;
+    }
+
+    /// A register's value, or 0 and the end of the walk.
+    #[inline(never)]
+    fn base(&mut self, base: Base, saved: Option<&SavedRegisters>) -> u64 {
+        match (base, saved) {
+            (Base::Sp, _) => self.sp,
+            (Base::Bp, _) => {
+                if !self.bp_known {
+                    self.fail(Truncation::UnknownFramePointer);
+                }
+                self.bp
+            }
+            (Base::Saved(place), Some(saved)) => saved[place as usize % saved.len()] as u64,
+            (Base::Saved(_), None) => {
+                self.fail(Truncation::UnsupportedRule);
+                0
+            }
         }
-        if bp > self.trusted_bp {
-            self.trusted_bp = chain_end(tables, bp, stack)?;
+    }
+
+    /// A step without a rule, on the evidence of the stack.
+    #[inline(never)]
+    fn guess<S: StackReader>(
+        &mut self,
+        at_call: bool,
+        otherwise: Truncation,
+        tables: &Tables,
+        stack: &S,
+    ) {
+        let guessed =
+            (at_call && self.guess_at_call(tables, stack)) || self.guess_by_bp(tables, stack);
+        if !guessed {
+            self.fail(otherwise);
         }
-        let caller_bp = stack.read(bp)?;
-        let ra = stack.read(bp.wrapping_add(8))?;
-        self.bp = Some(caller_bp);
-        self.sp = bp.wrapping_add(16);
+    }
+
+    /// A step without a rule: the code has pushed nothing, and its return address is on top of the stack.
+    #[inline(never)]
+    fn guess_at_call<S: StackReader>(&mut self, tables: &Tables, stack: &S) -> bool {
+        let Some(ra) = stack.read(self.sp) else {
+            return false;
+        };
+        if !tables.knows(ra.wrapping_sub(1)) {
+            return false;
+        }
+        self.sp = self.sp.wrapping_add(8);
         self.guessed = self.guessed.wrapping_add(1);
-        Some(ra.wrapping_sub(1))
+        self.returned(ra);
+        true
+    }
+
+    /// A step without a rule: generated code usually keeps frame pointers.
+    #[inline(never)]
+    fn guess_by_bp<S: StackReader>(&mut self, tables: &Tables, stack: &S) -> bool {
+        if !self.bp_known || self.bp < self.sp {
+            return false;
+        }
+        if self.bp > self.trusted_bp {
+            self.trusted_bp = chain_end(tables, self.bp, stack);
+        }
+        if self.bp > self.trusted_bp {
+            return false;
+        }
+        let slot = self.bp;
+        let ra = self.read(stack, slot.wrapping_add(8));
+        self.bp = self.read(stack, slot);
+        self.sp = slot.wrapping_add(16);
+        self.guessed = self.guessed.wrapping_add(1);
+        self.returned(ra);
+        true
     }
 }
 
+#[inline]
+fn at(base: u64, offset: i32) -> u64 {
+    base.wrapping_add(offset as u64)
+}
+
 /// Follows frame pointers to the first one that returns into known code, so that a register which only looks like a frame pointer is not
-/// taken for one.
-fn chain_end<S: StackReader>(tables: &Tables, mut bp: u64, stack: &S) -> Option<u64> {
-    for _ in 0..MAX_FOREIGN_FRAMES {
-        let caller_bp = stack.read(bp)?;
-        if tables.knows(stack.read(bp.wrapping_add(8))?.wrapping_sub(1)) {
-            return Some(bp);
+/// taken for one. 0 when there is none.
+#[inline(never)]
+fn chain_end<S: StackReader>(tables: &Tables, mut bp: u64, stack: &S) -> u64 {
+    let mut passed = 0u32;
+    while passed < MAX_FOREIGN_FRAMES {
+        let Some(ra) = stack.read(bp.wrapping_add(8)) else {
+            break;
+        };
+        if tables.knows(ra.wrapping_sub(1)) {
+            return bp;
         }
-        if caller_bp <= bp {
-            return None;
+        match stack.read(bp) {
+            Some(caller_bp) if caller_bp > bp => bp = caller_bp,
+            _ => break,
         }
-        bp = caller_bp;
+        passed = passed.wrapping_add(1);
     }
-    None
+    0
 }
 
 #[cfg(test)]
