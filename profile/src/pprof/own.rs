@@ -5,7 +5,7 @@ use super::columns::{ModuleColumns, SampleColumns, SliceMessage};
 use super::decode::{Raw, unhex};
 use super::limits::Budget;
 use super::private::{self, ProcessMessage, ThreadMessage, VERSION, WindowMessage};
-use super::wire::{self, Field, entry, fields};
+use super::wire::{self, Field, columns, entry, fields};
 use crate::{Function, Line, Location, Module, Process, Profile, Sample, Thread};
 
 /// The private message taken apart.
@@ -52,8 +52,12 @@ impl<'a> Private<'a> {
                     budget.take(bytes.len().saturating_mul(12))?;
                     private.process = entry(bytes, "process")?;
                 }
-                field::MODULE_COLUMNS => private.modules = entry(bytes, "module columns")?,
-                field::SAMPLE_COLUMNS => private.samples = entry(bytes, "sample columns")?,
+                field::MODULE_COLUMNS => {
+                    private.modules = columns(bytes, "module columns", budget)?
+                }
+                field::SAMPLE_COLUMNS => {
+                    private.samples = columns(bytes, "sample columns", budget)?
+                }
                 field::THREAD => {
                     budget.take_many::<&[u8]>(1)?;
                     private.threads.push(bytes);

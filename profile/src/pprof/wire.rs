@@ -4,7 +4,7 @@
 //! There is no message for the whole profile: it is written and read entry by entry, so that a large one is never in memory twice.
 
 use super::DecodeError;
-use super::limits::MAX_ENTRY_BYTES;
+use super::limits::{Budget, MAX_ENTRY_BYTES};
 use prost::Message;
 use prost::encoding::{WireType, decode_key, decode_varint};
 
@@ -189,5 +189,16 @@ pub(super) fn entry<M: Message + Default>(
             limit: MAX_ENTRY_BYTES,
         });
     }
+    M::decode(bytes).map_err(|_| DecodeError::Malformed(what))
+}
+
+/// Decodes columns of numbers, which grow with the whole profile and not with one entry of it: the budget bounds them.
+pub(super) fn columns<M: Message + Default>(
+    bytes: &[u8],
+    what: &'static str,
+    budget: &mut Budget,
+) -> Result<M, DecodeError> {
+    // A byte may become a number of eight.
+    budget.take(bytes.len().saturating_mul(size_of::<u64>()))?;
     M::decode(bytes).map_err(|_| DecodeError::Malformed(what))
 }
