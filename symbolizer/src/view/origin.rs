@@ -91,8 +91,9 @@ pub fn origin(name: &str, file: &str) -> Origin {
         // No `::`: a C symbol, or an `extern "C"` function of the program.
         return match place {
             Some(origin) => origin,
-            None if file.is_empty() => Origin::System,
-            None => Origin::Own,
+            // glibc's debug information has paths within its own sources: `malloc/malloc.c`.
+            None if file.ends_with(".rs") || file.starts_with('/') => Origin::Own,
+            None => Origin::System,
         };
     };
     if path.iter().all(|p| is_runtime(p) || is_std(p)) && path.iter().any(|p| is_runtime(p)) {
@@ -136,14 +137,26 @@ fn file_origin(file: &str) -> Option<Origin> {
         "/cargo/git/",
         "/registry/src/",
     ];
-    if file.is_empty() {
-        None
+    if let Some(origin) = canonical_file_origin(file) {
+        Some(origin)
     } else if STD.iter().any(|part| file.contains(part)) {
         Some(Origin::Std)
     } else if DEPENDENCY.iter().any(|part| file.contains(part)) {
         Some(Origin::Dependency)
     } else {
         None
+    }
+}
+
+/// [`hotpoll_profile::canonical_path`] leaves `library/core/src/…` of the standard library and `PACKAGE/src/…` of a dependency. The
+/// program's own files keep the folders that they were compiled in, or begin at their package's: `src/main.rs`.
+fn canonical_file_origin(file: &str) -> Option<Origin> {
+    const OWN: &[&str] = &["", "src", "examples", "tests", "benches"];
+    let (first, _) = file.split_once('/')?;
+    match first {
+        _ if !file.ends_with(".rs") || OWN.contains(&first) => None,
+        "library" => Some(Origin::Std),
+        _ => Some(Origin::Dependency),
     }
 }
 
@@ -302,6 +315,34 @@ mod tests {
             "/usr/local/cargo/registry/src/index/zstd-sys/zstd/lib/c.c",
             Origin::Dependency,
         );
+    }
+
+    #[test]
+    fn canonical_paths() {
+        check(
+            "miniz_oxide::deflate::core::find_match",
+            "miniz_oxide/src/deflate/core.rs",
+            Origin::Dependency,
+        );
+        check(
+            "core::slice::iter::fold",
+            "library/core/src/slice/iter.rs",
+            Origin::Std,
+        );
+        check("exported_by_std", "library/std/src/rt.rs", Origin::Std);
+        check(
+            "demo::work::checksum",
+            "/home/a/demo/examples/work.rs",
+            Origin::Own,
+        );
+        check("demo::work::checksum", "examples/work.rs", Origin::Own);
+    }
+
+    #[test]
+    fn c_code() {
+        check("_int_malloc", "malloc/malloc.c", Origin::System);
+        check("epoll_wait", "", Origin::System);
+        check("own_parser", "/home/a/demo/native/parser.c", Origin::Own);
     }
 
     #[test]
