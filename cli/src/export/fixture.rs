@@ -198,7 +198,7 @@ fn functions() -> Vec<Function> {
         start_line,
     };
     vec![
-        function("main", "/srv/shop/src/main.rs", 10),
+        function("shop::main", "/srv/shop/src/main.rs", 10),
         function("shop::serve", "/srv/shop/src/serve.rs", 33),
         function("shop::parse", "/srv/shop/src/parse.rs", 50),
         function("shop::utf8", "/srv/shop/src/parse.rs", 80),

@@ -4,7 +4,7 @@
 //! the CPU time that no sample stands for. Nothing is left out: an address without a name is a frame with its module and offset,
 //! a stack that was cut short begins with a marker that says why, and a stack that was given up for memory is `[other]`.
 
-use super::category::{Categories, Category};
+use super::category::Category;
 use super::text::printable;
 use hotpoll_profile::{Profile, Reason, Sample, State, Truncation};
 use std::collections::HashMap;
@@ -33,6 +33,8 @@ pub struct Frame {
     pub inlined: bool,
     /// Whose code it is.
     pub category: Category,
+    /// Whether it says nothing about the program: call shims, executors.
+    pub scaffolding: bool,
 }
 
 /// One level of one stack: the frame, and the line in it.
@@ -74,7 +76,6 @@ enum Key {
 
 struct Interner<'a> {
     profile: &'a Profile,
-    categories: Categories,
     indices: HashMap<Key, u32>,
     frames: Vec<Frame>,
 }
@@ -84,7 +85,6 @@ impl Stacks {
     pub fn new(profile: &Profile) -> Self {
         let mut interner = Interner {
             profile,
-            categories: Categories::new(&profile.functions),
             indices: HashMap::new(),
             frames: Vec::new(),
         };
@@ -177,7 +177,7 @@ impl Interner<'_> {
                 .frame;
         };
         let of_module = module.and_then(|module| profile.modules.get(module as usize));
-        let category = self.categories.of_function(function, of_module);
+        let category = Category::of_function(function, of_module);
         self.intern(key, || Frame {
             name: printable(if function.name.is_empty() {
                 &function.system_name
@@ -189,6 +189,7 @@ impl Interner<'_> {
             start_line: function.start_line,
             inlined,
             category,
+            scaffolding: Category::is_scaffolding(function),
         })
     }
 
@@ -207,7 +208,8 @@ impl Interner<'_> {
             file: String::new(),
             start_line: 0,
             inlined: false,
-            category: Categories::of_module(of_module),
+            category: Category::of_module(of_module),
+            scaffolding: false,
         });
         Level { frame, line: 0 }
     }
@@ -234,6 +236,7 @@ fn marker_frame(name: String, category: Category) -> Frame {
         start_line: 0,
         inlined: false,
         category,
+        scaffolding: false,
     }
 }
 
@@ -264,7 +267,7 @@ mod tests {
     fn inlined_frames_stand_below_their_function() {
         let profile = fixture::service();
         let stacks = Stacks::new(&profile);
-        assert_eq!(names(&stacks, 0), "main;shop::serve;shop::parse;shop::utf8");
+        assert_eq!(names(&stacks, 0), "shop::main;shop::serve;shop::parse;shop::utf8");
         let inlined: Vec<bool> = stacks.frames_of(0).map(|frame| frame.inlined).collect();
         assert_eq!(inlined, [false, false, false, true]);
     }
@@ -273,7 +276,7 @@ mod tests {
     fn kernel_truncated_other_and_unnamed_are_said() {
         let profile = fixture::service();
         let stacks = Stacks::new(&profile);
-        assert_eq!(names(&stacks, 1), "main;shop::serve;write;[kernel]");
+        assert_eq!(names(&stacks, 1), "shop::main;shop::serve;write;[kernel]");
         assert_eq!(
             names(&stacks, 3),
             "[truncated: no unwind information];libvendor.so+0x1234"

@@ -34,6 +34,18 @@
     say('capitals are meant', text('matched'));
     type('');
 
+    const refold = value => {
+      const fold = document.getElementById('fold');
+      fold.value = value;
+      fold.dispatchEvent(new Event('change'));
+    };
+    for (const value of ['scaffolding', 'libraries', 'foreign', '']) {
+      refold(value);
+      type('poll');
+      say(`folded ${value || 'nothing'}`, `${text('selection')}; poll ${text('matched')}`);
+    }
+    type('');
+
     const boxes = document.getElementById('boxes');
     boxes.focus();
     for (const key of ['ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowDown', 'ArrowRight', 'ArrowRight', 'Enter', 'ArrowUp', 'Escape', 'Escape', 'Escape', 'Escape', 'Escape']) {
@@ -57,6 +69,7 @@
     choose('t2');
     say('one thread', text('selection'));
     choose('all');
+    refold('libraries');
     document.getElementById('show-table').click();
     for (const row of document.querySelectorAll('#rows tr')) say('row', [...row.cells].map(cell => cell.textContent).join(' | '));
     document.querySelectorAll('#columns button')[5].click();

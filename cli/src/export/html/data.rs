@@ -65,6 +65,7 @@ struct Frames {
     module: Vec<usize>,
     category: Vec<usize>,
     inlined: Vec<u8>,
+    scaffolding: Vec<u8>,
 }
 
 #[derive(Debug, Serialize)]
@@ -243,6 +244,7 @@ fn frames(profile: &Profile, stacks: &Stacks, strings: &mut Strings) -> Frames {
         }));
         frames.category.push(frame.category.index());
         frames.inlined.push(frame.inlined.into());
+        frames.scaffolding.push(frame.scaffolding.into());
     }
     frames
 }

@@ -1,6 +1,8 @@
 // Puts the parts together: what is chosen, and who is told.
 
 const model = decode(JSON.parse(byId('data').textContent));
+// The model with what is folded; threads and time are the same in both.
+let shown = model;
 const chosen = { groups: 'all', search: null };
 
 const graph = new FlameGraph(model, byId('boxes'), byId('scroller'), byId('height'), {
@@ -80,15 +82,23 @@ function select() {
   let parts;
   if (chosen.groups === 'each') {
     parts = model.groups
-      .map((group, at) => ({ label: group.threads.length > 1 ? `${group.name} ×${group.threads.length}` : group.name, ns: group.ns, weights: group.ns > 0 ? weigh(model, thread => model.groupOf[thread] === at, from, to) : null }))
+      .map((group, at) => ({ label: group.threads.length > 1 ? `${group.name} ×${group.threads.length}` : group.name, ns: group.ns, weights: group.ns > 0 ? weigh(shown, thread => model.groupOf[thread] === at, from, to) : null }))
       .filter(part => part.weights).sort((a, b) => b.weights.all - a.weights.all);
   } else {
-    parts = [{ weights: weigh(model, wanted(), from, to) }];
+    parts = [{ weights: weigh(shown, wanted(), from, to) }];
   }
   const label = byId('threads').selectedOptions[0].textContent.trim();
-  graph.show(layOut(model, chosen.groups === 'each' || chosen.groups === 'all' ? 'all threads' : label, parts));
+  graph.show(layOut(shown, chosen.groups === 'each' || chosen.groups === 'all' ? 'all threads' : label, parts));
   byId('selection').textContent = `${label} · ${timeline.words()} · ${duration(graph.boxes.whole)} of CPU in ${integer(graph.boxes.samples[0])} samples`;
   search();
+}
+
+// Frames are folded or not: other boxes, and no zoom that would mean the same.
+function refold() {
+  shown = fold(model, FOLDS[byId('fold').value]);
+  graph.model = shown;
+  graph.boxes = null;
+  select();
 }
 
 function search() {
@@ -105,7 +115,7 @@ function search() {
     }
   }
   if (pattern) {
-    const { matched, ns } = matches(model, graph.boxes, pattern);
+    const { matched, ns } = matches(shown, graph.boxes, pattern);
     graph.matched = matched;
     byId('matched').textContent = `matched ${percent(ns, graph.boxes.whole)} (${duration(ns)})`;
   } else {
@@ -114,7 +124,7 @@ function search() {
   }
   chosen.search = pattern;
   graph.draw();
-  if (!byId('functions').hidden) table.show(functions(model, graph.boxes), graph.boxes.whole, chosen.search);
+  if (!byId('functions').hidden) table.show(functions(shown, graph.boxes), graph.boxes.whole, chosen.search);
 }
 
 // What is to be said of a box, as pairs; the first has no title.
@@ -127,9 +137,9 @@ function describe(box) {
   if (node >= 0) facts.push(['self', `${duration(boxes.self[box])}, ${percent(boxes.self[box], boxes.whole)}`]);
   facts.push(['samples', integer(boxes.samples[box])]);
   if (node < 0) return facts;
-  const frame = model.frames[model.frameOf[node]];
+  const frame = shown.frames[shown.frameOf[node]];
   if (frame.file) facts.push(['defined in', frame.line ? `${frame.file}:${frame.line}` : frame.file]);
-  const lines = model.lines.get(node);
+  const lines = shown.lines.get(node);
   if (lines) facts.push(['hot lines', lines.map(({ line, ns }) => `${line} (${duration(ns)})`).join(', ') + ' in the whole window']);
   if (frame.module) facts.push(['module', frame.module]);
   facts.push(['code', model.categories[frame.category] + (frame.inlined ? ', inlined into its caller' : '')]);
@@ -158,7 +168,7 @@ function view(which) {
   byId('functions').hidden = which !== 'table';
   byId('show-graph').setAttribute('aria-pressed', which === 'graph');
   byId('show-table').setAttribute('aria-pressed', which === 'table');
-  if (which === 'graph') graph.fit(); else table.show(functions(model, graph.boxes), graph.boxes.whole, chosen.search);
+  if (which === 'graph') graph.fit(); else table.show(functions(shown, graph.boxes), graph.boxes.whole, chosen.search);
 }
 
 function legend() {
@@ -178,6 +188,7 @@ function invert() {
 }
 
 byId('threads').addEventListener('change', event => { chosen.groups = event.target.value; timeline.show(wanted()); select(); });
+byId('fold').addEventListener('change', refold);
 byId('search').addEventListener('input', search);
 byId('search').addEventListener('keydown', event => { if (event.key === 'Escape') { event.target.value = ''; search(); byId('boxes').focus(); } });
 byId('show-graph').addEventListener('click', () => view('graph'));
@@ -202,4 +213,4 @@ header();
 choices();
 legend();
 timeline.show(wanted());
-select();
+refold();

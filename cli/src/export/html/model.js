@@ -11,6 +11,18 @@ const MEANINGS = [
 ];
 const meaning = name => MEANINGS.find(([pattern]) => pattern.test(name))?.[1];
 
+// A tree of calls from each node's caller and frame. Children side by side: those of node n are
+// children[firstChild[n + 1] .. firstChild[n + 2]]; n is -1 for the root.
+function tree(parent, frameOf) {
+  const firstChild = new Int32Array(parent.length + 2);
+  for (const p of parent) firstChild[p + 2]++;
+  for (let n = 1; n < firstChild.length; n++) firstChild[n] += firstChild[n - 1];
+  const children = new Int32Array(parent.length);
+  const filled = firstChild.slice();
+  for (let n = 0; n < parent.length; n++) children[filled[parent[n] + 1]++] = n;
+  return { parent, frameOf, firstChild, children };
+}
+
 function decode(raw) {
   const text = index => raw.strings[index];
   const frames = raw.frames.name.map((name, at) => ({
@@ -20,18 +32,8 @@ function decode(raw) {
     module: text(raw.frames.module[at]),
     category: raw.frames.category[at],
     inlined: raw.frames.inlined[at] === 1,
+    scaffolding: raw.frames.scaffolding[at] === 1,
   }));
-  const parent = Int32Array.from(raw.nodes.parent);
-  const frameOf = Int32Array.from(raw.nodes.frame);
-
-  // Children side by side: those of node n are children[firstChild[n + 1] .. firstChild[n + 2]]; n is -1 for the root.
-  const firstChild = new Int32Array(parent.length + 2);
-  for (const p of parent) firstChild[p + 2]++;
-  for (let n = 1; n < firstChild.length; n++) firstChild[n] += firstChild[n - 1];
-  const children = new Int32Array(parent.length);
-  const filled = firstChild.slice();
-  for (let n = 0; n < parent.length; n++) children[filled[parent[n] + 1]++] = n;
-
   const lines = new Map();
   for (const [node, line, ns] of raw.lines) {
     if (!lines.has(node)) lines.set(node, []);
@@ -67,7 +69,52 @@ function decode(raw) {
   for (let r = 0; r < rows.node.length; r++) threadNs[rows.thread[r]] += rows.ns[r];
   for (const group of groups) for (const thread of group.threads) group.ns += threadNs[thread];
 
-  return { header: raw.header, categories: raw.categories, frames, parent, frameOf, firstChild, children, lines, threads: raw.threads, threadNs, groups, groupOf, rows, bins };
+  return { header: raw.header, categories: raw.categories, frames, ...tree(Int32Array.from(raw.nodes.parent), Int32Array.from(raw.nodes.frame)), lines, threads: raw.threads, threadNs, groups, groupOf, rows, bins };
+}
+
+// What may be folded away, as a test of a frame and its category's label. Its time counts as its caller's; what it calls hangs from
+// its caller.
+const FOLDS = {
+  scaffolding: frame => frame.scaffolding,
+  libraries: (frame, label) => frame.scaffolding || ['std', 'tokio', 'libc and native'].includes(label),
+  foreign: (frame, label) => frame.scaffolding || !['own code', 'kernel', 'not a stack'].includes(label),
+};
+
+// The same model with some frames folded into their callers. At the root, where nobody called them, a folded frame gives way to what it
+// calls; a stack of nothing else keeps its leaf, so that no time is lost.
+function fold(model, test) {
+  if (!test) return model;
+  const folded = model.frames.map(frame => test(frame, model.categories[frame.category]));
+  const parent = [];
+  const frameOf = [];
+  const known = new Map();
+  const child = (caller, frame) => {
+    const key = caller * model.frames.length + frame;
+    if (!known.has(key)) { known.set(key, parent.length); parent.push(caller); frameOf.push(frame); }
+    return known.get(key);
+  };
+  // Where each node's callees hang, and where its own time goes.
+  const hook = new Int32Array(model.parent.length);
+  const own = new Int32Array(model.parent.length);
+  const lines = new Map();
+  for (let n = 0; n < hook.length; n++) {
+    const caller = model.parent[n] < 0 ? -1 : hook[model.parent[n]];
+    const frame = model.frameOf[n];
+    if (folded[frame]) {
+      hook[n] = caller;
+      own[n] = caller;
+      continue;
+    }
+    hook[n] = own[n] = child(caller, frame);
+    const merged = lines.get(own[n]) || [];
+    for (const { line, ns } of model.lines.get(n) || []) {
+      const same = merged.find(entry => entry.line === line);
+      if (same) same.ns += ns; else merged.push({ line, ns });
+    }
+    if (merged.length) lines.set(own[n], merged.sort((a, b) => b.ns - a.ns).slice(0, 3));
+  }
+  const node = model.rows.node.map(n => own[n] < 0 ? child(-1, model.frameOf[n]) : own[n]);
+  return { ...model, ...tree(Int32Array.from(parent), Int32Array.from(frameOf)), lines, rows: { ...model.rows, node } };
 }
 
 // Self and total of every node, over the threads that `wanted` says and the bins from..to (both included).
