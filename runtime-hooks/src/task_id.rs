@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 ///
 /// Signal-safe on every thread where it was called once before: the first call registers tokio's thread-local destructor, which may allocate;
 /// later calls read a cell. After the thread-local is gone it answers 0.
-pub(crate) fn current() -> u64 {
+pub(crate) extern "C" fn current() -> u64 {
     let Some(id) = tokio::task::try_id() else {
         return 0;
     };

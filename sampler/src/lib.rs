@@ -49,6 +49,9 @@ mod slot;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod sys;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[doc(hidden)]
+pub mod testing;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod thread;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod timer;

@@ -17,7 +17,7 @@ pub use entry::{ThreadInfo, ThreadKey};
 use crate::record::Record;
 use crate::settings::Settings;
 use crate::signal::{install, tsc};
-use crate::slot::HandlerTimes;
+use crate::slot::{HandlerTimes, table::SlotId};
 use crate::sys;
 use budget::Budget;
 use entry::Entry;
@@ -182,6 +182,12 @@ impl Sampler {
 }
 
 impl Sampler {
+    /// A thread's slot and the tag of this start: for tests and benchmarks.
+    pub(crate) fn slot_id(&self, thread: ThreadKey) -> Option<(SlotId, u64)> {
+        let (id, _) = self.entries.get(&thread)?.attached?;
+        Some((id, self.tag))
+    }
+
     /// Whether this process made it: in a forked child the parent's does nothing, even after the child's own start.
     fn is_in_force(&self) -> bool {
         crate::fork::is_in_force(self.start_number)

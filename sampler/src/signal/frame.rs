@@ -1,7 +1,11 @@
 //! The interrupted context: its registers, and how much stack the handler itself has.
 #![allow(unsafe_code)] // It reads the kernel's ucontext and the stack pointer.
 
+use super::stack_bounds::StackBounds;
 use crate::unwind::Registers;
+
+/// The smallest page of this architecture.
+const PAGE: u64 = 4096;
 
 /// What the handler takes from the ucontext, once.
 #[derive(Clone, Copy)]
@@ -45,15 +49,34 @@ impl Interrupted {
         }
     }
 
-    /// The lowest address that the handler's own stack may reach: the alternate stack's low end when the handler runs on it,
-    /// otherwise the low end of the thread's stack (0 when that is not known).
-    pub fn handler_stack_low(&self, thread_stack_low: u64) -> u64 {
+    /// How much stack the handler has left. Called in SIGPROF.
+    ///
+    /// On the alternate stack or on the thread's own, down to its end. Elsewhere (a coroutine's stack on a thread without an alternate one, or
+    /// a stack that is not known yet) only the rest of the page is certain: the kernel has just written there.
+    pub fn room(&self, stack: Option<StackBounds>) -> u64 {
         let here = stack_pointer();
-        if here.wrapping_sub(self.alternate_low) < self.alternate_size {
-            self.alternate_low
-        } else {
-            thread_stack_low
+        let on_alternate = here.wrapping_sub(self.alternate_low);
+        match stack {
+            _ if on_alternate < self.alternate_size => on_alternate,
+            Some(stack) if stack.contains(here) => here.wrapping_sub(stack.low),
+            _ => here % PAGE,
         }
+    }
+}
+
+/// How much stack the handler has left if it runs on the alternate stack; otherwise `u64::MAX`. Called in SIGPROF.
+///
+/// # Safety
+/// As for [`Interrupted::read`].
+pub(super) unsafe fn room_on_alternate_stack(context: *const libc::c_void) -> u64 {
+    // SAFETY: the kernel wrote a ucontext_t there, for the handler that is running.
+    let stack = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_stack };
+    let room = stack_pointer().wrapping_sub(stack.ss_sp as u64);
+    // The size is 0 where there is none.
+    if room < stack.ss_size as u64 {
+        room
+    } else {
+        u64::MAX
     }
 }
 

@@ -9,7 +9,8 @@ use super::{
     forward, frame,
     frame::Interrupted,
     source::{self, Expiry, Scope, Source},
-    stack_bounds, syscall, task_id, tsc,
+    stack_bounds::{self, StackBounds},
+    syscall, task_id, tsc,
 };
 use crate::record::{self, HEAD_WORDS, Head, MAX_DEPTH, OPTIONAL_WORDS, Words};
 use crate::slot::{self, Scratch, Slot, table};
@@ -17,18 +18,12 @@ use crate::unwind::{BoundedStack, Publisher, Tables, walk};
 use hotpoll_profile::{Loss, Reason, State, Truncation};
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
-/// Stack that the walk and the push may take below the point where room is checked; the painted-stack test holds them to it.
-const ROOM_FOR_WALK: u64 = if cfg!(debug_assertions) {
-    4_400
-} else {
-    2 << 10
-};
-/// Stack that recording the leaf alone may take.
-const ROOM_FOR_LEAF: u64 = if cfg!(debug_assertions) {
-    2_500
-} else {
-    1 << 10
-};
+/// Stack that telling whose signal it is may take, and counting a loss. `tests/handler_calls.rs` adds up the frames.
+pub const ROOM_TO_LOOK: u64 = if cfg!(debug_assertions) { 1_152 } else { 256 };
+/// Stack that recording the leaf alone may take, below the point where room is measured.
+pub const ROOM_FOR_LEAF: u64 = if cfg!(debug_assertions) { 2_816 } else { 640 };
+/// Stack that the walk, or a record of what it found, may take below that point.
+pub const ROOM_FOR_WALK: u64 = if cfg!(debug_assertions) { 3_584 } else { 1_024 };
 
 /// Below the stack pointer code may use this much without saying so; the kernel puts a signal's frame under it.
 const RED_ZONE: u64 = 128;
@@ -69,13 +64,26 @@ pub(crate) fn set_max_depth(frames: usize) {
 }
 
 /// The handler that the kernel calls.
+///
+/// It is kept small, because nothing has been checked yet: on a thread whose alternate stack holds little more than the kernel's own frame,
+/// what it takes must fit in the few hundred bytes that are left.
 pub(super) extern "C" fn on_signal(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    let entered = tsc::now();
     // SAFETY: the kernel calls this with SA_SIGINFO (install.rs).
+    if unsafe { frame::room_on_alternate_stack(context) } < ROOM_TO_LOOK {
+        return; // not even counted: the time shows as unsampled
+    }
+    look(signal, info, context);
+}
+
+/// Whose signal is it, and which slot.
+#[inline(never)]
+fn look(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let entered = tsc::now();
+    // SAFETY: the arguments are the kernel's.
     match unsafe { source::identify(info) } {
         Source::Expired(id, expiry) => {
             let Some(slot) = table::slot(id.number) else {
@@ -111,6 +119,16 @@ pub(super) extern "C" fn on_signal(
 
 /// Records one expiry, or counts why not.
 fn sample(slot: &Slot, expiry: Expiry, interrupted: &Interrupted, entered: u64) {
+    let stack = thread_stack(slot, interrupted);
+    let room = interrupted.room(stack);
+    if room < ROOM_FOR_LEAF {
+        // Whether a timer that speaks for the kernel alone would have counted is not known here, so it does not.
+        if expiry.scope == Scope::All {
+            slot::add(&slot.handler.fired, u64::from(expiry.count));
+            lose(slot, Loss::NoStackRoom, expiry.count);
+        }
+        return;
+    }
     let tables = TABLES.current();
     let state = if tables.is_some_and(|tables| syscall::is_at(tables, interrupted.pc)) {
         State::Kernel
@@ -121,62 +139,47 @@ fn sample(slot: &Slot, expiry: Expiry, interrupted: &Interrupted, entered: u64) 
         return; // the perf event speaks for this time
     }
     slot::add(&slot.handler.fired, u64::from(expiry.count));
-    let low = interrupted.handler_stack_low(stack_low(slot));
-    let room = frame::stack_pointer().wrapping_sub(low);
-    if room < ROOM_FOR_LEAF {
-        lose(slot, Loss::NoStackRoom, expiry.count);
-        return;
-    }
     // SAFETY: only this thread's handler touches the scratch while the slot is attached (slot/table.rs), and it is not re-entered: its
     // signal is masked while it runs.
     let scratch = unsafe { &mut *slot.scratch.get() };
-    capture(
-        slot,
-        scratch,
-        tables,
-        expiry,
-        state,
-        interrupted,
-        entered,
-        room,
-    );
+    // One after the other rather than one in the other: the stack that the walk takes is free again for the push.
+    let (frames, truncation) = capture(slot, scratch, tables, interrupted, stack, room);
+    push(slot, scratch, expiry, state, entered, frames, truncation);
 }
 
-/// Walks and pushes.
+/// Walks into the scratch's current callchain. Returns how many frames, and why it ended.
 #[inline(never)]
-#[allow(clippy::too_many_arguments)] // a struct of references would only cost stack here
 fn capture(
     slot: &Slot,
     scratch: &mut Scratch,
     tables: Option<&Tables>,
-    expiry: Expiry,
-    state: State,
     interrupted: &Interrupted,
-    entered: u64,
+    stack: Option<StackBounds>,
     room: u64,
-) {
-    let previous_index = scratch.previous & 1;
+) -> (usize, Truncation) {
     let [first, second] = &mut scratch.callchains;
-    let (previous, current) = if previous_index == 0 {
-        (first, second)
+    let current = if scratch.previous & 1 == 0 {
+        second
     } else {
-        (second, first)
+        first
     };
     let limit = MAX_FRAMES.load(Ordering::Relaxed).min(MAX_DEPTH);
-    let Some(out) = current.get_mut(..limit) else {
-        return;
-    };
-
-    let stack = bounds(slot, interrupted);
-    let leaf_only = if slot.published.in_hotpoll.load(Ordering::Relaxed) != 0 {
-        Some(Truncation::InHotpoll)
-    } else if room < ROOM_FOR_WALK {
-        Some(Truncation::NoStackRoom)
-    } else {
-        stack.err()
-    };
-    let (frames, truncation) = match (leaf_only, tables, stack) {
-        (None, Some(tables), Ok(stack)) => {
+    let out = current.get_mut(..limit).unwrap_or_default();
+    let reason = match (tables, stack) {
+        _ if slot.published.in_hotpoll.load(Ordering::Relaxed) != 0 => Truncation::InHotpoll,
+        _ if room < ROOM_FOR_WALK => Truncation::NoStackRoom,
+        (_, None) => Truncation::UnknownStack,
+        (_, Some(stack)) if !stack.contains(interrupted.sp) => Truncation::ForeignStack,
+        (None, _) => Truncation::TablesNotReady,
+        (Some(tables), Some(stack)) => {
+            // Between `pop rbp` and `ret` compilers still say that rbp is saved below the CFA, where it was: just below the stack pointer.
+            // Without the red zone every sample on such a `ret` lost its callers.
+            let low = stack.low.max(interrupted.sp.saturating_sub(RED_ZONE));
+            // SAFETY: the stack of a running thread is mapped from its stack pointer to its top: `high` comes from the thread's own
+            // descriptor (stack_bounds.rs) or from the mapping that the agent found (thread/stack.rs), and stays for the thread's life.
+            // The red zone is the thread's to use (psABI) and not below the stack's low end, so it is mapped, or grows like the main
+            // thread's stack when it is read.
+            let stack = unsafe { BoundedStack::new(low, stack.high) };
             let walked = walk(
                 tables,
                 &mut scratch.rules,
@@ -184,19 +187,34 @@ fn capture(
                 &stack,
                 out,
             );
-            (walked.frames, walked.end)
-        }
-        (reason, _, _) => {
-            if let Some(leaf) = out.first_mut() {
-                *leaf = interrupted.pc;
-            }
-            (1, reason.unwrap_or(Truncation::TablesNotReady))
+            return (walked.frames, walked.end);
         }
     };
-    let Some(callchain) = out.get(..frames) else {
-        return;
+    if let Some(leaf) = out.first_mut() {
+        *leaf = interrupted.pc;
+    }
+    (1, reason)
+}
+
+/// Pushes the scratch's current callchain as one record, or counts its loss.
+#[inline(never)]
+fn push(
+    slot: &Slot,
+    scratch: &mut Scratch,
+    expiry: Expiry,
+    state: State,
+    entered: u64,
+    frames: usize,
+    truncation: Truncation,
+) {
+    let [first, second] = &scratch.callchains;
+    let (previous, current) = if scratch.previous & 1 == 0 {
+        (first, second)
+    } else {
+        (second, first)
     };
-    let previous = previous.get(..scratch.previous_length).unwrap_or(&[]);
+    let callchain = current.get(..frames).unwrap_or_default();
+    let previous = previous.get(..scratch.previous_length).unwrap_or_default();
     let shared = record::shared_root(callchain, previous);
     let new = frames.wrapping_sub(shared);
     let head = Head {
@@ -209,14 +227,13 @@ fn capture(
     };
     let mut packed = [0u64; HEAD_WORDS + OPTIONAL_WORDS];
     let used = record::pack_head(&head, shared, new, &mut packed);
-    let (Some(packed), Some(new_frames)) = (packed.get(..used), callchain.get(..new)) else {
-        return;
-    };
+    let packed = packed.get(..used).unwrap_or_default();
+    let new_frames = callchain.get(..new).unwrap_or_default();
     if slot.ring.producer().push(packed, new_frames).is_err() {
         lose(slot, Loss::RingFull, expiry.count);
         return;
     }
-    scratch.previous = previous_index ^ 1;
+    scratch.previous = scratch.previous & 1 ^ 1;
     scratch.previous_length = frames;
     slot::add(&slot.handler.recorded, 1);
     slot::add(
@@ -235,39 +252,33 @@ fn lose(slot: &Slot, reason: Loss, expiries: u32) {
     }
 }
 
-/// The low end of the thread's stack, finding the stack out first if nobody has yet.
-fn stack_low(slot: &Slot) -> u64 {
-    if slot.agent.stack_high.load(Ordering::Acquire) == 0
-        && let Some(bounds) =
-            stack_bounds::of_current_thread(slot.agent.tid.load(Ordering::Relaxed))
-    {
-        slot.agent.stack_low.store(bounds.low, Ordering::Relaxed);
-        // Release: whoever sees the high end sees the low end.
-        slot.agent.stack_high.store(bounds.high, Ordering::Release);
-    }
-    slot.agent.stack_low.load(Ordering::Relaxed)
-}
-
-/// The memory that the walk may read: from the red zone of the interrupted frame to the top of the thread's stack.
-fn bounds(slot: &Slot, interrupted: &Interrupted) -> Result<BoundedStack, Truncation> {
+/// The thread's own stack. Finds it out if nobody has yet, or asks the agent to; and once more when the thread runs elsewhere: the one thread
+/// of a forked child has the main thread's number, and runs on the stack of the thread that forked.
+fn thread_stack(slot: &Slot, interrupted: &Interrupted) -> Option<StackBounds> {
+    // Acquire: whoever sees the high end sees the low end.
     let high = slot.agent.stack_high.load(Ordering::Acquire);
-    let low = slot.agent.stack_low.load(Ordering::Relaxed);
+    let known = StackBounds {
+        low: slot.agent.stack_low.load(Ordering::Relaxed),
+        high,
+    };
+    if known.contains(interrupted.sp) {
+        return Some(known);
+    }
+    let found = stack_bounds::of_current_thread(slot.agent.tid.load(Ordering::Relaxed));
+    if let Some(found) = found
+        && (high == 0 || found.contains(interrupted.sp))
+    {
+        slot.agent.stack_low.store(found.low, Ordering::Relaxed);
+        slot.agent.stack_high.store(found.high, Ordering::Release);
+        return Some(found);
+    }
     if high == 0 {
         slot.handler
             .wanted_stack
             .store(interrupted.sp, Ordering::Relaxed);
-        return Err(Truncation::UnknownStack);
+        return None;
     }
-    if interrupted.sp < low || interrupted.sp >= high {
-        return Err(Truncation::ForeignStack);
-    }
-    // Between `pop rbp` and `ret` compilers still say that rbp is saved below the CFA, where it was: just below the stack pointer. Without the
-    // red zone every sample on such a `ret` lost its callers.
-    let low = low.max(interrupted.sp.saturating_sub(RED_ZONE));
-    // SAFETY: the stack of a running thread is mapped from its stack pointer to its top: `high` comes from the thread's own descriptor
-    // (stack_bounds.rs) or from the mapping that the agent found (thread/stack.rs), and stays for the thread's life. The red zone is the
-    // thread's to use (psABI) and not below the stack's low end, so it is mapped, or grows like the main thread's stack when it is read.
-    Ok(unsafe { BoundedStack::new(low, high) })
+    Some(known)
 }
 
 /// The words that ordinary code on this thread has published; the runtime's task when nothing is tracked.

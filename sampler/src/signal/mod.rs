@@ -16,4 +16,5 @@ mod syscall;
 pub(crate) mod task_id;
 pub(crate) mod tsc;
 
+pub use handler::{ROOM_FOR_LEAF, ROOM_FOR_WALK, ROOM_TO_LOOK};
 pub(crate) use handler::{publish_tables, set_max_depth, wait_for};

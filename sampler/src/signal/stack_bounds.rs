@@ -21,6 +21,13 @@ pub(crate) struct StackBounds {
     pub high: u64,
 }
 
+impl StackBounds {
+    /// Whether an address lies on it. Called in SIGPROF.
+    pub fn contains(&self, address: u64) -> bool {
+        self.low <= address && address < self.high
+    }
+}
+
 /// The stack of the calling thread by its descriptor, if the descriptor is this thread's own. Called in SIGPROF.
 pub(super) fn of_current_thread(tid: u32) -> Option<StackBounds> {
     let offsets = OFFSETS.load(Ordering::Relaxed);

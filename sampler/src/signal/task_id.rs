@@ -6,8 +6,9 @@
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// Returns the runtime's ID of the task that the calling thread is polling, 0 when none.
-pub type TaskId = fn() -> u64;
+/// Returns the runtime's ID of the task that the calling thread is polling, 0 when none. A C function, because it must not unwind: the handler
+/// has no way to go on from a panic.
+pub type TaskId = extern "C" fn() -> u64;
 
 static FUNCTION: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 

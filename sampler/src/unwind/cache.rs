@@ -31,7 +31,7 @@ impl RuleCache {
     }
 
     /// Forgets everything unless it came from these tables. Called in SIGPROF.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn sync(&mut self, generation: u32) {
         if self.generation != generation {
             self.clear(generation);
@@ -45,14 +45,14 @@ impl RuleCache {
         self.generation = generation;
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn place(address: u64) -> usize {
         // The lowest bits of return addresses are as good as random, and nothing stands between them and the load.
         (address & INDEX_MASK) as usize
     }
 
     /// The rule for this address, if it is there. Called in SIGPROF.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn get(&self, address: u64) -> Option<PackedRule> {
         let entry = self.entries[Self::place(address)];
         if entry >> (RULE_BITS + 1) == address >> INDEX_BITS {
@@ -63,7 +63,7 @@ impl RuleCache {
     }
 
     /// Remembers a rule. Called in SIGPROF.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(crate) fn put(&mut self, address: u64, rule: PackedRule) {
         if address < ADDRESS_LIMIT && address > INDEX_MASK {
             self.entries[Self::place(address)] =

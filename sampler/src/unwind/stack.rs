@@ -35,7 +35,7 @@ impl BoundedStack {
 }
 
 impl StackReader for BoundedStack {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn read(&self, address: u64) -> Option<u64> {
         let last = self.last?;
         // An address below `low` wraps around to a number far above `last`.
@@ -53,7 +53,7 @@ impl StackReader for BoundedStack {
 pub struct TwoStacks<A, B>(pub A, pub B);
 
 impl<A: StackReader, B: StackReader> StackReader for TwoStacks<A, B> {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn read(&self, address: u64) -> Option<u64> {
         match self.0.read(address) {
             Some(word) => Some(word),
