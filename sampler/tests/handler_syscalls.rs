@@ -1,7 +1,7 @@
 //! The handler makes no system call: its thread runs under a seccomp filter that ends the process at any call but the return from a signal.
 //!
 //! The filter sits on the sampled thread alone, which therefore can never stop running: its process ends around it when enough samples came.
-#![allow(unsafe_code)] // prctl, and code made at run time
+#![allow(unsafe_code)] // prctl
 
 #[path = "guest_support/mod.rs"]
 mod support;
@@ -9,14 +9,12 @@ mod support;
 use hotpoll_profile::{Engine, Truncation};
 use hotpoll_sampler::{EngineSetting, Settings};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
-use support::{Harness, is_child, killed_in_child, perf_permitted, with_engine};
+use support::{Harness, is_child, killed_in_child, perf_permitted, shapes, with_engine};
 
 /// The filtered thread, once it is filtered.
 static FILTERED: AtomicU32 = AtomicU32::new(0);
-/// How often its own signal handler ran.
-static INTERRUPTIONS: AtomicU64 = AtomicU64::new(0);
 
 /// From here on the calling thread may only return from signals: anything else ends the process by SIGSYS.
 fn permit_only_sigreturn() {
@@ -58,103 +56,23 @@ fn permit_only_sigreturn() {
     }
 }
 
-/// The filtered thread's own handler: the walk then has a signal frame to pass.
-extern "C" fn on_interruption(_: i32) {
-    let count = INTERRUPTIONS.fetch_add(1, Ordering::Relaxed);
-    for step in 0..2_000u64 {
-        std::hint::black_box(step.wrapping_mul(count));
-    }
-}
-
-/// Code without unwind information: `f(n)` counts down from n and returns. With a frame pointer, so that the walk can guess its way out.
-fn code_without_unwind_information() -> extern "C" fn(u64) {
-    // push rbp; mov rbp, rsp; 1: dec rdi; jnz 1b; pop rbp; ret
-    const CODE: [u8; 11] = [
-        0x55, 0x48, 0x89, 0xe5, 0x48, 0xff, 0xcf, 0x75, 0xfb, 0x5d, 0xc3,
-    ];
-    // SAFETY: a fresh mapping, filled before it is called; the code follows the C calling convention.
-    unsafe {
-        let memory = libc::mmap(
-            std::ptr::null_mut(),
-            4096,
-            libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        );
-        assert_ne!(memory, libc::MAP_FAILED);
-        memory
-            .cast::<u8>()
-            .copy_from_nonoverlapping(CODE.as_ptr(), CODE.len());
-        std::mem::transmute::<*mut libc::c_void, extern "C" fn(u64)>(memory)
-    }
-}
-
-/// Calls `f` on another stack.
-fn on_another_stack(stack: &mut [u64], f: extern "C" fn()) {
-    let top = (stack.as_mut_ptr_range().end as usize & !15) as u64;
-    // SAFETY: the stack is large enough for `f`, which returns; r12 is kept by the call, and put back.
-    unsafe {
-        std::arch::asm!(
-            "xchg r12, rsp",
-            "call {f}",
-            "xchg r12, rsp",
-            f = in(reg) f,
-            inout("r12") top => _,
-            clobber_abi("C"),
-        );
-    }
-}
-
-extern "C" fn work_on_another_stack() {
-    std::hint::black_box(descend(20));
-}
-
-#[inline(never)]
-fn descend(depth: u32) -> u64 {
-    if depth == 0 {
-        let mut x = 1u64;
-        for step in 0..5_000u64 {
-            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(step);
-        }
-        return std::hint::black_box(x);
-    }
-    descend(depth - 1).wrapping_add(std::hint::black_box(1))
-}
-
-/// A frame of 200 KB: its unwind rule has a large offset.
-#[inline(never)]
-fn large_frame() -> u64 {
-    let memory = std::hint::black_box([3u8; 200 << 10]);
-    descend(5) + u64::from(memory[7])
-}
-
 /// Runs every kind of code that a walk can meet, and never returns.
 fn run_filtered() -> ! {
-    let unknown = code_without_unwind_information();
-    let mut other_stack = vec![0u64; 32 << 10];
-    let mut numbers: Vec<u64> = (0..500).collect();
+    let mut shapes = shapes::Shapes::new();
     FILTERED.store(support::tid(), Ordering::Release);
     permit_only_sigreturn();
     loop {
-        descend(3);
-        descend(100);
-        descend(1_500); // deeper than a callchain may be
-        large_frame();
-        unknown(20_000);
-        on_another_stack(&mut other_stack, work_on_another_stack);
-        numbers.sort_unstable_by_key(|number| number.wrapping_mul(0x9e37_79b9));
-        numbers.sort_unstable();
+        shapes.run_each();
     }
 }
 
 /// Samples the filtered thread until each way through the handler was taken, then ends the process.
 fn sample_filtered(settings: Settings, expect: &[Truncation], run: fn(), tasks: bool) {
     let perf = settings.engine == EngineSetting::Perf;
-    support::install(libc::SIGUSR1, on_interruption, 0);
+    support::install(libc::SIGUSR1, shapes::on_signal, 0);
     std::thread::Builder::new()
         .name("filtered".into())
-        .stack_size(16 << 20)
+        .stack_size(shapes::STACK)
         .spawn(run)
         .unwrap();
     while FILTERED.load(Ordering::Acquire) == 0 {
@@ -202,7 +120,7 @@ fn sample_filtered(settings: Settings, expect: &[Truncation], run: fn(), tasks: 
         let enough = if perf { 2_000 } else { 300 };
         if records >= enough
             && expect.iter().all(|end| ends.contains_key(end))
-            && INTERRUPTIONS.load(Ordering::Relaxed) > 10
+            && shapes::interruptions() > 10
             && (!tasks || with_task as usize > enough / 2)
         {
             println!("{records} samples under the filter, {with_task} with a task: {ends:?}");

@@ -7,6 +7,7 @@
 
 #[path = "../common/mod.rs"]
 pub mod common;
+pub mod shapes;
 
 #[allow(unused_imports)] // each test file uses a part
 pub use common::{Harness, at_hz, burn_until, thread_cpu};
@@ -21,7 +22,7 @@ use std::time::{Duration, Instant};
 
 const CHILD: &str = "HOTPOLL_TEST_CHILD";
 /// A child that takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Runs `body` in a child process and checks that the child lived through it. `test` is the name of the calling test.
 pub fn in_child(test: &str, body: impl FnOnce()) {
@@ -32,6 +33,8 @@ pub fn in_child(test: &str, body: impl FnOnce()) {
             output.status,
             text(&output)
         );
+        // Captured by the harness unless asked for: the figures.
+        print!("{}", String::from_utf8_lossy(&output.stdout));
     }
 }
 
