@@ -23,7 +23,7 @@ pub const ROOM_TO_LOOK: u64 = if cfg!(debug_assertions) { 1_152 } else { 256 };
 /// Stack that recording the leaf alone may take, below the point where room is measured.
 pub const ROOM_FOR_LEAF: u64 = if cfg!(debug_assertions) { 2_816 } else { 640 };
 /// Stack that the walk, or a record of what it found, may take below that point.
-pub const ROOM_FOR_WALK: u64 = if cfg!(debug_assertions) { 3_584 } else { 1_024 };
+pub const ROOM_FOR_WALK: u64 = if cfg!(debug_assertions) { 3_072 } else { 1_024 };
 
 /// Below the stack pointer code may use this much without saying so; the kernel puts a signal's frame under it.
 const RED_ZONE: u64 = 128;

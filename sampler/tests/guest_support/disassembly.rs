@@ -191,11 +191,19 @@ fn parts(instruction: &str) -> (&str, &str) {
     }
 }
 
-/// The stack that a function takes: what it pushes, what it subtracts from the stack pointer, and its return address.
+/// The stack that a function takes: what it pushes, what it subtracts from the stack pointer, its return address, and what a leaf uses below
+/// the stack pointer.
 fn frame(instructions: &[&str]) -> u64 {
     let mut bytes = 8;
+    let mut red_zone = 0;
     for instruction in instructions {
         let (name, operands) = parts(instruction);
+        if let Some((before, _)) = operands.split_once("(%rsp")
+            && let Some((_, below)) = before.rsplit_once("-0x")
+            && let Ok(below) = u64::from_str_radix(below, 16)
+        {
+            red_zone = red_zone.max(below);
+        }
         let number = || {
             let (number, _) = operands.strip_prefix('$')?.split_once(',')?;
             u64::from_str_radix(number.strip_prefix("0x")?, 16).ok()
@@ -214,7 +222,7 @@ fn frame(instructions: &[&str]) -> u64 {
             };
         }
     }
-    bytes
+    bytes + red_zone
 }
 
 fn calls(
