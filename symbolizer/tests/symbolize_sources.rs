@@ -299,6 +299,15 @@ fn compressed_debug_info() {
 }
 
 #[test]
+fn link_time_optimisation() {
+    let folder = Folder::new();
+    let program = build_chain(&folder, "chain", &["-g", "-Clto=fat"]);
+    let (id, address) = (build_id(&program), chain_address(&program));
+    let whole = (Source::Dwarf, &WHOLE_CHAIN[..]);
+    check("fat", &program, &id, address, &options(), whole);
+}
+
+#[test]
 fn symbol_table_only() {
     let folder = Folder::new();
     let program = build_chain(&folder, "chain", &["-g", "-Cstrip=debuginfo"]);

@@ -1,5 +1,7 @@
 //! Frames by DWARF: inlined functions and lines of an address.
 
+use std::{collections::HashSet, sync::Arc};
+
 use addr2line::{Context, FrameIter, LookupContinuation, LookupResult};
 use gimli::DwLang;
 
@@ -18,8 +20,15 @@ const MAX_FRAMES_PER_ADDRESS: usize = 1024;
 
 /// Debug info that can be asked.
 pub(super) struct Dwarf<'a> {
+    sections: Arc<gimli::Dwarf<Reader<'a>>>,
+    /// What was parsed of the units that were asked. It only grows: it is made anew when it has grown too big.
     context: Context<Reader<'a>>,
     declarations: Declarations<'a>,
+    /// The units that the context has parsed, by offset.
+    parsed: HashSet<gimli::DebugInfoOffset>,
+    parsed_bytes: usize,
+    /// How many bytes of units may be parsed at a time. They take one to two times as much memory.
+    max_parsed_bytes: usize,
 }
 
 impl<'a> Dwarf<'a> {
@@ -28,25 +37,33 @@ impl<'a> Dwarf<'a> {
         elf: &Elf<'a>,
         supplement: Option<&Elf<'a>>,
         sections: &Sections<'a>,
+        max_parsed_bytes: usize,
     ) -> Result<Self, LoadError> {
+        sections.check_room(elf)?;
         let mut dwarf = gimli::Dwarf::load(|id| sections.load_if_needed(elf, id, id.name()))?;
         if let Some(supplement) = supplement {
             dwarf.load_sup(|id| sections.load_if_needed(supplement, id, id.name()))?;
         }
         dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
+        let sections = Arc::new(dwarf);
         Ok(Self {
-            context: Context::from_dwarf(dwarf)?,
+            context: Context::from_arc_dwarf(sections.clone())?,
+            sections,
             declarations: Declarations::default(),
+            parsed: HashSet::new(),
+            parsed_bytes: 0,
+            max_parsed_bytes,
         })
     }
 
     /// The frames at an address, innermost inlined first; empty when nothing is known. What DWARF cannot name, the symbol table does.
     pub(super) fn frames(
-        &self,
+        &mut self,
         address: u64,
         symbols: &SymbolTable<'_>,
         split: &SplitFiles<'a>,
     ) -> Vec<RawFrame> {
+        self.forget_if_too_big();
         let mut frames = self
             .inlined_frames(address, split)
             .unwrap_or_else(|_| self.line_only(address));
@@ -67,7 +84,33 @@ impl<'a> Dwarf<'a> {
                 ..RawFrame::default()
             });
         }
+        self.note_parsed(address);
         frames
+    }
+
+    /// Starts a new context when the old one holds too much.
+    fn forget_if_too_big(&mut self) {
+        if self.parsed_bytes > self.max_parsed_bytes
+            && let Ok(context) = Context::from_arc_dwarf(self.sections.clone())
+        {
+            self.context = context;
+            self.declarations = Declarations::default();
+            self.parsed.clear();
+            self.parsed_bytes = 0;
+        }
+    }
+
+    fn note_parsed(&mut self, address: u64) {
+        let unit = self.context.find_dwarf_and_unit(address).skip_all_loads();
+        // Split units all begin at 0 in files of their own, and count once: those files stay open anyway.
+        if let Some(unit) = unit
+            && unit
+                .header
+                .debug_info_offset()
+                .is_some_and(|offset| self.parsed.insert(offset))
+        {
+            self.parsed_bytes += unit.header.length_including_self();
+        }
     }
 
     fn inlined_frames(

@@ -14,11 +14,27 @@ use super::{
     symbol_table::SymbolTable,
 };
 
-/// Debug info that may be brought into memory of our own where files are read: we are a guest in somebody's process then.
-const MAX_BYTES_READ: u64 = 512 << 20;
+/// How much memory may be used.
+struct Memory {
+    /// Sections of debug info that are read or decompressed.
+    max_section_bytes: u64,
+    /// Units of debug info that are parsed at a time.
+    max_parsed_bytes: usize,
+}
 
-/// The same where files are mapped, so that only compressed sections count.
-const MAX_BYTES_DECOMPRESSED: u64 = 4 << 30;
+impl Memory {
+    /// Files are mapped: a command does, and its memory is its own. Only compressed sections take memory.
+    const COMMAND: Self = Self {
+        max_section_bytes: 4 << 30,
+        max_parsed_bytes: 256 << 20,
+    };
+
+    /// Files are read: we are a guest in somebody's process, which keeps what its allocator does not give back.
+    const GUEST: Self = Self {
+        max_section_bytes: 256 << 20,
+        max_parsed_bytes: 8 << 20,
+    };
+}
 
 /// Decompressed sections of a module: some for each `.dwo` file.
 const MAX_SECTIONS: usize = 8 * MAX_DWO_FILES;
@@ -92,20 +108,21 @@ fn look_up_debug_info<'a>(
     };
     let decompressed = Arena::new(MAX_SECTIONS);
     let files = Arena::new(MAX_DWO_FILES);
-    let budget = if map_files {
-        MAX_BYTES_DECOMPRESSED
+    let memory = if map_files {
+        Memory::COMMAND
     } else {
-        MAX_BYTES_READ
+        Memory::GUEST
     };
-    let sections = Sections::new(&decompressed, !map_files, budget);
+    let sections = Sections::new(&decompressed, !map_files, memory.max_section_bytes);
     let supplement = plan.supplement.as_ref().and_then(|file| file.parse());
     let package = plan.package.as_ref().and_then(|file| file.parse());
-    let dwarf = match Dwarf::open(elf, supplement.as_ref(), &sections) {
+    let opened = Dwarf::open(elf, supplement.as_ref(), &sections, memory.max_parsed_bytes);
+    let mut dwarf = match opened {
         Ok(dwarf) => dwarf,
         Err(LoadError::TooBig) => {
             outcome.notes.push(format!(
-                "its debug info is too big to be read here (more than {} MB)",
-                budget >> 20
+                "its debug info is too big to be read inside the process (more than {} MB): ask with the command",
+                memory.max_section_bytes >> 20
             ));
             return false;
         }

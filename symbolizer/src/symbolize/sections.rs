@@ -3,7 +3,7 @@
 use std::{borrow::Cow, cell::Cell};
 
 use gimli::{LittleEndian, SectionId};
-use object::{CompressionFormat, Object, ObjectSection};
+use object::{CompressedFileRange, CompressionFormat, Object, ObjectSection};
 
 use super::{arena::Arena, elf::Elf};
 
@@ -57,6 +57,26 @@ impl<'a> Sections<'a> {
         }
     }
 
+    /// Asks for room for all sections that look-ups need, before the first is read for nothing.
+    pub(super) fn check_room(&self, elf: &Elf<'a>) -> Result<(), LoadError> {
+        let needed = NEEDED
+            .iter()
+            .filter_map(|id| elf.section_by_name(id.name()))
+            .filter_map(|section| section.compressed_file_range().ok())
+            .filter(|range| self.takes_memory(range))
+            .fold(0, |sum: u64, range| {
+                sum.saturating_add(range.uncompressed_size)
+            });
+        if needed > self.budget.get() {
+            return Err(LoadError::TooBig);
+        }
+        Ok(())
+    }
+
+    fn takes_memory(&self, range: &CompressedFileRange) -> bool {
+        self.copies || range.format != CompressionFormat::None
+    }
+
     /// The section if look-ups need it, else nothing.
     pub(super) fn load_if_needed(
         &self,
@@ -79,8 +99,7 @@ impl<'a> Sections<'a> {
         let range = section
             .compressed_file_range()
             .map_err(|_| LoadError::Damaged)?;
-        let is_compressed = range.format != CompressionFormat::None;
-        if self.copies || is_compressed {
+        if self.takes_memory(&range) {
             let left = self.budget.get().checked_sub(range.uncompressed_size);
             self.budget.set(left.ok_or(LoadError::TooBig)?);
         }

@@ -1,7 +1,5 @@
 //! Functions by the symbol table of an ELF file.
 
-use std::cmp::Reverse;
-
 use object::{
     LittleEndian, Object, ObjectSection, SectionIndex,
     elf::{self, SHF_EXECINSTR, STB_GLOBAL, STB_WEAK, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE},
@@ -16,57 +14,48 @@ const MAX_ENCLOSING_STEPS: usize = 16;
 /// The functions of an ELF file, by address.
 #[derive(Default)]
 pub(super) struct SymbolTable<'a> {
-    symbols: Vec<Symbol<'a>>,
+    symbols: Vec<Symbol>,
+    names: &'a [u8],
     is_full: bool,
 }
 
-struct Symbol<'a> {
+#[derive(Clone, Copy)]
+struct Symbol {
     start: u64,
     /// One past its last address.
     end: u64,
-    name: &'a str,
-    rank: Rank,
-}
-
-/// What tells the best of several names for one address; smaller is better.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    unsized_: bool,
-    binding: u8,
-    /// `malloc` before `__libc_malloc`.
-    leading_underscores: usize,
+    /// Where its name begins in the table of names.
+    name: u32,
+    has_size: bool,
+    is_global: bool,
+    is_weak: bool,
 }
 
 impl<'a> SymbolTable<'a> {
     /// The first full table of the files; the first dynamic one where no file has a full one.
     pub(super) fn read(files: [Option<&Elf<'a>>; 2]) -> Self {
-        let mut symbols = Vec::new();
-        let mut is_full = false;
         for kind in [elf::SHT_SYMTAB, elf::SHT_DYNSYM] {
             for file in files.into_iter().flatten() {
-                if symbols.is_empty() {
-                    collect(file, kind, &mut symbols);
-                    is_full = kind == elf::SHT_SYMTAB;
+                if let Some((mut symbols, names)) = collect(file, kind)
+                    && !symbols.is_empty()
+                {
+                    symbols.sort_by_key(|symbol| symbol.start);
+                    keep_best_names(&mut symbols, names);
+                    close_gaps(&mut symbols);
+                    return Self {
+                        symbols,
+                        names,
+                        is_full: kind == elf::SHT_SYMTAB,
+                    };
                 }
             }
         }
-        // Best name first among equals, then one a start.
-        symbols.sort_unstable_by(|a, b| {
-            (a.start, &a.rank, Reverse(a.end), a.name).cmp(&(
-                b.start,
-                &b.rank,
-                Reverse(b.end),
-                b.name,
-            ))
-        });
-        symbols.dedup_by_key(|symbol| symbol.start);
-        close_gaps(&mut symbols);
-        Self { symbols, is_full }
+        Self::default()
     }
 
     /// Whether it is the table for linkers and debuggers, not the one for the loader.
     pub(super) fn is_full(&self) -> bool {
-        self.is_full && !self.symbols.is_empty()
+        self.is_full
     }
 
     /// The name of the function that the address lies in.
@@ -79,31 +68,51 @@ impl<'a> SymbolTable<'a> {
             .rev()
             .take(MAX_ENCLOSING_STEPS)
             .find(|symbol| address < symbol.end)
-            .map(|symbol| symbol.name)
+            .and_then(|symbol| name_at(self.names, symbol.name))
     }
 }
 
+/// One symbol for each start: of several the one with a size, the most public one, and the plainest name (`malloc` before
+/// `__libc_malloc`).
+fn keep_best_names(symbols: &mut Vec<Symbol>, names: &[u8]) {
+    let rank = |symbol: &Symbol| {
+        let name = name_at(names, symbol.name).unwrap_or_default();
+        let underscores = name.bytes().take_while(|&byte| byte == b'_').count();
+        (
+            !symbol.has_size,
+            !symbol.is_global,
+            !symbol.is_weak,
+            underscores,
+            std::cmp::Reverse(symbol.end),
+            name,
+        )
+    };
+    symbols.dedup_by(|later, kept| {
+        let is_same = later.start == kept.start;
+        if is_same && rank(later) < rank(kept) {
+            *kept = *later;
+        }
+        is_same
+    });
+}
+
 /// A symbol without a size (assembly often has none) ends where the next one starts, or its section ends.
-fn close_gaps(symbols: &mut [Symbol<'_>]) {
+fn close_gaps(symbols: &mut [Symbol]) {
     let mut next_start = u64::MAX;
     for symbol in symbols.iter_mut().rev() {
-        if symbol.rank.unsized_ {
+        if !symbol.has_size {
             symbol.end = symbol.end.min(next_start);
         }
         next_start = symbol.start;
     }
 }
 
-fn collect<'a>(file: &Elf<'a>, kind: elf::SectionType, into: &mut Vec<Symbol<'a>>) {
+/// The functions of a table as they stand there, and its names.
+fn collect<'a>(file: &Elf<'a>, kind: elf::SectionType) -> Option<(Vec<Symbol>, &'a [u8])> {
     let endian = LittleEndian;
-    let data = file.data();
     let sections = file.elf_section_table();
-    let Ok(table) = sections.symbols(endian, data, kind) else {
-        return;
-    };
-    let Some(names) = names_of(file, table.section()) else {
-        return;
-    };
+    let table = sections.symbols(endian, file.data(), kind).ok()?;
+    let names = names_of(file, table.section())?;
     // One past the end of each section that holds code.
     let code_ends: Vec<Option<u64>> = sections
         .iter()
@@ -115,7 +124,7 @@ fn collect<'a>(file: &Elf<'a>, kind: elf::SectionType, into: &mut Vec<Symbol<'a>
             })
         })
         .collect();
-    into.reserve(table.len());
+    let mut symbols = Vec::new();
     for (index, symbol) in table.enumerate() {
         let in_code = table
             .symbol_section(endian, symbol, index)
@@ -123,35 +132,33 @@ fn collect<'a>(file: &Elf<'a>, kind: elf::SectionType, into: &mut Vec<Symbol<'a>
             .flatten()
             .and_then(|section| code_ends.get(section.0).copied().flatten());
         let Some(section_end) = in_code else { continue };
-        if !matches!(symbol.st_type(), STT_FUNC | STT_GNU_IFUNC | STT_NOTYPE) {
-            continue;
-        }
-        let Some(name) = name_at(names, symbol.st_name(endian)) else {
-            continue;
-        };
-        // Compilers' labels are no functions; mapping symbols (`$x`) neither.
-        if name.is_empty() || name.starts_with(".L") || name.starts_with('$') {
+        if !matches!(symbol.st_type(), STT_FUNC | STT_GNU_IFUNC | STT_NOTYPE)
+            || is_label(names, symbol.st_name(endian))
+        {
             continue;
         }
         let (start, size) = (symbol.st_value(endian), symbol.st_size(endian));
-        into.push(Symbol {
+        symbols.push(Symbol {
             start,
             end: if size == 0 {
                 section_end
             } else {
                 start.saturating_add(size)
             },
-            name,
-            rank: Rank {
-                unsized_: size == 0,
-                binding: match symbol.st_bind() {
-                    STB_GLOBAL => 0,
-                    STB_WEAK => 1,
-                    _ => 2,
-                },
-                leading_underscores: name.bytes().take_while(|&byte| byte == b'_').count(),
-            },
+            name: symbol.st_name(endian),
+            has_size: size != 0,
+            is_global: symbol.st_bind() == STB_GLOBAL,
+            is_weak: symbol.st_bind() == STB_WEAK,
         });
+    }
+    Some((symbols, names))
+}
+
+/// Nameless symbols, compilers' labels (`.L1`) and mapping symbols (`$x`) are no functions.
+fn is_label(names: &[u8], name: u32) -> bool {
+    match names.get(name as usize..) {
+        Some([0, ..] | [b'$', ..] | [b'.', b'L', ..] | []) | None => true,
+        Some(_) => false,
     }
 }
 
