@@ -97,8 +97,8 @@ reasons! {
         Default => "rate within the kernel tick",
         /// The rate asked is above the kernel's tick rate.
         RateAboveTick => "rate above the kernel tick",
-        /// The thread runs in bursts shorter than a tick.
-        ShortBursts => "bursts shorter than a tick",
+        /// The thread runs in bursts of a few kernel ticks at most.
+        ShortBursts => "bursts of a few ticks at most",
         /// More than 5 % of the thread's CPU time was unsampled.
         Unsampled => "over 5 % unsampled",
         /// perf would fit better, and the kernel or a seccomp filter denies it.

@@ -21,7 +21,7 @@ pub struct Thread {
     pub engine_reason: EngineReason,
     /// Whether it blocks the sampling signal.
     pub signal_blocked: bool,
-    /// Whether it ran in bursts shorter than a kernel tick while sampled by ctimer: its shares may be biased.
+    /// Whether it ran in bursts of a few kernel ticks at most while sampled by ctimer: its shares may be biased.
     pub tick_biased: bool,
     /// Its accounts over the window: the sum of its [`crate::ThreadSlice`]s.
     pub totals: Accounts,

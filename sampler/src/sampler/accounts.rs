@@ -65,18 +65,13 @@ impl Sampler {
         for (&key, entry) in &mut self.entries {
             let before = entry.reported;
             let cpu_ns = entry.cpu_ns.saturating_sub(before.cpu_ns);
-            let mut behaviour = Behaviour {
-                cpu_ns,
-                voluntary_switches: 0,
-                switches: 0,
-                total_cpu_ns: entry.cpu_ns,
-                total_unsampled_ns: 0,
-            };
+            entry.unjudged.cpu_ns += cpu_ns;
             if !entry.info.exited && (cpu_ns >= LEAST_CPU_NS || !entry.inspected) {
-                entry.inspect(self.settings.signal, &mut behaviour);
+                entry.inspect(self.settings.signal);
             }
             let totals = entry.totals(ns_per_tick);
-            behaviour.total_unsampled_ns = totals.unsampled_ns();
+            entry.unjudged.total_cpu_ns = totals.cpu_ns;
+            entry.unjudged.total_unsampled_ns = totals.unsampled_ns();
             let accounts = difference(&totals, &before);
             entry.reported = totals;
             if accounts != Accounts::default() {
@@ -86,7 +81,7 @@ impl Sampler {
                 dead.push((key, entry.cpu_ns));
             } else {
                 live_cpu_ns += entry.cpu_ns;
-                behaviours.push((key, behaviour));
+                behaviours.push((key, entry.unjudged));
             }
         }
         for (key, behaviour) in behaviours {
@@ -130,7 +125,7 @@ impl Sampler {
 
 impl Entry {
     /// Reads what takes a file of `/proc`: name, kernel time, signal mask, switches.
-    fn inspect(&mut self, signal: i32, behaviour: &mut Behaviour) {
+    fn inspect(&mut self, signal: i32) {
         if let Some(stat) = files::stat(self.info.tid)
             && stat.start_ticks == self.info.start_ticks
         {
@@ -144,14 +139,18 @@ impl Entry {
         if let Some(status) = files::status(self.info.tid) {
             self.info.signal_blocked = status.blocks(signal);
             if self.inspected {
-                behaviour.voluntary_switches = status
+                let voluntary = status
                     .voluntary_switches
                     .saturating_sub(self.voluntary_switches);
                 let involuntary = status
                     .involuntary_switches
                     .saturating_sub(self.involuntary_switches);
-                behaviour.switches = behaviour.voluntary_switches + involuntary;
-                self.switches += behaviour.switches;
+                self.unjudged.voluntary_switches += voluntary;
+                self.unjudged.switches += voluntary + involuntary;
+                self.switches += voluntary + involuntary;
+            } else {
+                // Its switches are known from now on, so its CPU time must not count from before.
+                self.unjudged = Behaviour::default();
             }
             self.voluntary_switches = status.voluntary_switches;
             self.involuntary_switches = status.involuntary_switches;

@@ -1,6 +1,7 @@
 //! One thread, as the agent knows it.
 
 use super::budget::Budget;
+use super::engine::Behaviour;
 use crate::record::{Record, Unpacker};
 use crate::slot::{Slot, table::SlotId};
 use crate::timer::Timer;
@@ -31,7 +32,7 @@ pub struct ThreadInfo {
     pub engine_reason: EngineReason,
     /// Whether it blocks the sampling signal.
     pub signal_blocked: bool,
-    /// Whether it ran in bursts shorter than a tick while ctimer sampled it.
+    /// Whether it ran in bursts of a few ticks at most while ctimer sampled it.
     pub tick_biased: bool,
 }
 
@@ -58,6 +59,8 @@ pub(super) struct Entry {
     pub kernel_counted_ns: u64,
     pub kernel_sampled_ns: u64,
     pub kernel_ns: u64,
+    /// What it did since its engine was last judged.
+    pub unjudged: Behaviour,
     /// Totals at the last close of a slice.
     pub reported: Accounts,
     /// Whether a slice was closed since it was first seen.
@@ -82,6 +85,7 @@ impl Entry {
             kernel_counted_ns: 0,
             kernel_sampled_ns: 0,
             kernel_ns: 0,
+            unjudged: Behaviour::default(),
             reported: Accounts::default(),
             inspected: false,
         }
