@@ -2,7 +2,7 @@
 #![allow(dead_code)] // each test file uses a part
 #![allow(unsafe_code)] // clocks
 
-use hotpoll_profile::{Truncation, thread::Accounts};
+use hotpoll_profile::{Engine, Truncation, thread::Accounts};
 use hotpoll_sampler::{ModuleWatch, Record, Sampler, Settings, ThreadInfo, ThreadKey};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +29,8 @@ pub struct Harness {
     pub seen: BTreeMap<ThreadKey, Seen>,
     pub info: BTreeMap<ThreadKey, ThreadInfo>,
     pub accounts: BTreeMap<ThreadKey, Accounts>,
+    /// What each slice added, with the engine that was in force in it.
+    pub slices: Vec<BTreeMap<ThreadKey, (Engine, Accounts)>>,
     pub process_cpu_ns: u64,
     pub unseen_cpu_ns: u64,
     pub keep_callchains: bool,
@@ -48,6 +50,7 @@ impl Harness {
             seen: BTreeMap::new(),
             info: BTreeMap::new(),
             accounts: BTreeMap::new(),
+            slices: Vec::new(),
             process_cpu_ns: 0,
             unseen_cpu_ns: 0,
             keep_callchains: false,
@@ -94,9 +97,12 @@ impl Harness {
             self.info.insert(key, info.clone());
         }
         let clocks = self.sampler.close_slice();
+        let mut slice = BTreeMap::new();
         for (key, accounts) in &clocks.threads {
             self.accounts.entry(*key).or_default().add(accounts);
+            slice.insert(*key, (self.info[key].engine, *accounts));
         }
+        self.slices.push(slice);
         for (key, info) in self.sampler.threads() {
             self.info.insert(key, info.clone());
         }
