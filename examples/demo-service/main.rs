@@ -27,6 +27,7 @@ mod truth;
 mod work;
 
 use args::{Args, Mode};
+use std::error::Error;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -55,14 +56,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(port: u16, with_load: bool, args: &Args) -> std::io::Result<()> {
+fn serve(port: u16, with_load: bool, args: &Args) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     let address = listener.local_addr()?;
     let child = with_load
         .then(|| load::spawn(address.port(), args.duration, args.requests_per_second))
         .transpose()?;
 
-    let _guard = profiler::start();
+    let _guard = profiler::start()?;
     println!(
         "demo-service: pid {}, http://{address}, for {} s{}",
         std::process::id(),

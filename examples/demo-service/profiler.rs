@@ -1,7 +1,13 @@
 //! The one place where this program knows of hotpoll.
 
-/// Starts the profiler, and keeps it running while the guard lives.
-pub fn start() -> impl Sized {}
+use hotpoll::{Builder, Guard, StartError};
 
-/// Lets the profiler see the runtime's threads from their first moment.
-pub fn hook(_builder: &mut tokio::runtime::Builder) {}
+/// Starts the profiler, and keeps it running while the guard lives. `HOTPOLL=off` in the environment keeps it out.
+pub fn start() -> Result<Guard, StartError> {
+    Builder::new().sampling_hz(99).start()
+}
+
+/// Lets the profiler see the runtime's threads from their first moment, and know which task they run.
+pub fn hook(builder: &mut tokio::runtime::Builder) {
+    hotpoll::runtime(builder);
+}

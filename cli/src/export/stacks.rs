@@ -267,7 +267,10 @@ mod tests {
     fn inlined_frames_stand_below_their_function() {
         let profile = fixture::service();
         let stacks = Stacks::new(&profile);
-        assert_eq!(names(&stacks, 0), "shop::main;shop::serve;shop::parse;shop::utf8");
+        assert_eq!(
+            names(&stacks, 0),
+            "shop::main;shop::serve;shop::parse;shop::utf8"
+        );
         let inlined: Vec<bool> = stacks.frames_of(0).map(|frame| frame.inlined).collect();
         assert_eq!(inlined, [false, false, false, true]);
     }
