@@ -8,6 +8,7 @@ use hotpoll_symbolizer::recorder::{
     Observation, Query, Recorder, Settings, SliceClocks, ThreadFacts,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 struct Counting;
@@ -15,9 +16,22 @@ struct Counting;
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
+thread_local! {
+    /// Whether this thread's memory counts: the test's own does, the harness's does not.
+    static COUNTS: Cell<bool> = const { Cell::new(false) };
+}
+
 fn took(bytes: usize) {
-    let live = LIVE.fetch_add(bytes, Relaxed) + bytes;
-    PEAK.fetch_max(live, Relaxed);
+    if COUNTS.get() {
+        let live = LIVE.fetch_add(bytes, Relaxed) + bytes;
+        PEAK.fetch_max(live, Relaxed);
+    }
+}
+
+fn gave_back(bytes: usize) {
+    if COUNTS.get() {
+        LIVE.fetch_sub(bytes, Relaxed);
+    }
 }
 
 // SAFETY: every call goes to the system's allocator unchanged; only numbers are kept beside it.
@@ -29,7 +43,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
+        gave_back(layout.size());
         // SAFETY: the caller keeps `dealloc`'s contract, and all memory came from `System`.
         unsafe { System.dealloc(memory, layout) }
     }
@@ -61,6 +75,7 @@ struct Load {
 }
 
 fn check(bytes: usize, load: &Load, seconds: u64) {
+    COUNTS.set(true);
     let before = LIVE.load(Relaxed);
     PEAK.store(before, Relaxed);
     let settings = Settings {
@@ -154,6 +169,7 @@ fn check(bytes: usize, load: &Load, seconds: u64) {
     );
     drop(recorder);
     drop(callchain);
+    COUNTS.set(false);
     assert_eq!(LIVE.load(Relaxed), before, "all of it is given back");
     println!(
         "bytes {bytes}: held {held}, apart {worst_apart}, peak {peak}, slices {slices}, folded {folded}"

@@ -4,6 +4,7 @@ use super::callchains::{NO_FRAMES, NodeId};
 use super::dictionary::{Dictionary, OpenDictionary, SampleKey};
 use super::observation::{ThreadKey, Weight};
 use super::packed_slice::PackedSlice;
+use super::row_table::RowTable;
 use super::threads::{KnownThread, OTHER_THREADS, other_threads};
 use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{Location, Profile, Reason, Sample, Slice, SliceRow, Thread, ThreadSlice};
@@ -36,6 +37,10 @@ pub struct Totals {
     pub others: Accounts,
 }
 
+/// Rows of all slices together that an answer may have, roughly. Where there are more, neighbouring slices are made into longer ones: an
+/// answer takes memory of the process for a moment, and nobody reads a million rows.
+const MOST_ROWS: usize = 256 * 1024;
+
 /// Not numbered in the answer yet.
 const UNMAPPED: u32 = u32::MAX;
 
@@ -57,7 +62,7 @@ impl Snapshot {
             totals.duration_ns += slice.duration_ns;
             totals.process_cpu_ns += slice.process_cpu_ns;
             slice.unpack(
-                |_, _| {},
+                |_, _, _| {},
                 |key, accounts| {
                     let place = self.threads.binary_search_by_key(&key, |known| known.key);
                     if place.is_ok_and(|place| self.threads[place].own()) {
@@ -80,8 +85,9 @@ impl Snapshot {
     /// The profile: threads, locations, samples and slices. The process and its modules are for the caller to fill in.
     pub fn profile(&self) -> Profile {
         let mut answer = Answer::new(self);
-        for slice in &self.slices {
-            answer.add_slice(slice);
+        let together = self.rows().div_ceil(MOST_ROWS).max(1);
+        for slices in self.slices.chunks(together) {
+            answer.add_slices(slices);
         }
         answer.finish()
     }
@@ -91,7 +97,7 @@ impl Snapshot {
         let mut by_task: HashMap<u64, u64> = HashMap::new();
         for slice in &self.slices {
             let dictionary = self.dictionary(slice.dictionary);
-            let row = |sample: u32, weight: Weight| {
+            let row = |_: ThreadKey, sample: u32, weight: Weight| {
                 let task = dictionary.sample(sample).marks.task;
                 if task != 0 {
                     *by_task.entry(task).or_default() += weight.count;
@@ -123,7 +129,8 @@ struct Answer<'a> {
     snapshot: &'a Snapshot,
     kept_tasks: Vec<u64>,
     merged: OpenDictionary,
-    weights: Vec<Weight>,
+    /// The answer's samples: threads are places in `threads`, sample numbers those of `merged`.
+    rows: RowTable,
     /// For the dictionary of the slice before, its numbers in `merged`.
     mapped: Option<Mapped<'a>>,
     threads: Vec<Thread>,
@@ -145,7 +152,7 @@ impl<'a> Answer<'a> {
             snapshot,
             kept_tasks: snapshot.kept_tasks(),
             merged: OpenDictionary::new(),
-            weights: Vec::new(),
+            rows: RowTable::default(),
             mapped: None,
             threads: Vec::new(),
             thread_places: HashMap::new(),
@@ -158,26 +165,19 @@ impl<'a> Answer<'a> {
         answer
     }
 
-    fn add_slice(&mut self, slice: &PackedSlice) {
-        let mut mapped = match self.mapped.take() {
-            Some(mapped) if mapped.number == slice.dictionary => mapped,
-            _ => Mapped::new(self.snapshot, slice.dictionary),
+    /// Adds consecutive slices as one.
+    fn add_slices(&mut self, slices: &[Arc<PackedSlice>]) {
+        let (Some(first), Some(last)) = (slices.first(), slices.last()) else {
+            return;
         };
-        let mut rows = Vec::with_capacity(slice.rows());
-        let mut accounts = Vec::new();
-        slice.unpack(
-            |sample, weight| rows.push((sample, weight)),
-            |key, theirs| accounts.push((key, theirs)),
-        );
-        let mut rows: Vec<SliceRow> = rows
-            .into_iter()
-            .map(|(sample, weight)| SliceRow {
-                sample: self.sample(&mut mapped, sample),
-                count: weight.count,
-                cpu_ns: weight.cpu_ns,
-            })
-            .collect();
-        // Tasks that are not kept over the window fall into the row without task.
+        let mut rows: Vec<SliceRow> = Vec::new();
+        let mut threads: Vec<ThreadSlice> = Vec::new();
+        for slice in slices {
+            self.add_rows(slice, &mut rows);
+            self.add_accounts(slice, &mut threads);
+            self.folded_stacks += slice.folded;
+        }
+        // Equal ones come from several slices, or from tasks that are not kept over the window.
         rows.sort_unstable_by_key(|row| row.sample);
         rows.dedup_by(|later, first| {
             let same = later.sample == first.sample;
@@ -187,43 +187,68 @@ impl<'a> Answer<'a> {
             }
             same
         });
-        let samples = self.merged.dictionary().samples();
-        self.weights.resize(samples, Weight::default());
-        for row in &rows {
-            self.weights[row.sample as usize].add(Weight {
-                count: row.count,
-                cpu_ns: row.cpu_ns,
-            });
-        }
-        let threads = accounts
-            .into_iter()
-            .map(|(key, accounts)| {
-                let thread = self.thread(key);
-                self.threads[thread as usize].totals.add(&accounts);
-                ThreadSlice { thread, accounts }
-            })
-            .collect();
-        self.folded_stacks += slice.folded;
+        rows.shrink_to_fit();
+        threads.sort_by_key(|thread| thread.thread);
+        threads.dedup_by(|later, first| {
+            let same = later.thread == first.thread;
+            if same {
+                first.accounts.add(&later.accounts);
+            }
+            same
+        });
+        let sum = |of: fn(&PackedSlice) -> u64| slices.iter().map(|slice| of(slice)).sum();
         self.slices.push(Slice {
-            sequence: slice.sequence,
-            start_unix_ns: slice.start_unix_ns,
-            duration_ns: slice.duration_ns,
-            process_cpu_ns: slice.process_cpu_ns,
-            unseen_cpu_ns: slice.unseen_cpu_ns,
+            sequence: last.sequence,
+            start_unix_ns: first.start_unix_ns,
+            duration_ns: sum(|slice| slice.duration_ns),
+            process_cpu_ns: sum(|slice| slice.process_cpu_ns),
+            unseen_cpu_ns: sum(|slice| slice.unseen_cpu_ns),
             rows,
             threads,
         });
+    }
+
+    fn add_rows(&mut self, slice: &PackedSlice, rows: &mut Vec<SliceRow>) {
+        let mut mapped = match self.mapped.take() {
+            Some(mapped) if mapped.number == slice.dictionary => mapped,
+            _ => Mapped::new(self.snapshot, slice.dictionary),
+        };
+        rows.reserve(slice.rows());
+        slice.unpack(
+            |thread, sample, weight| {
+                let thread = self.thread(thread);
+                let sample = self.sample(&mut mapped, sample);
+                let row = self.rows.number(thread, sample);
+                self.rows.weight(row).add(weight);
+                rows.push(SliceRow {
+                    sample: row,
+                    count: weight.count,
+                    cpu_ns: weight.cpu_ns,
+                });
+            },
+            |_, _| {},
+        );
         self.mapped = Some(mapped);
     }
 
-    /// A sample's number in the answer.
+    fn add_accounts(&mut self, slice: &PackedSlice, threads: &mut Vec<ThreadSlice>) {
+        slice.unpack(
+            |_, _, _| {},
+            |key, accounts| {
+                let thread = self.thread(key);
+                self.threads[thread as usize].totals.add(&accounts);
+                threads.push(ThreadSlice { thread, accounts });
+            },
+        );
+    }
+
+    /// A sample's number in the merged dictionary.
     fn sample(&mut self, mapped: &mut Mapped<'a>, sample: u32) -> u32 {
         let known = mapped.samples[sample as usize];
         if known != UNMAPPED {
             return known;
         }
         let mut key = mapped.dictionary.sample(sample);
-        key.thread = self.thread(key.thread);
         key.leaf = mapped.node(&mut self.merged, key.leaf);
         if self.kept_tasks.binary_search(&key.marks.task).is_err() {
             key.marks.task = 0;
@@ -273,22 +298,18 @@ impl<'a> Answer<'a> {
             }
             stack
         };
-        let samples = self.weights.iter().zip(0..).map(|(weight, number)| {
-            let SampleKey {
-                thread,
-                leaf,
-                marks,
-            } = self.merged.dictionary().sample(number);
+        let samples = self.rows.rows().iter().map(|row| {
+            let SampleKey { leaf, marks } = self.merged.dictionary().sample(row.sample);
             Sample {
-                thread,
+                thread: row.thread,
                 state: marks.state,
                 task: marks.task,
                 kind: marks.kind,
                 context: marks.context,
                 truncation: marks.truncation.index() as u8,
                 stack: stack(leaf),
-                count: weight.count,
-                cpu_ns: weight.cpu_ns,
+                count: row.weight.count,
+                cpu_ns: row.weight.cpu_ns,
             }
         });
         let samples = samples.collect();

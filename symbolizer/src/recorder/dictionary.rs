@@ -2,13 +2,11 @@
 
 use super::callchains::{Callchains, NodeId, grow, growth};
 use super::id_index::{IdIndex, mix};
-use super::observation::ThreadKey;
 use hotpoll_profile::{State, Truncation};
 
-/// All that tells one row from another.
+/// All that tells one row of a thread from another. Threads of a pool do the same things: they share these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SampleKey {
-    pub thread: ThreadKey,
     pub leaf: NodeId,
     pub marks: Marks,
 }
@@ -34,15 +32,13 @@ impl Marks {
 /// A sample key as it is stored: the marks are few and the samples are many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct StoredKey {
-    thread: ThreadKey,
     leaf: NodeId,
     marks: u32,
 }
 
 impl StoredKey {
     fn hash(&self) -> u64 {
-        let hash = mix(0x3c, u64::from(self.thread) << 32 | u64::from(self.leaf));
-        mix(hash, u64::from(self.marks))
+        mix(0x3c, u64::from(self.leaf) << 32 | u64::from(self.marks))
     }
 }
 
@@ -65,7 +61,6 @@ impl Dictionary {
     pub fn sample(&self, number: u32) -> SampleKey {
         let stored = self.samples[number as usize];
         SampleKey {
-            thread: stored.thread,
             leaf: stored.leaf,
             marks: self.marks[stored.marks as usize],
         }
@@ -119,14 +114,6 @@ impl OpenDictionary {
         callchains.intern_node(&mut self.nodes, parent, address)
     }
 
-    /// The number of a sample key, if it has one.
-    pub fn find_sample(&self, key: &SampleKey) -> Option<u32> {
-        let marks = &self.dictionary.marks;
-        let found = |id: u32| marks[id as usize] == key.marks;
-        let marks = self.marks.find(key.marks.hash(), found)?;
-        self.find_stored(&key.stored(marks))
-    }
-
     fn find_stored(&self, stored: &StoredKey) -> Option<u32> {
         let samples = &self.dictionary.samples;
         let found = |id: u32| samples[id as usize] == *stored;
@@ -177,7 +164,6 @@ impl OpenDictionary {
 impl SampleKey {
     fn stored(&self, marks: u32) -> StoredKey {
         StoredKey {
-            thread: self.thread,
             leaf: self.leaf,
             marks,
         }

@@ -25,6 +25,7 @@ mod packed_slice;
 mod query;
 #[allow(clippy::module_inception)]
 mod recorder;
+mod row_table;
 mod settings;
 mod task_pairs;
 mod threads;

@@ -1,23 +1,21 @@
 //! The slice that is being filled.
 
-use super::callchains::{NO_FRAMES, grow, growth};
+use super::callchains::NO_FRAMES;
 use super::dictionary::{Marks, OpenDictionary, SampleKey};
 use super::id_index::mix;
 use super::observation::{Observation, ThreadKey, Weight};
+use super::row_table::{Row, RowNumber, RowTable};
 use super::task_pairs::TaskPairs;
 use hotpoll_profile::Truncation;
 
-/// The open slice's weights, by the sample numbers of the open dictionary.
+/// The open slice: weights by thread and sample number of the open dictionary.
 #[derive(Debug)]
 pub(super) struct OpenSlice {
     pub dictionary: OpenDictionary,
     pub tasks: TaskPairs,
     /// Distinct callchains that found no room and count as the empty one.
     pub folded: u64,
-    /// One weight for each sample number; zero where the slice has no row.
-    weights: Vec<Weight>,
-    /// The numbers whose weight is not zero, in the order of their first observation.
-    touched: Vec<u32>,
+    rows: RowTable,
     recent: Box<[Recent]>,
     /// Hashes of the callchains folded lately, so that one that comes again is not counted again.
     recent_folded: Box<[u64]>,
@@ -26,16 +24,19 @@ pub(super) struct OpenSlice {
 /// What a packed row takes at most in practice: a number, a count, an odd weight.
 const MOST_PACKED_ROW: usize = 12;
 
-/// The row that an observation with this hash went to. Checked in full before it is believed.
+/// The sample number that an observation with this hash got, and its row. Checked in full before it is believed: the row may be
+/// an earlier slice's.
 #[derive(Debug, Clone, Copy)]
 struct Recent {
     hash: u64,
     sample: u32,
+    row: RowNumber,
 }
 
 const NOT_RECENT: Recent = Recent {
     hash: 0,
     sample: u32::MAX,
+    row: u32::MAX,
 };
 /// How many folded callchains are remembered. More distinct ones than this may be counted more than once.
 const RECENT_FOLDED: usize = 512;
@@ -48,8 +49,7 @@ impl OpenSlice {
             dictionary: OpenDictionary::new(),
             tasks: TaskPairs::new(bytes / 2),
             folded: 0,
-            weights: Vec::new(),
-            touched: Vec::new(),
+            rows: RowTable::default(),
             recent: vec![NOT_RECENT; recent.max(1)].into_boxed_slice(),
             recent_folded: vec![0; RECENT_FOLDED].into_boxed_slice(),
         }
@@ -62,30 +62,49 @@ impl OpenSlice {
         if recent.hash != hash {
             return false;
         }
-        let dictionary = self.dictionary.dictionary();
-        if recent.sample as usize >= dictionary.samples() {
+        let Some(row) = self.rows.get(recent.row) else {
             return false;
-        }
-        let key = dictionary.sample(recent.sample);
-        let same = key.thread == observation.thread
-            && key.marks == marks(observation)
-            && dictionary.callchains.is(key.leaf, observation.callchain);
+        };
+        let same = row.thread == observation.thread
+            && row.sample == recent.sample
+            && self.is_sample(recent.sample, observation);
         if same {
-            self.add(recent.sample, observation);
+            self.add_to_row(recent.row, observation);
         }
         same
     }
 
-    /// Adds an observation to its row, which is made where it is new: [`OpenSlice::growth`] says what that may take.
-    pub fn add_new(&mut self, hash: u64, observation: &Observation<'_>) {
+    /// The sample number of an observation that was seen lately, if only in an earlier slice.
+    pub fn recent_sample(&self, hash: u64, observation: &Observation<'_>) -> Option<u32> {
+        let recent = self.recent[hash as usize & (self.recent.len() - 1)];
+        let known = recent.hash == hash && self.is_sample(recent.sample, observation);
+        known.then_some(recent.sample)
+    }
+
+    #[inline]
+    fn is_sample(&self, sample: u32, observation: &Observation<'_>) -> bool {
+        let dictionary = self.dictionary.dictionary();
+        if sample as usize >= dictionary.samples() {
+            return false;
+        }
+        let key = dictionary.sample(sample);
+        key.marks == marks(observation) && dictionary.callchains.is(key.leaf, observation.callchain)
+    }
+
+    /// The sample number of an observation, made where it is new: [`OpenSlice::growth`] says what that may take.
+    pub fn intern_sample(&mut self, observation: &Observation<'_>) -> u32 {
         let leaf = self.dictionary.intern_callchain(observation.callchain);
-        let sample = self.dictionary.intern_sample(SampleKey {
-            thread: observation.thread,
+        self.dictionary.intern_sample(SampleKey {
             leaf,
             marks: marks(observation),
-        });
-        self.recent[hash as usize & (self.recent.len() - 1)] = Recent { hash, sample };
-        self.add(sample, observation);
+        })
+    }
+
+    /// Adds an observation under its sample number.
+    pub fn add(&mut self, hash: u64, sample: u32, observation: &Observation<'_>) {
+        let row = self.rows.number(observation.thread, sample);
+        self.recent[hash as usize & (self.recent.len() - 1)] = Recent { hash, sample, row };
+        self.add_to_row(row, observation);
     }
 
     /// Adds an observation to "other": its thread and state with no callchain. (How callchains ended is counted exactly
@@ -98,7 +117,6 @@ impl OpenSlice {
             self.folded += 1;
         }
         let sample = self.dictionary.intern_sample(SampleKey {
-            thread: observation.thread,
             leaf: NO_FRAMES,
             marks: Marks {
                 kind: 0,
@@ -107,70 +125,54 @@ impl OpenSlice {
                 ..marks(observation)
             },
         });
-        self.add(sample, observation);
+        let row = self.rows.number(observation.thread, sample);
+        self.add_to_row(row, observation);
     }
 
     #[inline]
-    fn add(&mut self, sample: u32, observation: &Observation<'_>) {
+    fn add_to_row(&mut self, row: RowNumber, observation: &Observation<'_>) {
         let weight = Weight {
             count: observation.expiries,
             cpu_ns: observation.cpu_ns,
         };
-        self.add_weight(sample, weight);
+        self.rows.weight(row).add(weight);
         if observation.task != 0 {
-            self.tasks.add(sample, observation.task, weight);
+            self.tasks.add(row, observation.task, weight);
         }
     }
 
-    /// Adds to a row by its number.
-    pub fn add_weight(&mut self, sample: u32, weight: Weight) {
-        let place = sample as usize;
-        if place >= self.weights.len() {
-            let more = place + 1 - self.weights.len();
-            grow(&mut self.weights, more);
-            // Every number may be touched: room for that is made here, where it was asked for.
-            let room = self.weights.capacity() - self.touched.len();
-            self.touched.reserve_exact(room);
-            self.weights.resize(place + 1, Weight::default());
-        }
-        if weight == Weight::default() {
-            return;
-        }
-        if self.weights[place] == Weight::default() {
-            self.touched.push(sample);
-        }
-        self.weights[place].add(weight);
+    /// The row with this number.
+    pub fn row(&self, row: RowNumber) -> Option<Row> {
+        self.rows.get(row).copied()
     }
 
-    /// Takes from a row by its number; the row is known to hold as much.
-    pub fn take_weight(&mut self, sample: u32, weight: Weight) {
-        let held = &mut self.weights[sample as usize];
+    /// Moves weight from a row to the row of the same thread and another sample number.
+    pub fn move_weight(&mut self, from: RowNumber, to: RowNumber, weight: Weight) {
+        let held = self.rows.weight(from);
         held.count -= weight.count;
         held.cpu_ns -= weight.cpu_ns;
+        self.rows.weight(to).add(weight);
     }
 
-    /// Calls `row` for each row by ascending sample number; afterwards there are none.
-    pub fn take_rows(&mut self, mut row: impl FnMut(u32, ThreadKey, Weight)) {
-        self.touched.sort_unstable();
-        for sample in self.touched.drain(..) {
-            // Empty when it was there twice: emptied by `take_weight` and filled again.
-            let weight = std::mem::take(&mut self.weights[sample as usize]);
-            if weight != Weight::default() {
-                row(
-                    sample,
-                    self.dictionary.dictionary().sample(sample).thread,
-                    weight,
-                );
-            }
-        }
+    /// The row of a thread and a sample number, made where it is new.
+    pub fn row_number(&mut self, thread: ThreadKey, sample: u32) -> RowNumber {
+        self.rows.number(thread, sample)
+    }
+
+    /// Calls `take` for each row by thread and sample number; afterwards there are none.
+    pub fn take_rows(&mut self, take: impl FnMut(&Row)) {
+        // Empty ones were moved away whole.
+        let empty = Weight::default();
+        let full = self.rows.sort().iter().filter(|row| row.weight != empty);
+        full.for_each(take);
+        self.rows.clear();
         self.recent_folded.fill(0);
     }
 
     /// Starts a new dictionary and returns the old one. The slice must have no rows.
     pub fn replace_dictionary(&mut self) -> OpenDictionary {
-        debug_assert!(self.touched.is_empty());
-        self.weights = Vec::new();
-        self.touched = Vec::new();
+        debug_assert!(self.rows.rows().is_empty());
+        self.rows = RowTable::default();
         self.recent.fill(NOT_RECENT);
         std::mem::replace(&mut self.dictionary, OpenDictionary::new())
     }
@@ -179,8 +181,7 @@ impl OpenSlice {
     pub fn bytes(&self) -> usize {
         self.dictionary.bytes()
             + self.tasks.bytes()
-            + self.weights.capacity() * size_of::<Weight>()
-            + self.touched.capacity() * size_of::<u32>()
+            + self.rows.bytes()
             + self.recent.len() * size_of::<Recent>()
             + self.recent_folded.len() * size_of::<u64>()
     }
@@ -188,16 +189,17 @@ impl OpenSlice {
     /// The bytes that closing takes for a moment, besides what is held already.
     pub fn closing_bytes(&self) -> usize {
         // Packed rows in a vector that doubles; the pairs once more for sorting.
-        self.touched.len() * 2 * MOST_PACKED_ROW + self.tasks.len() * size_of::<(u64, u64)>()
+        self.rows.rows().len() * 2 * MOST_PACKED_ROW + self.tasks.len() * size_of::<(u64, u64)>()
     }
 
-    /// The most bytes that one new row with so many frames would add.
+    /// The most bytes that one new row of a known sample would add.
+    pub fn row_growth(&self) -> usize {
+        self.rows.growth()
+    }
+
+    /// The most bytes that one new row with so many new frames would add.
     pub fn growth(&self, frames: usize) -> usize {
-        let samples = self.dictionary.dictionary().samples() + 1;
-        let more = samples.saturating_sub(self.weights.len());
-        let weights = growth(&self.weights, more);
-        let touched = weights / size_of::<Weight>() * size_of::<u32>();
-        self.dictionary.growth(frames) + weights + touched
+        self.dictionary.growth(frames) + self.row_growth()
     }
 }
 

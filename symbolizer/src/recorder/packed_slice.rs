@@ -1,4 +1,7 @@
 //! A closed slice: its clocks, and its rows and accounts packed into a few bytes each.
+//!
+//! Rows lie by thread, ascending, and within a thread by sample number. For each thread: its key less the one before, the number of its
+//! rows; for each row: its sample number less the one before, twice the count plus one bit, and the CPU time where the bit says so.
 
 use super::observation::{SliceClocks, ThreadKey, Weight};
 use super::varint::{Reader, put};
@@ -21,6 +24,8 @@ pub(super) struct PackedSlice {
     pub total: Weight,
     interval_ns: u64,
     rows: u32,
+    /// How many threads have rows.
+    row_threads: u32,
     threads: u32,
     packed: Box<[u8]>,
 }
@@ -32,7 +37,13 @@ pub(super) struct Packer {
     packed: Vec<u8>,
     total: Weight,
     rows: u32,
+    /// The rows of one thread, until it is known how many there are.
+    of_thread: Vec<u8>,
+    rows_of_thread: u32,
+    row_thread: ThreadKey,
+    last_thread: ThreadKey,
     last_sample: u32,
+    row_threads: u32,
     threads: u32,
 }
 
@@ -44,26 +55,57 @@ impl Packer {
             packed: Vec::new(),
             total: Weight::default(),
             rows: 0,
+            of_thread: Vec::new(),
+            rows_of_thread: 0,
+            row_thread: 0,
+            last_thread: 0,
             last_sample: 0,
+            row_threads: 0,
             threads: 0,
         }
     }
 
     /// Packs a row.
-    pub fn row(&mut self, sample: u32, weight: Weight) {
-        put(&mut self.packed, u64::from(sample - self.last_sample));
+    pub fn row(&mut self, thread: ThreadKey, sample: u32, weight: Weight) {
+        if self.rows_of_thread > 0 && thread != self.row_thread {
+            self.end_thread();
+        }
+        self.row_thread = thread;
+        self.rows_of_thread += 1;
+        put(&mut self.of_thread, u64::from(sample - self.last_sample));
         self.last_sample = sample;
         // The usual row stands for whole intervals: one bit says so, and its CPU time takes no bytes.
         let whole = weight.cpu_ns == weight.count.wrapping_mul(self.interval_ns);
-        put(&mut self.packed, weight.count << 1 | u64::from(!whole));
+        put(&mut self.of_thread, weight.count << 1 | u64::from(!whole));
         if !whole {
-            put(&mut self.packed, weight.cpu_ns);
+            put(&mut self.of_thread, weight.cpu_ns);
         }
         self.total.add(weight);
         self.rows += 1;
     }
 
-    /// Packs a thread's accounts.
+    fn end_thread(&mut self) {
+        put(
+            &mut self.packed,
+            u64::from(self.row_thread - self.last_thread),
+        );
+        put(&mut self.packed, u64::from(self.rows_of_thread));
+        self.packed.append(&mut self.of_thread);
+        self.last_thread = self.row_thread;
+        self.rows_of_thread = 0;
+        self.last_sample = 0;
+        self.row_threads += 1;
+    }
+
+    /// Every row is packed: accounts come next.
+    pub fn end_rows(&mut self) {
+        if self.rows_of_thread > 0 {
+            self.end_thread();
+        }
+        self.of_thread = Vec::new();
+    }
+
+    /// Packs a thread's accounts, after [`Packer::end_rows`].
     pub fn thread(&mut self, thread: ThreadKey, accounts: &Accounts) {
         put(&mut self.packed, u64::from(thread));
         for field in fields(accounts) {
@@ -93,6 +135,7 @@ impl Packer {
             total: self.total,
             interval_ns: self.interval_ns,
             rows: self.rows,
+            row_threads: self.row_threads,
             threads: self.threads,
             packed: self.packed.into_boxed_slice(),
         }
@@ -124,21 +167,25 @@ impl PackedSlice {
     /// Calls `row` for each row, then `thread` for each thread's accounts.
     pub fn unpack(
         &self,
-        mut row: impl FnMut(u32, Weight),
+        mut row: impl FnMut(ThreadKey, u32, Weight),
         mut thread: impl FnMut(ThreadKey, Accounts),
     ) {
         let mut reader = Reader::new(&self.packed);
-        let mut sample = 0;
-        for _ in 0..self.rows {
-            sample += reader.take() as u32;
-            let count_and_bit = reader.take();
-            let count = count_and_bit >> 1;
-            let cpu_ns = if count_and_bit & 1 == 0 {
-                count.wrapping_mul(self.interval_ns)
-            } else {
-                reader.take()
-            };
-            row(sample, Weight { count, cpu_ns });
+        let mut key = 0;
+        for _ in 0..self.row_threads {
+            key += reader.take() as ThreadKey;
+            let mut sample = 0;
+            for _ in 0..reader.take() {
+                sample += reader.take() as u32;
+                let count_and_bit = reader.take();
+                let count = count_and_bit >> 1;
+                let cpu_ns = if count_and_bit & 1 == 0 {
+                    count.wrapping_mul(self.interval_ns)
+                } else {
+                    reader.take()
+                };
+                row(key, sample, Weight { count, cpu_ns });
+            }
         }
         for _ in 0..self.threads {
             let key = reader.take() as ThreadKey;
@@ -206,17 +253,19 @@ mod tests {
 
     const INTERVAL_NS: u64 = 10_101_010;
 
-    fn check(rows: &[(u32, Weight)], accounts: &[(ThreadKey, Accounts)]) -> usize {
+    fn check(rows: &[(ThreadKey, u32, Weight)], accounts: &[(ThreadKey, Accounts)]) -> usize {
         let mut packer = Packer::new(INTERVAL_NS);
-        rows.iter()
-            .for_each(|&(sample, weight)| packer.row(sample, weight));
-        accounts
-            .iter()
-            .for_each(|(thread, accounts)| packer.thread(*thread, accounts));
+        for &(thread, sample, weight) in rows {
+            packer.row(thread, sample, weight);
+        }
+        packer.end_rows();
+        for (thread, accounts) in accounts {
+            packer.thread(*thread, accounts);
+        }
         let slice = packer.finish(1, 1, &SliceClocks::default(), 0);
         let (mut seen_rows, mut seen_accounts) = (Vec::new(), Vec::new());
         slice.unpack(
-            |sample, weight| seen_rows.push((sample, weight)),
+            |thread, sample, weight| seen_rows.push((thread, sample, weight)),
             |key, accounts| seen_accounts.push((key, accounts)),
         );
         assert_eq!(seen_rows, rows);
@@ -224,39 +273,35 @@ mod tests {
         slice.packed.len()
     }
 
-    #[test]
-    fn a_row_of_whole_intervals_takes_two_bytes() {
-        let weight = |count| Weight {
+    fn whole(count: u64) -> Weight {
+        Weight {
             count,
             cpu_ns: count * INTERVAL_NS,
-        };
-        assert_eq!(
-            check(&[(5, weight(1)), (6, weight(9)), (90, weight(60))], &[]),
-            6
-        );
+        }
+    }
+
+    #[test]
+    fn a_row_of_whole_intervals_takes_two_bytes() {
+        let rows = [(3, 5, whole(1)), (3, 6, whole(9)), (3, 90, whole(60))];
+        assert_eq!(check(&rows, &[]), 2 + 6);
+    }
+
+    #[test]
+    fn rows_of_several_threads() {
+        let rows = [
+            (0, 7, whole(1)),
+            (2, 0, whole(2)),
+            (2, 7, whole(3)),
+            (u32::MAX, 1, whole(4)),
+        ];
+        check(&rows, &[(2, Accounts::default())]);
+        check(&[], &[]);
     }
 
     #[test]
     fn a_row_with_another_weight_comes_back_too() {
-        check(
-            &[
-                (
-                    0,
-                    Weight {
-                        count: 1,
-                        cpu_ns: 4_000_000,
-                    },
-                ),
-                (
-                    u32::MAX,
-                    Weight {
-                        count: 0,
-                        cpu_ns: 1,
-                    },
-                ),
-            ],
-            &[],
-        );
+        let odd = |count, cpu_ns| Weight { count, cpu_ns };
+        check(&[(0, 0, odd(1, 4_000_000)), (0, u32::MAX, odd(0, 1))], &[]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ const OPEN_FIXED_SHARE: usize = 32;
 /// The share of the bytes for the table of threads.
 const THREADS_SHARE: usize = 16;
 /// A dictionary above this share of the bytes is sealed when its slice closes.
-const SEAL_SHARE: usize = 16;
+const SEAL_SHARE: usize = 8;
 /// A dictionary that served so many slices is sealed: it cannot be freed before the last of them is evicted.
 const SEAL_SLICES: u32 = 60;
 
@@ -98,13 +98,18 @@ impl Recorder {
             thread: self.threads.counted_as(observation.thread),
             ..*observation
         };
-        let growth = self.open.growth(observation.callchain.len());
+        let known = self.open.recent_sample(hash, &observation);
+        let growth = match known {
+            Some(_) => self.open.row_growth(),
+            None => self.open.growth(observation.callchain.len()),
+        };
         if growth > 0 && self.open.bytes() + growth > self.open_bound() {
             self.make_room(self.open.growth(0));
             self.open.add_folded(&observation);
         } else {
             self.make_room(growth);
-            self.open.add_new(hash, &observation);
+            let sample = known.unwrap_or_else(|| self.open.intern_sample(&observation));
+            self.open.add(hash, sample, &observation);
         }
     }
 
@@ -128,10 +133,11 @@ impl Recorder {
 
         let mut packer = Packer::new(self.settings.interval_ns);
         let threads = &mut self.threads;
-        self.open.take_rows(|sample, thread, weight| {
-            packer.row(sample, weight);
-            threads.mark(thread, sequence);
+        self.open.take_rows(|row| {
+            packer.row(row.thread, row.sample, row.weight);
+            threads.mark(row.thread, sequence);
         });
+        packer.end_rows();
         self.pack_accounts(&mut packer, clocks, sequence);
         let folded = std::mem::take(&mut self.open.folded);
         self.folded_stacks += folded;
@@ -170,17 +176,20 @@ impl Recorder {
             .iter()
             .filter(|pair| kept.binary_search(&pair.task).is_ok())
         {
-            let mut key = self.open.dictionary.dictionary().sample(pair.sample);
-            key.marks.task = pair.task;
-            let growth = self.open.growth(0);
-            let new = self.open.dictionary.find_sample(&key).is_none();
-            if new && growth > 0 && self.open.bytes() + growth > self.open_bound() {
+            let Some(row) = self.open.row(pair.row) else {
                 continue;
+            };
+            let growth = self.open.growth(0);
+            if growth > 0 && self.open.bytes() + growth > self.open_bound() {
+                // What is left stays in the rows without task.
+                break;
             }
             self.make_room(growth);
+            let mut key = self.open.dictionary.dictionary().sample(row.sample);
+            key.marks.task = pair.task;
             let sample = self.open.dictionary.intern_sample(key);
-            self.open.take_weight(pair.sample, pair.weight);
-            self.open.add_weight(sample, pair.weight);
+            let own = self.open.row_number(row.thread, sample);
+            self.open.move_weight(pair.row, own, pair.weight);
         }
     }
 

@@ -5,12 +5,13 @@
 
 use super::id_index::{IdIndex, mix};
 use super::observation::Weight;
+use super::row_table::RowNumber;
 
 /// One task in one row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TaskPair {
-    /// The row's sample number, its key without task.
-    pub sample: u32,
+    /// The row without task.
+    pub row: RowNumber,
     pub task: u64,
     pub weight: Weight,
 }
@@ -38,13 +39,13 @@ impl TaskPairs {
     }
 
     /// Adds to a pair. Once all room is taken new pairs are left out: their weight stays in the row without task.
-    pub fn add(&mut self, sample: u32, task: u64, weight: Weight) {
-        let hash = |sample, task| mix(mix(0x7a, u64::from(sample)), task);
-        let wanted = hash(sample, task);
+    pub fn add(&mut self, row: RowNumber, task: u64, weight: Weight) {
+        let hash = |row: RowNumber, task| mix(mix(0x7a, u64::from(row)), task);
+        let wanted = hash(row, task);
         let pairs = &self.pairs;
         let found = self.index.find(wanted, |id| {
             let pair = &pairs[id as usize];
-            pair.sample == sample && pair.task == task
+            pair.row == row && pair.task == task
         });
         if let Some(id) = found {
             self.pairs[id as usize].weight.add(weight);
@@ -55,15 +56,11 @@ impl TaskPairs {
                 self.pairs
                     .reserve_exact(more.min(self.most - self.pairs.len()));
             }
-            self.pairs.push(TaskPair {
-                sample,
-                task,
-                weight,
-            });
+            self.pairs.push(TaskPair { row, task, weight });
             let pairs = &self.pairs;
             self.index.insert(wanted, id, |id| {
                 let pair = &pairs[id as usize];
-                hash(pair.sample, pair.task)
+                hash(pair.row, pair.task)
             });
         }
     }
@@ -102,13 +99,13 @@ mod tests {
     #[test]
     fn adds_up_by_row_and_task() {
         let mut pairs = TaskPairs::new(4096);
-        for (sample, task) in [(1, 7), (1, 8), (2, 7), (1, 7)] {
-            pairs.add(sample, task, ONE);
+        for (row, task) in [(1, 7), (1, 8), (2, 7), (1, 7)] {
+            pairs.add(row, task, ONE);
         }
         let seen: Vec<_> = pairs
             .take()
             .iter()
-            .map(|pair| (pair.sample, pair.task, pair.weight.count))
+            .map(|pair| (pair.row, pair.task, pair.weight.count))
             .collect();
         assert_eq!(seen, [(1, 7, 2), (1, 8, 1), (2, 7, 1)]);
     }
