@@ -8,11 +8,14 @@ mod attach;
 mod budget;
 mod engine;
 mod entry;
+mod inject;
 mod pool;
 mod scan;
 pub mod start;
 
 pub use entry::{ThreadInfo, ThreadKey};
+#[doc(hidden)]
+pub use inject::Injector;
 
 use crate::record::Record;
 use crate::settings::Settings;
