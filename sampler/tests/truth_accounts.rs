@@ -11,7 +11,6 @@ use truth::common::{at_hz, burn_until};
 use truth::work::{Observed, Plan, Truth, observe};
 use truth::{alone, child, ensure, long, patiently};
 
-const SLICE: Duration = Duration::from_millis(400);
 /// The unit of kernel time in /proc.
 const PROC_TICK_NS: u64 = 10_000_000;
 
@@ -25,11 +24,8 @@ fn busy_threads(engine: EngineSetting, hz: u64, threads: usize) {
         let interval_ns = settings.interval_ns;
         let observed = observe(
             Plan {
-                settings,
-                threads,
-                time,
-                slice: SLICE,
                 cpu: time / 20,
+                ..Plan::new(settings, threads, time)
             },
             |_| {},
             |_, stop| burn_until(stop),
@@ -236,13 +232,7 @@ fn denied() {
 fn idle_threads_cost_and_count_nothing() {
     let _alone = alone();
     let observed = observe(
-        Plan {
-            settings: at_hz(1_000),
-            threads: 4,
-            time: Duration::from_millis(300),
-            slice: SLICE,
-            cpu: Duration::ZERO,
-        },
+        Plan::new(at_hz(1_000), 4, Duration::from_millis(300)),
         |_| {},
         |_, stop| {
             while !stop.load(Ordering::Relaxed) {

@@ -78,11 +78,8 @@ fn watch(engine: EngineSetting, all: Vec<Bursts>, time: Duration) -> (Observed<[
     let seen: Arc<Mutex<Seen>> = Arc::default();
     let observed = observe(
         Plan {
-            settings,
-            threads: all.len(),
-            time,
             slice: Duration::from_secs(1),
-            cpu: Duration::ZERO,
+            ..Plan::new(settings, all.len(), time)
         },
         |harness| {
             let seen = Arc::clone(&seen);

@@ -48,11 +48,8 @@ fn shares_are_right(engine: EngineSetting, hz: u64, time: Duration) -> Result<()
     let per_us = iterations_per_us();
     let observed = observe(
         Plan {
-            settings,
-            threads: THREADS,
-            time,
-            slice: Duration::from_millis(500),
             cpu: time / 2,
+            ..Plan::new(settings, THREADS, time)
         },
         |harness| {
             let seen = Arc::clone(&seen);

@@ -41,6 +41,22 @@ pub struct Plan {
     pub slice: Duration,
     /// CPU time that the threads should get on the average; on a busy machine that takes longer, up to four times as long.
     pub cpu: Duration,
+    /// How long nobody drains, at first.
+    pub stall: Duration,
+}
+
+impl Plan {
+    /// Slices of half a second, no least CPU time, no stall.
+    pub fn new(settings: Settings, threads: usize, time: Duration) -> Self {
+        Self {
+            settings,
+            threads,
+            time,
+            slice: Duration::from_millis(500),
+            cpu: Duration::ZERO,
+            stall: Duration::ZERO,
+        }
+    }
 }
 
 /// What `time` may become for the sake of `cpu`.
@@ -71,6 +87,7 @@ pub fn observe<T: Send + 'static>(
     let mut harness = Harness::start(plan.settings);
     begin(&mut harness);
     gates[1].wait();
+    std::thread::sleep(plan.stall);
     let begun = Instant::now();
     harness.run_for(plan.time, plan.slice);
     let wanted_ns = plan.cpu.as_nanos() as u64 * plan.threads as u64;
