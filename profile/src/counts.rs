@@ -85,3 +85,35 @@ impl<R: Reason> Default for Counts<R> {
         Self::ZERO
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Loss;
+
+    #[test]
+    fn written_form_ends_with_the_last_count() {
+        let mut counts = Counts::<Loss>::ZERO;
+        assert_eq!(counts.as_slice(), [0; 0]);
+        counts.add(Loss::StaleSlot, 3);
+        assert_eq!(counts.as_slice(), [0, 3]);
+        assert_eq!(Counts::from_slice(counts.as_slice()), counts);
+    }
+
+    #[test]
+    fn reasons_of_a_later_version_stay_in_the_total() {
+        let read = Counts::<Loss>::from_slice(&[1; MAX_REASONS + 5]);
+        assert_eq!(read.total(), MAX_REASONS as u64 + 5);
+        assert_eq!(read.get(Loss::RingFull), 1);
+    }
+
+    #[test]
+    fn sums_of_a_damaged_file_stop_at_the_largest_number() {
+        let mut counts = Counts::<Loss>::from_slice(&[u64::MAX, 1]);
+        assert_eq!(counts.total(), u64::MAX);
+        counts.add(Loss::RingFull, 1);
+        counts.add_all(&counts.clone());
+        assert_eq!(counts.get(Loss::RingFull), u64::MAX);
+        assert_eq!(counts.get(Loss::StaleSlot), 2);
+    }
+}

@@ -6,7 +6,7 @@ use crate::{Function, Location, Module, Process, Sample, Slice, Thread, thread::
 /// [`Location::lines`] and [`Profile::functions`].
 ///
 /// Totals ([`Sample::count`], [`Sample::cpu_ns`], [`Thread::totals`]) are the sums over [`Profile::slices`].
-/// A profile read from another tool's pprof file has no slices and one thread without a clock.
+/// A profile read from another tool's pprof file has no slices, and threads without clocks: those that its labels name, or one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Profile {
     /// The process, and how it was sampled.

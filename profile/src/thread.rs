@@ -97,3 +97,34 @@ impl Accounts {
         self.truncated.add_all(&other.truncated);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsampled_is_what_is_left() {
+        let mut accounts = Accounts {
+            cpu_ns: 100,
+            sampled_ns: 70,
+            kernel_ns: 20,
+            ..Accounts::default()
+        };
+        assert_eq!(accounts.unsampled_ns(), 10);
+        accounts.sampled_ns = 90;
+        assert_eq!(accounts.unsampled_ns(), -10);
+    }
+
+    #[test]
+    fn numbers_of_a_damaged_file_end_nobody() {
+        let mut accounts = Accounts {
+            sampled_ns: u64::MAX,
+            kernel_ns: u64::MAX,
+            ..Accounts::default()
+        };
+        assert_eq!(accounts.unsampled_ns(), i64::MIN);
+        let same = accounts;
+        accounts.add(&same);
+        assert_eq!(accounts, same);
+    }
+}

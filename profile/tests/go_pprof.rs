@@ -93,7 +93,7 @@ fn profile() -> Profile {
             pid: 7,
             name: "service".to_owned(),
             hotpoll_version: "0.1.0".to_owned(),
-            asked_hz: 99.0,
+            asked_hz: 99.000_000_99,
             notices: vec!["the handler was replaced".to_owned()],
             ..Process::default()
         },

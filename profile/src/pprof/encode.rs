@@ -340,7 +340,11 @@ fn comments(profile: &Profile) -> Vec<String> {
     if !process.hotpoll_version.is_empty() {
         comments.push(format!(
             "hotpoll {}: process {} ({}), {} Hz asked",
-            process.hotpoll_version, process.name, process.pid, process.asked_hz
+            process.hotpoll_version,
+            process.name,
+            process.pid,
+            // An interval in whole nanoseconds makes 99 Hz 99.00000099.
+            (process.asked_hz * 1e3).round() / 1e3
         ));
     }
     for (reason, count) in totals.lost.iter() {

@@ -22,7 +22,7 @@ pub struct Fetch {
     /// Only slices after this sequence; 0 for all.
     #[prost(uint64, tag = "1")]
     pub since_sequence: u64,
-    /// Only slices that ended within this time before now; 0 for all.
+    /// Only slices that reach into the last so many nanoseconds, counted back from the end of the newest slice; 0 for all.
     #[prost(uint64, tag = "2")]
     pub last_ns: u64,
     /// If there is no such slice yet, wait up to this long for one; 0 to answer at once.
