@@ -33,16 +33,16 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const FILE_BYTES: usize = 1 << 20;
+const FILE_BYTES: usize = 256 << 10;
 
 const LIMITS: Limits = Limits {
-    message_bytes: 4 << 20,
-    profile_bytes: 8 << 20,
+    message_bytes: 1 << 20,
+    profile_bytes: 2 << 20,
 };
 
 /// While an entry is decoded, before it is counted, it takes up to this many times its bytes: two bytes are a label of 32, and a vector that
 /// grows is there twice.
-const ENTRY_FACTOR: usize = 48;
+const ENTRY_FACTOR: usize = 24;
 
 fn varint(mut value: usize, out: &mut Vec<u8>) {
     while value >= 0x80 {
