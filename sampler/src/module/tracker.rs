@@ -15,7 +15,6 @@ use crate::unwind::{ModuleTable, TableSize, Tables, TablesEntry, UnwindSections,
 pub struct Tracker {
     changes: Option<Changes>,
     known: Vec<Known>,
-    generation: u32,
 }
 
 /// One module with its table.
@@ -51,7 +50,7 @@ impl Tracker {
     ///
     /// Costs about a microsecond when nothing changed. Takes the loader's lock for a moment, so it can wait for a `dlopen` elsewhere.
     pub fn refresh(&mut self) -> Option<Tables> {
-        let first = self.generation == 0;
+        let first = self.known.is_empty();
         if !first && self.changes.is_some() && snapshot::changes() == self.changes {
             return None;
         }
@@ -81,8 +80,6 @@ impl Tracker {
         if !first && reused == old_count && reused == self.known.len() {
             return None;
         }
-        // Never 0: that is what an empty cache has.
-        self.generation = self.generation.checked_add(1).unwrap_or(1);
         Some(self.tables())
     }
 
@@ -115,7 +112,7 @@ impl Tracker {
                 table: Arc::clone(&known.table),
             })
         });
-        Tables::new(self.generation, entries.collect())
+        Tables::new(entries.collect())
     }
 }
 

@@ -84,11 +84,19 @@ mod tests {
     fn newest_tables_are_read_and_older_ones_come_back() {
         let publisher = Publisher::new();
         assert!(publisher.current().is_none());
-        let retired = publisher.publish(Tables::new(1, Vec::new()));
+        let (first, second) = (Tables::new(Vec::new()), Tables::new(Vec::new()));
+        let generations = [first.generation(), second.generation()];
+        let retired = publisher.publish(first);
         assert!(retired.is_empty());
-        assert_eq!(publisher.current().map(Tables::generation), Some(1));
-        let retired = publisher.publish(Tables::new(2, Vec::new()));
-        assert_eq!(publisher.current().map(Tables::generation), Some(2));
+        assert_eq!(
+            publisher.current().map(Tables::generation),
+            Some(generations[0])
+        );
+        let retired = publisher.publish(second);
+        assert_eq!(
+            publisher.current().map(Tables::generation),
+            Some(generations[1])
+        );
         assert!(!retired.is_empty());
         // SAFETY: the references above are gone.
         unsafe { retired.reclaim() };

@@ -1,6 +1,7 @@
 //! The tables of all loaded modules, as one immutable value.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::rule::{FullRule, PackedRule};
 use super::table::ModuleTable;
@@ -27,8 +28,8 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Puts modules together. `generation` tells caches when to forget: give each `Tables` of a process its own, never 0.
-    pub fn new(generation: u32, mut entries: Vec<TablesEntry>) -> Self {
+    /// Puts modules together.
+    pub fn new(mut entries: Vec<TablesEntry>) -> Self {
         entries.retain(|entry| entry.start < entry.end);
         entries.sort_by_key(|entry| entry.start);
         // Mappings cannot overlap. If what we were told does, the first one wins, and a look-up stays unambiguous.
@@ -42,12 +43,12 @@ impl Tables {
         });
         entries.shrink_to_fit();
         Self {
-            generation,
+            generation: next_generation(),
             entries,
         }
     }
 
-    /// Tells these tables from others.
+    /// Tells these tables from all others of the process; 0 is that of empty tables alone.
     pub fn generation(&self) -> u32 {
         self.generation
     }
@@ -108,6 +109,16 @@ impl Tables {
     }
 }
 
+/// Counted for the process and not by whoever makes tables: a sampler that starts again meets caches that the one before has filled.
+fn next_generation() -> u32 {
+    static NEWEST: AtomicU32 = AtomicU32::new(0);
+    // Relaxed: only the numbers themselves have to differ. 0 stays what an empty cache has.
+    match NEWEST.fetch_add(1, Ordering::Relaxed).wrapping_add(1) {
+        0 => next_generation(),
+        generation => generation,
+    }
+}
+
 impl TablesEntry {
     #[inline]
     fn offset(&self, address: u64) -> Option<u32> {
@@ -143,14 +154,11 @@ mod tests {
 
     #[test]
     fn finds_the_mapping_around_an_address() {
-        let tables = Tables::new(
-            1,
-            vec![
-                entry(0x5000, 0x6000),
-                entry(0x1000, 0x2000),
-                entry(0x2000, 0x3000),
-            ],
-        );
+        let tables = Tables::new(vec![
+            entry(0x5000, 0x6000),
+            entry(0x1000, 0x2000),
+            entry(0x2000, 0x3000),
+        ]);
         let start = |address| tables.find(address).map(|entry| entry.start);
         assert_eq!(start(0xfff), None);
         assert_eq!(start(0x1000), Some(0x1000));
@@ -163,15 +171,23 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_and_empty_mappings_are_dropped() {
-        let tables = Tables::new(
-            1,
-            vec![
-                entry(0x1000, 0x3000),
-                entry(0x2000, 0x4000),
-                entry(0x9000, 0x8000),
-            ],
+    fn no_two_tables_have_the_same_generation() {
+        let (first, second) = (Tables::new(Vec::new()), Tables::new(Vec::new()));
+        assert!(
+            first.generation() != 0
+                && second.generation() != 0
+                && first.generation() != second.generation()
         );
+        assert_eq!(Tables::default().generation(), 0);
+    }
+
+    #[test]
+    fn overlapping_and_empty_mappings_are_dropped() {
+        let tables = Tables::new(vec![
+            entry(0x1000, 0x3000),
+            entry(0x2000, 0x4000),
+            entry(0x9000, 0x8000),
+        ]);
         assert_eq!(tables.entries().len(), 1);
     }
 }

@@ -35,7 +35,7 @@ pub fn check(data: &[u8]) {
         base: text.start,
         table: compile(&sections).into(),
     };
-    let tables = Tables::new(1, vec![entry]);
+    let tables = Tables::new(vec![entry]);
     let mut cache = RuleCache::new();
     let mut out = [0; DEPTH];
     let found = hotpoll_sampler::unwind::walk(&tables, &mut cache, registers, &stack, &mut out);
