@@ -212,7 +212,7 @@ pub struct ThreadData {
     pub engines: Vec<EngineData>,
     /// How many block the sampling signal.
     pub signal_blocked: usize,
-    /// How many ran in bursts shorter than a kernel tick under ctimer.
+    /// How many ran in bursts shorter than a kernel tick and are sampled by ctimer still.
     pub tick_biased: usize,
     /// The path that most of their samples have in common.
     pub hot_path: PathData,

@@ -33,6 +33,13 @@ pub fn notices(profile: &Profile, summary: &Summary) -> Vec<String> {
             duration(biased_ns),
         ));
     }
+    let (biased, biased_ns) = summary.tick_biased_before;
+    if biased > 0 && share(biased_ns, summary.cpu_ns) >= WORTH_SAYING {
+        notices.push(format!(
+            "{} went over to perf for bursts shorter than a kernel tick: what was sampled before may be biased",
+            counted(biased as u64, "thread"),
+        ));
+    }
     if let Some(delivered) = summary.rate.delivered_hz
         && delivered < summary.rate.asked_hz * FAR_BELOW_ASKED
         && summary.overrun > 0

@@ -1,7 +1,7 @@
 //! The one path that says most about a set of samples: from the program's first own frame down to where the time divides.
 
 use super::frames::{FrameId, Frames};
-use super::origin::{Origin, crate_name};
+use super::origin::Origin;
 use super::weight::Weight;
 use hotpoll_profile::Sample;
 use std::collections::BTreeMap;
@@ -73,11 +73,8 @@ fn telling_frames(frames: &Frames, sample: &Sample) -> Vec<FrameId> {
         let repeats = telling.last().is_some_and(|&last| {
             let last = frames.get(last);
             match frame.origin {
-                // Calls inside of a dependency: the way in is enough.
-                Origin::Dependency => {
-                    last.origin == Origin::Dependency
-                        && crate_name(&last.name) == crate_name(&frame.name)
-                }
+                // Calls inside of dependencies: the way in is enough.
+                Origin::Dependency => last.origin == Origin::Dependency,
                 // A function, its closures and its recursion.
                 _ => without_closures(&last.name) == without_closures(&frame.name),
             }

@@ -53,6 +53,8 @@ pub struct Summary {
     pub signal_blocked: (usize, u64),
     /// How many of them are tick-biased, and the CPU time of these.
     pub tick_biased: (usize, u64),
+    /// How many of them were tick-biased and have gone over to perf since, and the CPU time of these.
+    pub tick_biased_before: (usize, u64),
     /// Time of samples whose leaf has no name.
     pub unnamed_ns: u64,
 }
@@ -98,8 +100,12 @@ impl Summary {
                 summary.signal_blocked.1 += totals.cpu_ns;
             }
             if thread.tick_biased {
-                summary.tick_biased.0 += 1;
-                summary.tick_biased.1 += totals.cpu_ns;
+                let biased = match thread.engine {
+                    Engine::Perf => &mut summary.tick_biased_before,
+                    _ => &mut summary.tick_biased,
+                };
+                biased.0 += 1;
+                biased.1 += totals.cpu_ns;
             }
             if thread.engine != Engine::None {
                 // In the kernel perf has no expiries, so that time cannot count against its rate.
@@ -172,6 +178,7 @@ impl Summary {
             threads: 0,
             signal_blocked: (0, 0),
             tick_biased: (0, 0),
+            tick_biased_before: (0, 0),
             unnamed_ns: 0,
         }
     }
@@ -236,6 +243,22 @@ mod tests {
         profile.threads[0].totals.overrun = 75;
         let summary = Summary::new(&profile);
         assert_eq!(summary.rate.delivered_hz, Some(25.0));
+    }
+
+    #[test]
+    fn threads_that_went_over_to_perf_are_not_biased_any_more() {
+        let mut profile = profile(&[("a", "x", 100), ("b", "x", 50)]);
+        for (thread, engine) in profile
+            .threads
+            .iter_mut()
+            .zip([Engine::Ctimer, Engine::Perf])
+        {
+            thread.tick_biased = true;
+            thread.engine = engine;
+        }
+        let summary = Summary::new(&profile);
+        assert_eq!(summary.tick_biased, (1, 1_000_000_000));
+        assert_eq!(summary.tick_biased_before, (1, 500_000_000));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct ThreadGroup {
     pub exited: usize,
     /// How many block the sampling signal.
     pub signal_blocked: usize,
-    /// How many ran in bursts shorter than a kernel tick under ctimer.
+    /// How many ran in bursts shorter than a kernel tick and are sampled by it still (not by perf since).
     pub tick_biased: usize,
     /// How many have each engine, and why.
     pub engines: BTreeMap<(Engine, EngineReason), usize>,
@@ -57,6 +57,9 @@ impl ThreadGroup {
     }
 }
 
+/// What hotpoll's own threads are called together.
+const OWN: &str = "hotpoll";
+
 /// Puts a profile's threads into groups, those with most CPU time first, hotpoll's own last.
 pub fn group(profile: &Profile, grouping: Grouping) -> Vec<ThreadGroup> {
     let mut weights = vec![Weight::default(); profile.threads.len()];
@@ -70,9 +73,11 @@ pub fn group(profile: &Profile, grouping: Grouping) -> Vec<ThreadGroup> {
     let mut names: Vec<BTreeSet<&str>> = Vec::new();
     for (index, thread) in profile.threads.iter().enumerate() {
         let at = match grouping {
-            Grouping::ByName => *index_of
-                .entry((stem(&thread.name), thread.own))
-                .or_insert(groups.len()),
+            Grouping::ByName => {
+                // Hotpoll's own are one, whatever they are called.
+                let stem = if thread.own { OWN } else { stem(&thread.name) };
+                *index_of.entry((stem, thread.own)).or_insert(groups.len())
+            }
             Grouping::Each => groups.len(),
         };
         if at == groups.len() {
@@ -83,7 +88,9 @@ pub fn group(profile: &Profile, grouping: Grouping) -> Vec<ThreadGroup> {
         add(&mut groups[at], index as u32, thread, weights[index]);
     }
     for (group, names) in groups.iter_mut().zip(&names) {
-        if names.len() > 1 {
+        if group.own && group.threads.len() > 1 {
+            group.label = OWN.to_owned();
+        } else if names.len() > 1 {
             group.label = format!("{}*", stem(&group.label));
         }
     }
@@ -117,7 +124,7 @@ fn add(group: &mut ThreadGroup, index: u32, thread: &Thread, weight: Weight) {
     group.samples.add(weight);
     group.exited += usize::from(thread.exited);
     group.signal_blocked += usize::from(thread.signal_blocked);
-    group.tick_biased += usize::from(thread.tick_biased);
+    group.tick_biased += usize::from(thread.tick_biased && thread.engine != Engine::Perf);
     *group
         .engines
         .entry((thread.engine, thread.engine_reason))
@@ -196,6 +203,20 @@ mod tests {
             .map(|group| group.label)
             .collect();
         assert_eq!(labels, ["b", "a", "hotpoll-drain"]);
+    }
+
+    #[test]
+    fn own_threads_are_one() {
+        let mut profile = profile(&[
+            ("a", "x", 1),
+            ("hotpoll-drain", "y", 1),
+            ("hotpoll-socket", "y", 1),
+        ]);
+        profile.threads[1].own = true;
+        profile.threads[2].own = true;
+        let groups = group(&profile, Grouping::ByName);
+        assert_eq!((groups.len(), groups[1].label.as_str()), (2, "hotpoll"));
+        assert_eq!(group(&profile, Grouping::Each).len(), 3);
     }
 
     #[test]
