@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const CONNECTIONS: u32 = 4;
 const TIMEOUT: Duration = Duration::from_secs(5);
 const ORDERS_PER_REQUEST: usize = 500;
-const UPLOAD_BYTES: usize = 300_000;
+const UPLOAD_BYTES: usize = 150_000;
 
 /// The requests of one round. Together with the sizes above this decides the shares in main.rs's header.
 const ROUND: [Ask; 8] = [

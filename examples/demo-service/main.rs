@@ -9,11 +9,11 @@
 //!
 //! | thread | functions, hottest first, with their share of those threads' CPU |
 //! |---|---|
-//! | `web` (2, tokio) | `compress` 47 %, `checksum` 23 %, `parse_orders` 13 %, `render_invoice` 10 %, `sort_by_price` 2 %; hyper, tokio and the kernel 5 % |
+//! | `web` (2, tokio) | `compress` 47 %, `checksum` 22 %, `parse_orders` 12 %, `render_invoice` 10 %, `sort_by_price` 2 %; hyper, tokio and the kernel 7 % |
 //! | `indexer-0`, `indexer-1` | `count_words` 80 %, `rank_words` 20 %; both threads alike |
 //! | `demo-service` (main), `feeder` | nothing: they sleep |
 //!
-//! The indexers use a fifth of the process's CPU time, the process about 70 % of a processor. The work is in `work.rs`, one function
+//! The indexers use a fifth to a quarter of the process's CPU time, the process about 75 % of a processor. The work is in `work.rs`, one function
 //! for each name above, none of them inlined.
 //!
 //! `cargo run --release --example demo-service -- --seconds 30`, then `hotpoll report` from another terminal.

@@ -93,7 +93,7 @@ fn invoice() -> Response<Full<Bytes>> {
 
 fn upload(body: &[u8]) -> Response<Full<Bytes>> {
     let sum = truth::CHECKSUM.of(|| work::checksum(body));
-    reply(StatusCode::OK, format!("{sum:016x}\n"))
+    reply(StatusCode::OK, format!("{sum:08x}\n"))
 }
 
 fn reply(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
