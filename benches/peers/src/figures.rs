@@ -1,27 +1,21 @@
 //! Figures: `name = value unit` on standard output, and the same as JSON.
 //!
-//! The JSON is `{"bench": …, "subject": …, "figures": [{"figure": …, "value": …, "unit": …}]}`. Hotpoll's own benches write the
-//! same, so that `table` can put them side by side by the figures' names.
+//! The JSON is a list of `{"name": …, "value": …, "unit": …}`, as hotpoll's own benches write it, so that `table` can put them side
+//! by side by their names.
 
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// The answers to one question by one subject.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Figures {
-    /// The question.
-    pub bench: String,
-    /// Who answered.
-    pub subject: String,
-    /// The answers.
-    pub figures: Vec<Figure>,
-}
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Figures(pub Vec<Figure>);
 
 /// One answer.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Figure {
     /// What was measured, with its circumstances.
-    pub figure: String,
+    pub name: String,
     /// How much.
     pub value: f64,
     /// Of what.
@@ -30,24 +24,20 @@ pub struct Figure {
 
 impl Figures {
     /// No answers yet.
-    pub fn new(bench: &str, subject: &str) -> Self {
-        println!("# {bench}: {subject}");
-        Self {
-            bench: bench.into(),
-            subject: subject.into(),
-            figures: Vec::new(),
-        }
+    pub fn new(question: &str, subject: &str) -> Self {
+        println!("# {question}: {subject}");
+        Self::default()
     }
 
     /// Notes an answer and prints it.
-    pub fn push(&mut self, figure: impl Into<String>, value: f64, unit: &str) {
-        let figure = Figure {
-            figure: figure.into(),
+    pub fn push(&mut self, name: impl Into<String>, value: f64, unit: &str) {
+        let name = name.into();
+        println!("{name} = {} {unit}", rounded(value));
+        self.0.push(Figure {
+            name,
             value,
             unit: unit.into(),
-        };
-        println!("{} = {} {}", figure.figure, rounded(value), figure.unit);
-        self.figures.push(figure);
+        });
     }
 
     /// Writes the JSON where it is asked for.

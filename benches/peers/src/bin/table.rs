@@ -1,59 +1,55 @@
-//! Puts figures side by side: one row a figure, one column a subject. `table FILE.json…`; a file that does not exist is absent, not an error.
+//! Puts figures side by side: one row a figure, one column a subject. `table SUBJECT=FILE.json…`; a file that does not exist is
+//! absent, not an error.
 
-use peers::figures::{Figures, rounded};
+use peers::figures::{Figure, Figures, rounded};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut answers: Vec<Figures> = Vec::new();
-    for file in std::env::args().skip(1) {
-        let Ok(json) = std::fs::read_to_string(&file) else {
+    let mut columns: Vec<(String, Vec<Figure>)> = Vec::new();
+    for argument in std::env::args().skip(1) {
+        let Some((subject, file)) = argument.split_once('=') else {
+            eprintln!("table: {argument:?} is not SUBJECT=FILE");
+            return ExitCode::from(2);
+        };
+        if !columns.iter().any(|(known, _)| known == subject) {
+            columns.push((subject.to_owned(), Vec::new()));
+        }
+        let Ok(json) = std::fs::read_to_string(file) else {
             continue;
         };
-        match serde_json::from_str(&json) {
-            Ok(figures) => answers.push(figures),
+        match serde_json::from_str::<Figures>(&json) {
+            Ok(figures) => {
+                let column = columns.iter_mut().find(|(known, _)| known == subject);
+                column.expect("made above").1.extend(figures.0);
+            }
             Err(error) => {
                 eprintln!("table: {file}: {error}");
                 return ExitCode::from(2);
             }
         }
     }
-    let mut subjects: Vec<&str> = Vec::new();
-    let mut rows: Vec<(&str, &str, &str)> = Vec::new();
-    for answer in &answers {
-        if !subjects.contains(&answer.subject.as_str()) {
-            subjects.push(&answer.subject);
-        }
-        for figure in &answer.figures {
-            let row = (
-                answer.bench.as_str(),
-                figure.figure.as_str(),
-                figure.unit.as_str(),
-            );
-            if !rows
-                .iter()
-                .any(|known| (known.0, known.1) == (row.0, row.1))
-            {
-                rows.push(row);
-            }
+
+    let mut rows: Vec<(&str, &str)> = Vec::new();
+    for figure in columns.iter().flat_map(|(_, figures)| figures) {
+        if !rows.iter().any(|(name, _)| *name == figure.name) {
+            rows.push((&figure.name, &figure.unit));
         }
     }
-    // Figures of one question stay together, in the order in which they were given.
-    rows.sort_by_key(|row| answers.iter().position(|answer| answer.bench == row.0));
+    let subjects: Vec<&str> = columns
+        .iter()
+        .map(|(subject, _)| subject.as_str())
+        .collect();
     println!("| figure | {} |", subjects.join(" | "));
     println!("|---|{}", "---:|".repeat(subjects.len()));
-    for (bench, figure, unit) in rows {
-        let cells: Vec<String> = subjects
+    for (name, unit) in rows {
+        let cells: Vec<String> = columns
             .iter()
-            .map(|subject| {
-                answers
-                    .iter()
-                    .filter(|answer| answer.bench == bench && answer.subject == *subject)
-                    .flat_map(|answer| &answer.figures)
-                    .find(|candidate| candidate.figure == figure)
-                    .map_or("-".into(), |found| rounded(found.value))
+            .map(|(_, figures)| {
+                let figure = figures.iter().find(|figure| figure.name == name);
+                figure.map_or("-".into(), |figure| rounded(figure.value))
             })
             .collect();
-        println!("| {bench}: {figure}, {unit} | {} |", cells.join(" | "));
+        println!("| {name}, {unit} | {} |", cells.join(" | "));
     }
     ExitCode::SUCCESS
 }
