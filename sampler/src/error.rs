@@ -68,7 +68,7 @@ impl fmt::Display for StartError {
             ),
             Self::BadSignal { signal } => write!(
                 f,
-                "signal {signal} cannot be used for sampling; use SIGPROF (the default), SIGURG, SIGVTALRM, SIGIO or a real-time signal"
+                "signal {signal} cannot be used for sampling; use SIGPROF (the default), SIGURG, SIGVTALRM, SIGIO, SIGPWR or SIGSTKFLT"
             ),
             Self::BadDepth { max_depth } => write!(f, "a callchain depth of {max_depth} is out of range: 1 to 1,024"),
             Self::PerfDenied { errno } => write!(

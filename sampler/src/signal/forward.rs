@@ -1,19 +1,42 @@
 //! Foreign signals go to the handler that was there before us.
 //!
-//! A default action is never executed: SIGPROF's would end the process. The earlier handler's own signal mask is not reproduced, as that
-//! takes two system calls; all signals but the fault signals are blocked while it runs.
+//! A default action is never executed: SIGPROF's would end the process. The earlier handler runs on the stack that it asked for, as it would
+//! without us: one without SA_ONSTACK may need far more than an alternate stack has. Its own signal mask is not reproduced; all
+//! signals but the fault signals are blocked while it runs. What it loses is EINTR: our handler restarts system calls, for every signal.
 #![allow(unsafe_code)] // It calls the earlier handler through its address.
 
+use super::frame::Interrupted;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
-static ACTION: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
-static FLAGS: AtomicI32 = AtomicI32::new(0);
+/// Signals are numbered from 1 to 64.
+const SIGNALS: usize = 65;
+
+/// One earlier action for each signal that was ever ours: a later start may use another signal than the first.
+static ACTIONS: [Action; SIGNALS] = [const {
+    Action {
+        handler: AtomicUsize::new(libc::SIG_DFL),
+        flags: AtomicI32::new(0),
+    }
+}; SIGNALS];
+
+struct Action {
+    handler: AtomicUsize,
+    flags: AtomicI32,
+}
+
+fn action(signal: libc::c_int) -> Option<&'static Action> {
+    ACTIONS.get(usize::try_from(signal).ok()?)
+}
 
 /// Remembers the action that was installed before ours. Ordinary code, before ours is installed.
-pub(crate) fn remember(previous: &libc::sigaction) {
-    FLAGS.store(previous.sa_flags, Ordering::Relaxed);
-    // Release: whoever sees the action sees its flags.
-    ACTION.store(previous.sa_sigaction, Ordering::Release);
+pub(crate) fn remember(signal: libc::c_int, previous: &libc::sigaction) {
+    if let Some(action) = action(signal) {
+        action.flags.store(previous.sa_flags, Ordering::Relaxed);
+        // Release: whoever sees the handler sees its flags.
+        action
+            .handler
+            .store(previous.sa_sigaction, Ordering::Release);
+    }
 }
 
 /// Passes a signal on. Called in SIGPROF.
@@ -25,18 +48,81 @@ pub(super) unsafe fn forward(
     info: *mut libc::siginfo_t,
     context: *mut libc::c_void,
 ) {
-    let action = ACTION.load(Ordering::Acquire);
-    if action == libc::SIG_DFL || action == libc::SIG_IGN {
+    let Some(action) = action(signal) else { return };
+    let handler = action.handler.load(Ordering::Acquire);
+    if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
         return;
     }
-    if FLAGS.load(Ordering::Relaxed) & libc::SA_SIGINFO != 0 {
-        // SAFETY: the earlier owner installed this address with SA_SIGINFO, so it has this signature.
-        let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
-            unsafe { std::mem::transmute(action) };
-        handler(signal, info, context);
-    } else {
-        // SAFETY: the earlier owner installed this address without SA_SIGINFO, so it has this signature.
-        let handler: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(action) };
-        handler(signal);
+    // SAFETY: the context is the kernel's.
+    let interrupted = unsafe { Interrupted::read(context) };
+    let arguments = Arguments {
+        handler,
+        signal,
+        info,
+        context,
+    };
+    match interrupted.stack_without_alternate() {
+        Some(stack) if action.flags.load(Ordering::Relaxed) & libc::SA_ONSTACK == 0 => {
+            // SAFETY: the stack is the interrupted one, below the red zone of what was interrupted: where the kernel would have put it.
+            unsafe { call_on(stack, &arguments) }
+        }
+        _ => {
+            // SAFETY: the earlier owner installed this address as a handler, so it takes these arguments, or fewer: the C calling convention
+            // lets a function ignore what it does not take.
+            let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                unsafe { std::mem::transmute(handler) };
+            handler(signal, info, context);
+        }
+    }
+}
+
+/// A handler and what it is told.
+struct Arguments {
+    handler: usize,
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+}
+
+/// Calls the handler on another stack than the alternate one, on which we are. Called in SIGPROF.
+///
+/// Meanwhile a fault may come whose handler wants the alternate stack: the kernel would begin at its top, where our own frames are. So there is
+/// none meanwhile, and such a handler runs on the same stack as the one that we call. The kernel puts the alternate stack in force again when we
+/// return, from the context that it saved.
+///
+/// # Safety
+/// `stack` may be used from there down, and the handler is one for signals.
+unsafe fn call_on(stack: u64, arguments: &Arguments) {
+    let none = libc::stack_t {
+        ss_sp: std::ptr::null_mut(),
+        ss_flags: libc::SS_DISABLE,
+        ss_size: 0,
+    };
+    // SAFETY: the caller answers for the stack and the handler. rsp is kept in a register that calls keep, and put back. The system call
+    // refuses while the stack pointer is on the alternate stack, so it stands behind the switch; it reads `none` only.
+    unsafe {
+        std::arch::asm!(
+            "mov r12, rsp",
+            "mov rsp, r13",
+            "and rsp, -16",
+            "mov eax, {sigaltstack}",
+            "xor esi, esi",
+            "syscall",
+            "mov edi, [r14 + {signal}]",
+            "mov rsi, [r14 + {info}]",
+            "mov rdx, [r14 + {context}]",
+            "call [r14 + {handler}]",
+            "mov rsp, r12",
+            sigaltstack = const libc::SYS_sigaltstack,
+            signal = const std::mem::offset_of!(Arguments, signal),
+            info = const std::mem::offset_of!(Arguments, info),
+            context = const std::mem::offset_of!(Arguments, context),
+            handler = const std::mem::offset_of!(Arguments, handler),
+            inout("rdi") &none => _,
+            in("r13") stack,
+            in("r14") arguments,
+            out("r12") _,
+            clobber_abi("C"),
+        );
     }
 }

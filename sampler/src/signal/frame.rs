@@ -4,6 +4,8 @@
 use super::stack_bounds::StackBounds;
 use crate::unwind::Registers;
 
+/// Below the stack pointer code may use this much without saying so (psABI); the kernel puts a signal's frame under it.
+pub(super) const RED_ZONE: u64 = 128;
 /// The smallest page of this architecture.
 const PAGE: u64 = 4096;
 
@@ -47,6 +49,13 @@ impl Interrupted {
             sp: self.sp,
             bp: Some(self.bp),
         }
+    }
+
+    /// Where a handler would begin that is not to run on the alternate stack; `None` when it is where it would be anyway. Called in SIGPROF.
+    pub fn stack_without_alternate(&self) -> Option<u64> {
+        let on_alternate = |sp: u64| sp.wrapping_sub(self.alternate_low) < self.alternate_size;
+        (on_alternate(stack_pointer()) && !on_alternate(self.sp))
+            .then(|| self.sp.wrapping_sub(RED_ZONE))
     }
 
     /// How much stack the handler has left. Called in SIGPROF.

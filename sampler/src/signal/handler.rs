@@ -25,9 +25,6 @@ pub const ROOM_FOR_LEAF: u64 = if cfg!(debug_assertions) { 2_816 } else { 640 };
 /// Stack that the walk, or a record of what it found, may take below that point.
 pub const ROOM_FOR_WALK: u64 = if cfg!(debug_assertions) { 3_072 } else { 1_024 };
 
-/// Below the stack pointer code may use this much without saying so; the kernel puts a signal's frame under it.
-const RED_ZONE: u64 = 128;
-
 static TABLES: Publisher = Publisher::new();
 static MAX_FRAMES: AtomicUsize = AtomicUsize::new(MAX_DEPTH);
 
@@ -174,7 +171,9 @@ fn capture(
         (Some(tables), Some(stack)) => {
             // Between `pop rbp` and `ret` compilers still say that rbp is saved below the CFA, where it was: just below the stack pointer.
             // Without the red zone every sample on such a `ret` lost its callers.
-            let low = stack.low.max(interrupted.sp.saturating_sub(RED_ZONE));
+            let low = stack
+                .low
+                .max(interrupted.sp.saturating_sub(frame::RED_ZONE));
             // SAFETY: the stack of a running thread is mapped from its stack pointer to its top: `high` comes from the thread's own
             // descriptor (stack_bounds.rs) or from the mapping that the agent found (thread/stack.rs), and stays for the thread's life.
             // The red zone is the thread's to use (psABI) and not below the stack's low end, so it is mapped, or grows like the main

@@ -25,6 +25,9 @@ fn handler_address() -> usize {
 }
 
 /// Whether a signal may carry samples: its default action does not matter to anybody, and no fault or job control depends on it.
+///
+/// No real-time signal may: when the user's queue of pending signals is full, a perf event's real-time signal comes as a bare SIGIO instead, whose
+/// default action ends the process. The others then come without their siginfo.
 pub(crate) fn is_usable(signal: libc::c_int) -> bool {
     matches!(
         signal,
@@ -34,7 +37,7 @@ pub(crate) fn is_usable(signal: libc::c_int) -> bool {
             | libc::SIGIO
             | libc::SIGPWR
             | libc::SIGSTKFLT
-    ) || (libc::SIGRTMIN() + 2..=libc::SIGRTMAX()).contains(&signal)
+    )
 }
 
 /// The action installed for a signal now.
@@ -53,7 +56,7 @@ pub(crate) fn install(signal: libc::c_int) -> Result<(), StartError> {
     }
     let before = installed(signal).ok_or(StartError::BadSignal { signal })?;
     if before.sa_sigaction != handler_address() {
-        forward::remember(&before);
+        forward::remember(signal, &before);
     }
     // SAFETY: the action is fully initialised: zeroed, then handler, flags and mask set.
     let result = unsafe {
