@@ -19,8 +19,10 @@ const PROMISE: u64 = if DEVELOPMENT { 4 << 10 } else { 2 << 10 };
 const TASK_ID_FRAME: u64 = if DEVELOPMENT { 1_024 } else { 256 };
 /// Functions of the C library that only move bytes.
 const HARMLESS: [&str; 5] = ["memset", "memcpy", "memmove", "memcmp", "bcmp"];
-/// Where calls through pointers are: to the handler that was there before ours, with one or three arguments, and to the task-ID function.
+/// Where calls through pointers are: to the handler that was there before ours, here or on another stack, and to the task-ID function.
 const POINTERS: usize = 3;
+/// The one system call: with a foreign signal, to take the alternate stack away from a handler that is not to run there.
+const SYSTEM_CALLS: usize = 1;
 
 /// Where an exception would land. None can be on its way when nothing that raises one is reachable, which is what is shown here.
 const LANDING_PADS: [&str; 3] = ["panic_cannot_unwind", "panic_in_cleanup", "_Unwind_Resume"];
@@ -64,10 +66,19 @@ const FORBIDDEN: [&str; 7] = [
 
 /// What a function reaches that the handler must not, with the way there; and its calls through pointers.
 fn judge(program: &Disassembly, from: u64) -> (Vec<String>, Vec<String>) {
+    judge_calls(program, from, SYSTEM_CALLS)
+}
+
+fn judge_calls(program: &Disassembly, from: u64, allowed: usize) -> (Vec<String>, Vec<String>) {
     let (mut wrong, mut pointers) = (Vec::new(), Vec::new());
     let reachable = program.reachable(from, &is_never_taken);
     println!("functions reachable = {}", reachable.len());
+    let mut system_calls = 0;
     for (function, way) in &reachable {
+        system_calls += function.system_calls;
+        if system_calls > allowed {
+            wrong.push(format!("{way} > system call"));
+        }
         if FORBIDDEN.iter().any(|part| function.name.contains(part)) {
             wrong.push(way.clone());
         }
@@ -101,6 +112,12 @@ fn handler_reaches_nothing_that_it_must_not() {
         "calls through pointers: {pointers:#?}"
     );
     assert!(!pointers.is_empty(), "the two that are meant were not seen");
+    // Without a foreign signal there is none at all.
+    let (wrong, _) = match program.named("signal::handler::capture").next() {
+        Some(capture) => judge_calls(&program, capture, 0),
+        None => panic!("the walk has no function of its own"),
+    };
+    assert!(wrong.is_empty(), "the walk can reach {wrong:#?}");
 }
 
 #[inline(never)]
@@ -119,6 +136,17 @@ extern "C" fn function_that_calls_out() -> i32 {
     unsafe { libc::getppid() }
 }
 
+#[inline(never)]
+extern "C" fn function_that_enters_the_kernel() -> i64 {
+    let number: i64;
+    // SAFETY: getppid takes nothing, and no memory.
+    unsafe {
+        std::arch::asm!("syscall", inlateout("rax") libc::SYS_getppid => number, out("rcx") _, out("r11") _);
+        std::arch::asm!("syscall", inlateout("rax") libc::SYS_getppid => _, out("rcx") _, out("r11") _);
+    }
+    number
+}
+
 #[test]
 fn what_is_forbidden_is_found() {
     let Some(program) = program() else {
@@ -129,6 +157,7 @@ fn what_is_forbidden_is_found() {
         function_that_allocates(3),
         function_that_panics(1),
         function_that_calls_out(),
+        function_that_enters_the_kernel(),
     ));
     let find = |name: &str, wanted: &str| {
         let (wrong, _) = judge(&program, one(&program, name));
@@ -140,6 +169,10 @@ fn what_is_forbidden_is_found() {
     };
     find("handler_calls::function_that_allocates", "__rust_");
     find("handler_calls::function_that_calls_out", "getppid");
+    find(
+        "handler_calls::function_that_enters_the_kernel",
+        "system call",
+    );
     if !DEVELOPMENT {
         find("handler_calls::function_that_panics", "panic");
     }

@@ -11,6 +11,8 @@ pub struct Function {
     /// Stack that its own frame takes, the return address included.
     pub frame: u64,
     pub calls: Vec<Call>,
+    /// How many system call instructions it has.
+    pub system_calls: usize,
 }
 
 /// Where control goes.
@@ -74,6 +76,10 @@ impl Disassembly {
                     name: (*name).to_owned(),
                     frame: frame(instructions),
                     calls: calls(*address, instructions, &starts, &relocations),
+                    system_calls: instructions
+                        .iter()
+                        .filter(|instruction| parts(instruction).0 == "syscall")
+                        .count(),
                 };
                 (*address, function)
             })

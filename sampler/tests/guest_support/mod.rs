@@ -72,9 +72,37 @@ pub fn is_child() -> bool {
     std::env::var_os(CHILD).is_some()
 }
 
+/// Runs `body` in a forked process that has no other thread than the calling one; the harness keeps one of its own. The body must succeed.
+pub fn alone(body: impl FnOnce()) {
+    let status = forked(body);
+    assert!(status.success(), "the forked child ended with {status}");
+}
+
+/// Runs `body` in a forked process, and returns how it ended.
+pub fn forked(body: impl FnOnce()) -> std::process::ExitStatus {
+    // SAFETY: the child runs on with a copy of everything; glibc keeps its allocator usable across fork.
+    match unsafe { libc::fork() } {
+        0 => {
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+            // SAFETY: _exit has no preconditions.
+            unsafe { libc::_exit(if result.is_ok() { 0 } else { 99 }) }
+        }
+        child => wait(child),
+    }
+}
+
+/// Waits for a forked process.
+pub fn wait(child: libc::pid_t) -> std::process::ExitStatus {
+    assert!(child > 0, "fork: {}", std::io::Error::last_os_error());
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for the result.
+    let waited = unsafe { libc::waitpid(child, &mut status, 0) };
+    assert_eq!(waited, child);
+    std::process::ExitStatus::from_raw(status)
+}
+
 fn child_command(test: &str, role: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    // One test thread: the test then runs on the main thread, and the child has no other.
     command
         .args([test, "--exact", "--nocapture", "--test-threads=1"])
         .env(CHILD, role)
@@ -163,6 +191,13 @@ impl Watched {
         let seen = self.turns.load(Ordering::Acquire);
         while self.turns.load(Ordering::Acquire) < seen + 2 {
             std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until that many records were drained, of whatever threads.
+    pub fn wait_for_any_records(&self, records: u64) {
+        while self.records.lock().unwrap().values().sum::<u64>() < records {
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 
