@@ -74,7 +74,11 @@ impl Drop for Guard {
 
 #[cfg(feature = "symbolize")]
 fn symbolize(profile: &mut Profile) {
-    let options = hotpoll_symbolizer::symbolize::Options::default();
+    let options = hotpoll_symbolizer::symbolize::Options {
+        // Our own files can be read through /proc though they were replaced since we started.
+        pid: Some(std::process::id()),
+        ..Default::default()
+    };
     hotpoll_symbolizer::symbolize::symbolize(profile, &options);
 }
 
