@@ -149,6 +149,27 @@ fn binary_inside_a_container() {
     let mut profile = profile(Path::new("/srv/app/chain"), id, &[address]);
     let module = symbolize_one(&mut profile, &options);
     assert_eq!(frames(&profile, 0), WHOLE_CHAIN, "{module:?}");
+
+    // What lies at that path outside is another program: not a word about it.
+    let outside = build_chain(&folder, "outside", &["-g", "-Copt-level=1"]);
+    let under_root = folder.path("root").join(outside.strip_prefix("/").unwrap());
+    fs::create_dir_all(under_root.parent().unwrap()).unwrap();
+    fs::rename(inside.join("chain"), &under_root).unwrap();
+    let mut profile = support::profile(&outside, build_id(&under_root), &[address]);
+    let module = symbolize_one(&mut profile, &options);
+    assert_eq!(frames(&profile, 0), WHOLE_CHAIN, "{module:?}");
+    assert_eq!(module.hint, None);
+
+    // And one inside that was replaced is said once.
+    replace(&folder, &under_root);
+    let mut profile = support::profile(&outside, vec![7; 20], &[address]);
+    let module = symbolize_one(&mut profile, &options);
+    assert_eq!(module.source, Source::BuildIdMismatch, "{module:?}");
+    assert_eq!(
+        hint_of(&module).matches("was replaced").count(),
+        1,
+        "{module:?}"
+    );
 }
 
 #[test]

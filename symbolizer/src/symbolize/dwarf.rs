@@ -1,6 +1,6 @@
 //! Frames by DWARF: inlined functions and lines of an address.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{cell::OnceCell, collections::HashSet, sync::Arc};
 
 use addr2line::{Context, FrameIter, LookupContinuation, LookupResult};
 use gimli::DwLang;
@@ -9,7 +9,7 @@ use super::{
     declaration::Declarations,
     elf::Elf,
     frame::RawFrame,
-    scope,
+    scope::Crates,
     sections::{LoadError, Reader, Sections},
     split::SplitFiles,
     symbol_table::SymbolTable,
@@ -24,6 +24,8 @@ pub(super) struct Dwarf<'a> {
     /// What was parsed of the units that were asked. It only grows: it is made anew when it has grown too big.
     context: Context<Reader<'a>>,
     declarations: Declarations<'a>,
+    /// Read when the first bare name is met.
+    crates: OnceCell<Crates>,
     /// The units that the context has parsed, by offset.
     parsed: HashSet<gimli::DebugInfoOffset>,
     parsed_bytes: usize,
@@ -50,6 +52,7 @@ impl<'a> Dwarf<'a> {
             context: Context::from_arc_dwarf(sections.clone())?,
             sections,
             declarations: Declarations::default(),
+            crates: OnceCell::new(),
             parsed: HashSet::new(),
             parsed_bytes: 0,
             max_parsed_bytes,
@@ -148,7 +151,8 @@ impl<'a> Dwarf<'a> {
             if let Some(function) = frame.function {
                 raw.symbol = function.raw_name()?.into_owned();
                 if declared.is_none() && is_bare_rust(&raw.symbol, function.language) {
-                    raw.scope = scope::from_file(&raw.file);
+                    let crates = self.crates.get_or_init(|| Crates::read(&self.sections));
+                    raw.scope = crates.scope(&raw.file);
                 }
             }
             frames.push(raw);

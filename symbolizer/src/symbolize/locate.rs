@@ -144,7 +144,10 @@ impl Finder<'_, '_> {
         }
         if self.path.is_absolute() {
             for path in self.plan.search.both_roots(&self.path) {
-                self.try_object(&path, |finder, facts| finder.judge_by_path(&path, facts));
+                // What the process sees at its path counts. Our own file of that name is asked only where that cannot be seen.
+                if self.try_object(&path, |finder, facts| finder.judge_by_path(facts)) {
+                    break;
+                }
             }
         }
         if self.plan.object.is_none()
@@ -207,35 +210,35 @@ impl Finder<'_, '_> {
         }
     }
 
-    /// Takes the file if it is the module and better than what we have.
-    fn try_object(&mut self, path: &Path, judge: impl FnOnce(&Self, &Facts) -> Verdict) {
+    /// Takes the file if it is the module and better than what we have. Whether there was a file to judge.
+    fn try_object(&mut self, path: &Path, judge: impl FnOnce(&Self, &Facts) -> Verdict) -> bool {
         if self
             .plan
             .object
             .as_ref()
             .is_some_and(|have| have.facts.has_debug_info)
         {
-            return;
+            return true;
         }
         let file = match ElfFile::open(path, self.options.map_files) {
             Ok(file) => file,
-            Err(OpenError::Missing) => return,
+            Err(OpenError::Missing) => return false,
             Err(OpenError::Unreadable(why)) => {
                 // /proc/PID/map_files wants rights that few have.
                 if !path.starts_with("/proc") {
                     self.plan.notes.push(why);
                 }
-                return;
+                return false;
             }
         };
         match judge(self, &file.facts) {
             Verdict::Same => {}
             Verdict::Likely(why) => self.plan.notes.push(why),
-            Verdict::Unrelated => return,
+            Verdict::Unrelated => return true,
             Verdict::Other(why) => {
                 self.plan.is_replaced = true;
                 self.plan.notes.push(why);
-                return;
+                return true;
             }
         }
         let rank = |facts: &Facts| (facts.has_debug_info, facts.has_full_symbols);
@@ -247,6 +250,7 @@ impl Finder<'_, '_> {
         {
             self.plan.object = Some(file);
         }
+        true
     }
 
     /// Whether both have a build ID, and the same.
@@ -275,8 +279,8 @@ impl Finder<'_, '_> {
     }
 
     /// The file at the module's path: is it still the one that was started?
-    fn judge_by_path(&self, path: &Path, facts: &Facts) -> Verdict {
-        let path = path.display();
+    fn judge_by_path(&self, facts: &Facts) -> Verdict {
+        let path = self.path.display();
         if self.compare_build_ids(facts) == Some(true) {
             return Verdict::Same;
         }
