@@ -59,7 +59,7 @@ pub use hotpoll_profile::Profile;
 pub use hotpoll_sampler::EngineSetting as Engine;
 
 #[cfg(feature = "tokio")]
-pub use hotpoll_hooks::runtime;
+pub use hotpoll_hooks::{Hooks, runtime};
 
 /// Starts sampling with the defaults: 99 Hz, five minutes and 8 MB kept.
 ///

@@ -76,7 +76,7 @@ impl Drop for Temporary {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 

@@ -14,6 +14,10 @@ pub const TESTS: &[Test] = &[
         "output::written_at_exit_with_a_leaked_guard",
         written_at_exit_with_a_leaked_guard,
     ),
+    (
+        "output::written_at_exit_with_the_loader_locked",
+        written_at_exit_with_the_loader_locked,
+    ),
     ("output::survives_a_kill", survives_a_kill),
     ("output::not_in_forked_children", not_in_forked_children),
     (
@@ -79,6 +83,17 @@ fn written_at_exit_with_a_leaked_guard() {
     assert_eq!(host.wait().code(), Some(7));
     assert!(samples(&path(pid)) > 0);
     assert!(!socket.exists());
+}
+
+fn written_at_exit_with_the_loader_locked() {
+    let folder = Folder::new();
+    let (variable, path) = pattern(&folder);
+    let variables = [("HOTPOLL_OUT", &*variable)];
+    let mut host = folder.start("exits-with-the-loader-locked", &variables);
+    let pid = host.pid();
+    // It comes to an end at all: the exit waits for the module thread, but not for ever.
+    assert_eq!(host.wait().code(), Some(7));
+    assert!(samples(&path(pid)) > 0);
 }
 
 fn survives_a_kill() {

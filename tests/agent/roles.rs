@@ -54,6 +54,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "quiet" => quiet(),
         "threads" => threads(argument.parse().expect("a number")),
         "leak" => leak(),
+        "exits-with-the-loader-locked" => exit_with_the_loader_locked(),
         "forks" => forks(argument),
         "forks-and-starts" => forks_and_starts(),
         "dead-runtime" => dead_runtime(),
@@ -274,6 +275,19 @@ fn leak() {
     std::mem::forget(hotpoll::start().expect("hotpoll starts"));
     burn_for(Duration::from_millis(300));
     std::process::exit(7);
+}
+
+/// Ends while the loader's lock is held, as a library's constructor might: the module thread waits for that lock.
+fn exit_with_the_loader_locked() {
+    std::mem::forget(hotpoll::start().expect("hotpoll starts"));
+    burn_for(Duration::from_millis(300));
+    unsafe extern "C" fn end(_: *mut libc::dl_phdr_info, _: usize, _: *mut libc::c_void) -> i32 {
+        // Long enough for the module thread to come and wait.
+        std::thread::sleep(Duration::from_millis(300));
+        std::process::exit(7);
+    }
+    // SAFETY: the callback has the right type and does not look at its arguments.
+    unsafe { libc::dl_iterate_phdr(Some(end), std::ptr::null_mut()) };
 }
 
 /// Forks; the child ends in the way named. Only the parent writes.

@@ -299,9 +299,12 @@ fn a_client_that_stops_reading() {
         while connection.stream.write(&ALL.encode()).is_ok() {}
         connection.stream.set_nonblocking(false).expect("a socket");
     }
-    for _ in 0..20 {
+    let before = host.status();
+    wait_until("slices go on", || {
         is_well(&mut host);
-    }
+        host.status().last_sequence > before.last_sequence + 2
+    });
+    assert_eq!(host.status().lost().total(), 0, "the drain was never late");
     // They are let go: what was sent can be read, and then comes the end.
     for connection in &mut stuck {
         while connection.response().is_some() {}
