@@ -10,4 +10,4 @@ mod snapshot;
 mod tracker;
 mod vdso;
 
-pub use tracker::{ModuleUnwind, Tracker};
+pub use tracker::{ModuleUnwind, Tracker, loaded};

@@ -26,6 +26,13 @@ struct Known {
     compile_time: Duration,
 }
 
+/// The modules that are loaded now, without their unwind tables: for whoever cannot wait for those, which take a second for a very large
+/// program. Takes the loader's lock for a moment.
+pub fn loaded() -> Vec<Module> {
+    let (listed, _) = snapshot::take();
+    listed.iter().flat_map(modules).collect()
+}
+
 /// What a module's unwind table is like.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
