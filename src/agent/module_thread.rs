@@ -1,8 +1,10 @@
 //! The module thread: unwind tables in step with the loader.
 
 use super::{LoadedModules, Shared, lock};
+use hotpoll_profile::Module;
 use hotpoll_profile::protocol::UnwindModule;
 use hotpoll_sampler::ModuleWatch;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often it looks: a module loaded by `dlopen` is usable within twice this. Looking costs about a microsecond.
@@ -11,6 +13,13 @@ const PERIOD: Duration = Duration::from_millis(50);
 /// Runs until it is told to end.
 pub(super) fn run(shared: &Shared, mut watch: ModuleWatch) {
     shared.i_am_the_module_thread();
+    // Compiling the first tables takes a while; the names of what is loaded need not wait for that.
+    let loaded = hotpoll_sampler::module::loaded();
+    *lock(&shared.modules) = LoadedModules {
+        unwind: loaded.iter().map(not_ready).collect(),
+        modules: Arc::new(loaded),
+        table_bytes: 0,
+    };
     while !shared.progress.is_stopping() {
         if watch.refresh() {
             let loaded = LoadedModules {
@@ -21,6 +30,15 @@ pub(super) fn run(shared: &Shared, mut watch: ModuleWatch) {
             *lock(&shared.modules) = loaded;
         }
         std::thread::park_timeout(PERIOD);
+    }
+}
+
+fn not_ready(module: &Module) -> UnwindModule {
+    UnwindModule {
+        path: module.path.clone(),
+        build_id: module.build_id.clone(),
+        ready: false,
+        ..UnwindModule::default()
     }
 }
 

@@ -98,15 +98,17 @@ fn status_profile_and_doctor() {
         3
     );
 
-    let Response::Doctor(report) = host.ask(&Request::Doctor) else {
-        panic!("not a doctor's report");
+    let doctor = || match host.ask(&Request::Doctor) {
+        Response::Doctor(report) => report,
+        other => panic!("not a doctor's report: {other:?}"),
     };
-    assert!(
-        report
-            .modules
+    wait_until("unwind tables", || {
+        let modules = doctor().modules;
+        modules
             .iter()
             .any(|module| module.ready && module.rows > 1_000)
-    );
+    });
+    let report = doctor();
     assert_eq!(report.agent_threads.len(), 3);
     assert!(report.agent_threads.iter().all(|thread| thread.tid > 0));
     assert!(report.timers >= 1 && report.timers <= report.pending_signal_budget);
