@@ -45,6 +45,9 @@ function header() {
   const biased = model.threads.filter(thread => thread.tick_biased).length;
   const notices = [...facts.notices];
   if (!clocks) notices.push('This file has no clocks: what the samples missed is not known.');
+  // Each thread's rows sum to its clock, or to its samples where those stand for more.
+  const over = model.threadNs.reduce((sum, ns) => sum + ns, 0) - facts.cpu_ns;
+  if (clocks && over > facts.cpu_ns / 1000) notices.push(`Samples of some threads stand for ${duration(over)} more than their clocks: each is worth a whole interval.`);
   if (biased) notices.push(`${biased === 1 ? 'One thread' : `${biased} threads`} ran in bursts shorter than a kernel tick: their shares may be biased.`);
   if (facts.evicted_slices) notices.push(`${integer(facts.evicted_slices)} earlier slices had fallen out of the recorder.`);
   if (facts.folded_stacks) notices.push(`${integer(facts.folded_stacks)} stacks were folded into [other] to save memory.`);
