@@ -13,7 +13,9 @@ use crate::text::style::{DIM, HEADING, paint};
 use crate::text::{number, terminal};
 use crate::{interrupt, profile_file, progress};
 use clap::Args;
-use service::Service;
+use hotpoll_profile::Profile;
+use hotpoll_symbolizer::view::{Frames, Summary, functions};
+use service::{Service, Truth};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -57,9 +59,8 @@ pub fn run(args: &DemoArgs) -> Outcome {
         return Ok(interrupted());
     };
     terminal::say(&format!(
-        "Started {} (pid {}) under its own load. From another terminal: hotpoll report {}",
-        program.display(),
-        service.pid(),
+        "Started {} under its own load. From another terminal: hotpoll report {}",
+        program.file_name().unwrap_or_default().display(),
         service.pid()
     ));
     if !let_it_work(&mut service, length)? {
@@ -82,14 +83,7 @@ pub fn run(args: &DemoArgs) -> Outcome {
     profile_file::replace(&graph, &encoded).map_err(|error| Failure::writing(&graph, &error))?;
 
     let truth = service.finish();
-    let mut told = String::new();
-    if !truth.is_empty() {
-        let heading = "What its threads' own clocks say";
-        told += &format!("\n{}\n", paint(HEADING, heading));
-        for line in &truth {
-            told += &format!("  {line}\n");
-        }
-    }
+    let mut told = comparison(&truth, &profile);
     let graph_path = graph.canonicalize().unwrap_or(graph);
     told += &format!(
         "\n{}\n  answered in    {}\n  profile        {} {}\n  flame graph    file://{}\n",
@@ -101,6 +95,39 @@ pub fn run(args: &DemoArgs) -> Outcome {
     );
     terminal::print(&told)?;
     Ok(FINE)
+}
+
+/// What the service's own clocks say of its functions, beside what the profile says.
+fn comparison(truth: &[Truth], profile: &Profile) -> String {
+    if truth.is_empty() {
+        return String::new();
+    }
+    let whole = Summary::new(profile).cpu_ns;
+    let frames = Frames::new(profile);
+    let rows = functions::functions(&frames, profile.samples.iter());
+    let mut text = format!(
+        "\n{} {}\n{}\n",
+        paint(HEADING, "The same by the threads' own clocks"),
+        paint(DIM, "(share of the process's CPU)"),
+        paint(
+            DIM,
+            format!("  {:<20}{:>10}{:>12}", "function", "clocks", "hotpoll")
+        ),
+    );
+    for account in truth {
+        let ending = format!("::{}", account.function);
+        let row = rows
+            .iter()
+            .find(|row| frames.get(row.frame).name.ends_with(&ending));
+        let measured = row.map_or(0.0, |row| row.total.share_of(whole));
+        text += &format!(
+            "  {:<20}{:>10}{:>12}\n",
+            account.function,
+            number::percent(account.share),
+            number::percent(measured)
+        );
+    }
+    text
 }
 
 /// The code of a program that was ended by Ctrl-C.

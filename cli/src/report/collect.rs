@@ -1,16 +1,17 @@
 //! Computes a report's data from a profile. Decides what is in it, not how it looks.
 
 use super::data::{
-    AccountedData, Counted, Data, EngineData, FocusData, FunctionData, ModuleData, OverheadData,
-    PathData, ProcessData, SamplesData, StacksData, TaskData, ThreadData, WeightData, WindowData,
+    AccountedData, Counted, Data, EngineData, FocusData, FunctionData, ModuleData, NameData,
+    OverheadData, OwnData, PathData, ProcessData, SamplesData, StacksData, TaskData, ThreadData,
+    WeightData, WindowData,
 };
 use super::notices::notices;
 use super::options::{By, Options};
 use super::tree;
 use hotpoll_profile::{Engine, EngineReason, Profile, Reason, Sample};
 use hotpoll_symbolizer::view::{
-    Focus, Frames, FunctionRow, Grouping, HotPath, Origin, Summary, ThreadGroup, Weight, functions,
-    hot_path, modules, tasks, threads, weight,
+    Focus, FrameId, Frames, FunctionRow, Grouping, HotPath, Origin, Summary, ThreadGroup, Weight,
+    functions, hot_path, modules, own_code, tasks, threads, weight,
 };
 
 /// Rows of a list in a report that is left to fit a screen: more than a screen has, so that JSON carries some more.
@@ -229,6 +230,14 @@ fn thread(
         engines: engine_rows(engines),
         signal_blocked: group.signal_blocked,
         tick_biased: group.tick_biased,
+        own_code: own_code::own_code(frames, samples.iter().copied())
+            .into_iter()
+            .take(rows)
+            .map(|row| OwnData {
+                function: name(frames, row.frame),
+                weight: weigh(row.weight, cpu_ns),
+            })
+            .collect(),
         hot_path: path(
             frames,
             hot_path::hot_path(frames, samples.iter().copied()),
@@ -243,9 +252,17 @@ fn path(frames: &Frames, path: HotPath, whole: u64) -> PathData {
         functions: path
             .frames
             .iter()
-            .map(|&frame| frames.get(frame).name.clone())
+            .map(|&frame| name(frames, frame))
             .collect(),
         weight: weigh(path.weight, whole),
+    }
+}
+
+fn name(frames: &Frames, frame: FrameId) -> NameData {
+    let frame = frames.get(frame);
+    NameData {
+        name: frame.name.clone(),
+        origin: frame.origin.label(),
     }
 }
 
@@ -282,6 +299,7 @@ fn function_rows(
         let row = FunctionData {
             name: name.to_owned(),
             system_name: String::new(),
+            origin: Origin::Unknown.label(),
             file: String::new(),
             line: 0,
             module: String::new(),
@@ -308,6 +326,7 @@ fn function(frames: &Frames, row: FunctionRow, whole: u64) -> FunctionData {
     FunctionData {
         name: frame.name.clone(),
         system_name: frame.system_name.clone(),
+        origin: frame.origin.label(),
         file,
         line,
         module: module.map_or_else(String::new, |module| module.file_name().to_owned()),

@@ -212,19 +212,40 @@ pub struct ThreadData {
     pub engines: Vec<EngineData>,
     /// How many block the sampling signal.
     pub signal_blocked: usize,
-    /// How many ran in bursts shorter than a kernel tick and are sampled by ctimer still.
+    /// How many ran in bursts of a few kernel ticks at most and are sampled by ctimer still.
     pub tick_biased: usize,
+    /// The program's own functions, with what libraries did for them: each sample is in one of them.
+    pub own_code: Vec<OwnData>,
     /// The path that most of their samples have in common.
     pub hot_path: PathData,
     /// Their hottest functions.
     pub functions: Vec<FunctionData>,
 }
 
+/// A function of the program, with what libraries did for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OwnData {
+    /// The function; for stacks without any own code a dependency's, or the leaf.
+    #[serde(flatten)]
+    pub function: NameData,
+    /// Samples in it, its closures, and in libraries that it called.
+    pub weight: WeightData,
+}
+
+/// A function's name, and whose it is.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NameData {
+    /// The canonical name.
+    pub name: String,
+    /// `own`, `dependency`, `std`, `runtime`, `system` or `unknown`.
+    pub origin: &'static str,
+}
+
 /// A path of calls.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct PathData {
     /// The functions, outermost first, without scaffolding and libraries around the program's own.
-    pub functions: Vec<String>,
+    pub functions: Vec<NameData>,
     /// The samples that go through all of it.
     pub weight: WeightData,
 }
@@ -236,6 +257,8 @@ pub struct FunctionData {
     pub name: String,
     /// Its mangled name; empty when not known.
     pub system_name: String,
+    /// Whose it is: `own`, `dependency`, `std`, `runtime`, `system` or `unknown`.
+    pub origin: &'static str,
     /// The file of its hottest line; empty when not known.
     pub file: String,
     /// Its hottest line; 0 when not known.

@@ -243,7 +243,7 @@ fn overhead(data: &Data) -> String {
         "signals not calibrated".to_owned()
     };
     format!(
-        "{} of the CPU ({handler}, {delivery}); agent {} of a core",
+        "{} of CPU: {handler}, {delivery} · agent {} of a core",
         percent_in_words(overhead.fraction),
         percent_in_words(overhead.agent_cores),
     )

@@ -9,6 +9,8 @@ use crate::text::number::{count, percent, seconds};
 
 /// Columns of a name in a table cell.
 const NAME: usize = 100;
+/// Own functions named for each thread.
+const OWN: usize = 3;
 /// Rows of a report that is left to be readable.
 const ROWS: usize = 15;
 
@@ -50,15 +52,13 @@ fn threads(out: &mut String, data: &Data, rows: usize) {
         if thread.tids.len() > 1 {
             label += &format!(" x{}", thread.tids.len());
         }
-        let path = &thread.hot_path;
-        let place = match path.functions.last() {
-            Some(last) => format!(
-                "{} `{}`",
-                percent(path.weight.share),
-                code(&name::short(last))
-            ),
-            None => String::new(),
-        };
+        let places: Vec<String> = (thread.own_code.iter().take(OWN))
+            .map(|row| {
+                let name = code(&name::short(&row.function.name));
+                format!("`{name}` {}", percent(row.weight.share))
+            })
+            .collect();
+        let place = places.join(", ");
         *out += &format!(
             "| {} | {} | {} | {} | {place} |\n",
             escape(&label),
@@ -113,7 +113,7 @@ fn tasks(out: &mut String, data: &Data, rows: usize) {
             seconds(row.weight.cpu_ns),
             count(row.weight.samples),
             row.id,
-            place.map_or_else(String::new, |place| code(&name::short(place))),
+            place.map_or_else(String::new, |place| code(&name::short(&place.name))),
         );
     }
 }

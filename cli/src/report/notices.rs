@@ -28,7 +28,7 @@ pub fn notices(profile: &Profile, summary: &Summary) -> Vec<String> {
     if biased > 0 && share(biased_ns, summary.cpu_ns) >= WORTH_SAYING {
         let why = perf_is_out(summary).unwrap_or("HOTPOLL_ENGINE=perf looks between the ticks");
         notices.push(format!(
-            "{} in bursts shorter than a kernel tick ({} of CPU): the shares inside may be biased; {why}",
+            "{} in bursts of a few kernel ticks at most ({} of CPU): the shares inside may be biased; {why}",
             if biased == 1 { "1 thread runs".to_owned() } else { format!("{} threads run", count(biased as u64)) },
             duration(biased_ns),
         ));
@@ -36,7 +36,7 @@ pub fn notices(profile: &Profile, summary: &Summary) -> Vec<String> {
     let (biased, biased_ns) = summary.tick_biased_before;
     if biased > 0 && share(biased_ns, summary.cpu_ns) >= WORTH_SAYING {
         notices.push(format!(
-            "{} went over to perf for bursts shorter than a kernel tick: what was sampled before may be biased",
+            "{} went over to perf for bursts of a few kernel ticks at most: what was sampled before may be biased",
             counted(biased as u64, "thread"),
         ));
     }

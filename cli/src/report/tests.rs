@@ -50,7 +50,8 @@ fn by_thread() {
     let lines = text::render(&report, &Options::default(), 80)
         .lines()
         .count();
-    assert!(lines <= 50, "{lines} lines are no screen");
+    // With every notice that there is; without them it is 45.
+    assert!(lines <= 52, "{lines} lines are no screen");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 //! What an engineer wants first stands first: how much CPU, then for each pool of threads the path in the program's own code that
 //! most of its time goes through and the functions at the leaf, then the hottest functions of all.
 
-use super::data::{Data, FunctionData, ModuleData, PathData, TaskData, ThreadData};
+use super::data::{
+    Data, FunctionData, ModuleData, NameData, OwnData, PathData, TaskData, ThreadData,
+};
 use super::header;
 use super::options::{By, Options};
 use super::tree_text;
@@ -21,6 +23,8 @@ const FUNCTIONS: usize = 8;
 const ROWS: usize = 30;
 /// Thread groups with details, at most, in such a report.
 const DETAILED: usize = 6;
+/// Thread groups with their path, at least, in such a report.
+const PATHS: usize = 2;
 /// Thread groups on a line of their own, at most, in such a report.
 const LISTED: usize = 10;
 /// Threads below this part of the process's CPU time get no details.
@@ -98,12 +102,14 @@ fn thread_section(
         format!("  {:>7}{:>8}{:>9}  function", "self", "total", "samples"),
     ));
     let plan = plan(data, options, left);
-    for (thread, rows) in data.threads.iter().zip(&plan) {
+    for (index, (thread, rows)) in data.threads.iter().zip(&plan).enumerate() {
         if let Some(rows) = *rows {
             lines.push(thread_line(thread, columns));
             if rows > 0 {
-                if let Some(line) = path_line(&thread.hot_path, columns, THREAD_FIGURES) {
-                    lines.push(line);
+                lines.extend(own_code_line(&thread.own_code, columns));
+                // Where lines are short the hottest pools have theirs.
+                if rows > 1 || index < PATHS {
+                    lines.extend(path_line(&thread.hot_path, columns, THREAD_FIGURES));
                 }
                 let functions = thread.functions.iter().filter(|row| {
                     row.own.cpu_ns > 0 && (options.top.is_some() || row.own.share >= WORTH_A_ROW)
@@ -162,7 +168,8 @@ fn plan(data: &Data, options: &Options, left: usize) -> Vec<Option<usize>> {
         .enumerate()
         .filter(|&at| is_detailed(at))
         .count();
-    let rows = left.saturating_sub(2 * detailed + 2).checked_div(detailed);
+    // Beside its functions each has a line, its own code, and its path; the others share two lines.
+    let rows = left.saturating_sub(3 * detailed + 2).checked_div(detailed);
     let rows = rows.unwrap_or(0).clamp(1, 5);
     data.threads
         .iter()
@@ -238,14 +245,41 @@ fn marks(thread: &ThreadData) -> String {
     marks.join(", ")
 }
 
+/// A function's name in a line of several.
+fn short(function: &NameData) -> String {
+    match function.origin {
+        "dependency" => name::short_of_dependency(&function.name),
+        _ => name::short(&function.name),
+    }
+}
+
+/// What the program's own functions have of the time, as many as fit.
+fn own_code_line(rows: &[OwnData], columns: usize) -> Option<String> {
+    /// Less than this part is left to the functions below.
+    const WORTH_NAMING: f64 = 0.02;
+    const LABEL: &str = "  own code  ";
+    let mut line = String::new();
+    for row in rows.iter().filter(|row| row.weight.share >= WORTH_NAMING) {
+        let share = number::percent_in_words(row.weight.share);
+        let separator = if line.is_empty() { "" } else { " · " };
+        let room = columns
+            .saturating_sub(LABEL.len() + width(&line) + width(separator) + width(&share) + 1);
+        let name = short(&row.function);
+        if line.is_empty() {
+            line = format!("{} {share}", name::fit(&name, room));
+        } else if width(&name) <= room {
+            line += &format!("{separator}{name} {share}");
+        } else {
+            break;
+        }
+    }
+    (!line.is_empty()).then(|| format!("{}{}", paint(DIM, LABEL), paint(STRONG, line)))
+}
+
 /// The path that most samples have in common; nothing where it says no more than the functions below it.
 fn path_line(path: &PathData, columns: usize, figures: usize) -> Option<String> {
     const ARROW: &str = " › ";
-    let names: Vec<String> = path
-        .functions
-        .iter()
-        .map(|path| name::short(path))
-        .collect();
+    let names: Vec<String> = path.functions.iter().map(short).collect();
     let last = names.last()?;
     let room = columns.saturating_sub(figures + width("in "));
     // The innermost calls say most: as many as fit, from the end.
@@ -267,7 +301,7 @@ fn path_line(path: &PathData, columns: usize, figures: usize) -> Option<String> 
         pad_left(&share, 8),
         pad_left(&count(path.weight.samples), 9),
         paint(DIM, "in"),
-        paint(STRONG, shown)
+        shown
     ))
 }
 

@@ -43,6 +43,20 @@ pub fn short(name: &str) -> String {
     segments[from..].join("::")
 }
 
+/// The last words of a dependency's function: the crate says more than the folders inside of it.
+pub fn short_of_dependency(name: &str) -> String {
+    let short = short(name);
+    let bare = without_generics(&printable(name));
+    let krate = match split_path(&bare).as_slice() {
+        [first, .., _] if !first.starts_with('<') => (*first).to_owned(),
+        _ => return short,
+    };
+    match short.rsplit_once("::") {
+        Some((_, function)) if !short.starts_with(&krate) => format!("{krate}::{function}"),
+        _ => short,
+    }
+}
+
 /// The name with what stands between angle brackets left out: `Vec<T>::push` is `Vec<…>::push`. The brackets of
 /// `<Type as Trait>::method` stay, without the arguments inside.
 fn without_generics(name: &str) -> String {
@@ -228,6 +242,22 @@ mod tests {
         );
         assert_eq!(short("demo::json::Parser<R>::next"), "Parser::next");
         assert_eq!(short("memcpy"), "memcpy");
+    }
+
+    #[test]
+    fn short_names_of_dependencies() {
+        let check = |name, expected| assert_eq!(short_of_dependency(name), expected);
+        check("flate2::gz::write::write", "flate2::write");
+        check(
+            "serde_json::de::Deserializer<_>::parse_value",
+            "serde_json::parse_value",
+        );
+        check("regex::find", "regex::find");
+        check(
+            "<flate2::mem::Compress as flate2::zio::Ops>::run_vec",
+            "<Compress as Ops>::run_vec",
+        );
+        check("ZSTD_compress", "ZSTD_compress");
     }
 
     #[test]

@@ -21,6 +21,20 @@ pub enum Origin {
     Unknown,
 }
 
+impl Origin {
+    /// A word for it, for programs.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Dependency => "dependency",
+            Self::Std => "std",
+            Self::Runtime => "runtime",
+            Self::System => "system",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// Path prefixes of scaffolding.
 const RUNTIME_PREFIXES: &[&str] = &[
     "std::rt::",

@@ -31,7 +31,7 @@ pub struct ThreadGroup {
     pub exited: usize,
     /// How many block the sampling signal.
     pub signal_blocked: usize,
-    /// How many ran in bursts shorter than a kernel tick and are sampled by it still (not by perf since).
+    /// How many ran in bursts of a few kernel ticks at most and are sampled by it still (not by perf since).
     pub tick_biased: usize,
     /// How many have each engine, and why.
     pub engines: BTreeMap<(Engine, EngineReason), usize>,
