@@ -2,7 +2,7 @@
 #![allow(unsafe_code)] // It reads the kernel's ucontext and the stack pointer.
 
 use super::stack_bounds::StackBounds;
-use crate::unwind::Registers;
+use crate::unwind::SavedRegisters;
 
 /// Below the stack pointer code may use this much without saying so (psABI); the kernel puts a signal's frame under it.
 pub(super) const RED_ZONE: u64 = 128;
@@ -11,43 +11,35 @@ const PAGE: u64 = 4096;
 
 /// What the handler takes from the ucontext, once.
 #[derive(Clone, Copy)]
-pub(crate) struct Interrupted {
+pub(crate) struct Interrupted<'c> {
     pub pc: u64,
     pub sp: u64,
-    pub bp: u64,
+    /// All of them: unwinding starts from here, and hand-written code may keep its frame's address in any.
+    pub registers: &'c SavedRegisters,
     /// The thread's alternate signal stack; `alternate_size` is 0 when it has none.
     pub alternate_low: u64,
     pub alternate_size: u64,
 }
 
-impl Interrupted {
+impl<'c> Interrupted<'c> {
     /// Reads the context. Called in SIGPROF.
     ///
     /// # Safety
-    /// `context` is the ucontext that the kernel passed to the handler that is running.
+    /// `context` is the ucontext that the kernel passed to the handler that is running, and the value is used in that handler only.
     pub unsafe fn read(context: *const libc::c_void) -> Self {
         // SAFETY: the kernel wrote a ucontext_t there, for the handler that is running; it stays until the handler returns.
-        let context = unsafe { &*context.cast::<libc::ucontext_t>() };
+        let context: &'c libc::ucontext_t = unsafe { &*context.cast() };
         let registers = &context.uc_mcontext.gregs;
         Self {
             pc: registers[libc::REG_RIP as usize] as u64,
             sp: registers[libc::REG_RSP as usize] as u64,
-            bp: registers[libc::REG_RBP as usize] as u64,
+            registers,
             alternate_low: context.uc_stack.ss_sp as u64,
             alternate_size: if context.uc_stack.ss_flags & libc::SS_DISABLE == 0 {
                 context.uc_stack.ss_size as u64
             } else {
                 0
             },
-        }
-    }
-
-    /// The registers that unwinding starts from.
-    pub fn registers(&self) -> Registers {
-        Registers {
-            pc: self.pc,
-            sp: self.sp,
-            bp: Some(self.bp),
         }
     }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::record::{self, HEAD_WORDS, Head, MAX_DEPTH, OPTIONAL_WORDS, Words};
 use crate::slot::{self, Scratch, Slot, table};
-use crate::unwind::{BoundedStack, Publisher, Tables, walk};
+use crate::unwind::{BoundedStack, Publisher, Tables, walk_interrupted};
 use hotpoll_profile::{Loss, Reason, State, Truncation};
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
@@ -179,10 +179,10 @@ fn capture(
             // The red zone is the thread's to use (psABI) and not below the stack's low end, so it is mapped, or grows like the main
             // thread's stack when it is read.
             let stack = unsafe { BoundedStack::new(low, stack.high) };
-            let walked = walk(
+            let walked = walk_interrupted(
                 tables,
                 &mut scratch.rules,
-                interrupted.registers(),
+                interrupted.registers,
                 &stack,
                 out,
             );
