@@ -62,6 +62,7 @@ pub fn collect(profile: &Profile, options: &Options) -> Data {
         samples: samples(&summary),
         accounted: AccountedData {
             sampled_ns: summary.samples.cpu_ns,
+            sampled_kernel_ns: summary.kernel_sampled_ns,
             kernel_ns: summary.kernel_ns,
             unsampled_ns: summary.unsampled_ns,
             unseen_ns: summary.unseen_ns,

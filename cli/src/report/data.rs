@@ -116,7 +116,9 @@ pub struct EngineData {
 pub struct AccountedData {
     /// What samples stand for.
     pub sampled_ns: u64,
-    /// In the kernel, where the engine cannot sample.
+    /// The part of it that was spent in the kernel.
+    pub sampled_kernel_ns: u64,
+    /// In the kernel, without samples.
     pub kernel_ns: u64,
     /// Of known threads, without samples.
     pub unsampled_ns: u64,

@@ -180,10 +180,17 @@ fn accounted(data: &Data) -> String {
         };
         percent(share)
     };
+    // Kernel time has samples under ctimer, and beside a perf event; the kernel's own count stands in where it has none.
     // The first three always: a zero there is worth knowing.
     let mut terms = vec![
-        format!("sampled {}", part(accounted.sampled_ns)),
-        format!("[kernel] {}", part(accounted.kernel_ns)),
+        format!(
+            "user {}",
+            part(accounted.sampled_ns - accounted.sampled_kernel_ns)
+        ),
+        format!(
+            "[kernel] {}",
+            part(accounted.kernel_ns + accounted.sampled_kernel_ns)
+        ),
         format!("[unsampled] {}", part(accounted.unsampled_ns)),
     ];
     let unusual = [

@@ -2,7 +2,7 @@
 
 use super::frames::has_name;
 use super::weight::{Weight, share};
-use hotpoll_profile::{Counts, Engine, EngineReason, Loss, Profile, Reason, Truncation};
+use hotpoll_profile::{Counts, Engine, EngineReason, Loss, Profile, Reason, State, Truncation};
 use std::collections::BTreeMap;
 
 /// Fewer expected samples than this say nothing about the delivered rate.
@@ -19,7 +19,9 @@ pub struct Summary {
     pub clocked: bool,
     /// The samples.
     pub samples: Weight,
-    /// CPU time in the kernel that the engine cannot sample: the row `[kernel]`.
+    /// CPU time in the kernel that samples stand for: a part of `samples`.
+    pub kernel_sampled_ns: u64,
+    /// CPU time in the kernel without samples, by the kernel's own count.
     pub kernel_ns: u64,
     /// CPU time of known threads that no sample stands for: the row `[unsampled]`. Never below zero.
     pub unsampled_ns: u64,
@@ -123,10 +125,15 @@ impl Summary {
         if sampled_s * summary.rate.asked_hz >= FEWEST_EXPECTED {
             summary.rate.delivered_hz = Some(summary.fired as f64 / sampled_s);
         }
-        summary.delivery_ns = summary.fired * profile.process.delivery_ns;
+        // The kernel folds overruns into one signal.
+        summary.delivery_ns =
+            (summary.fired - summary.overrun.min(summary.fired)) * profile.process.delivery_ns;
         for sample in &profile.samples {
             let weight = Weight::of(sample);
             summary.samples.add(weight);
+            if sample.state == State::Kernel {
+                summary.kernel_sampled_ns += weight.cpu_ns;
+            }
             match sample.stack.first() {
                 None => summary.other.add(weight),
                 Some(&leaf) => {
@@ -158,6 +165,7 @@ impl Summary {
             cpu_ns,
             clocked: cpu_ns > 0,
             samples: Weight::default(),
+            kernel_sampled_ns: 0,
             kernel_ns: 0,
             unsampled_ns: 0,
             oversampled_ns: 0,
