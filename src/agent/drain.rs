@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// A slice shorter than this is closed only for an asker who wants it exactly.
 const LEAST_SLICE: Duration = Duration::from_millis(100);
+/// Threads that announce themselves come in crowds: no scan follows another sooner.
+const LEAST_SCAN_PERIOD: Duration = Duration::from_millis(10);
 /// How long to wait for our other threads to say that they are ours, before threads are looked for.
 const THREADS_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -25,7 +27,7 @@ pub(super) fn run(shared: &Shared, sampler: Sampler) {
         pace: Pace::new(),
         own_tid: hotpoll_sampler::current_tid(),
         slice_began: Instant::now(),
-        next_scan: Instant::now(),
+        scanned: Instant::now(),
         first_slice: true,
     };
     drain.sampler.scan_threads();
@@ -48,7 +50,7 @@ struct Drain<'a> {
     pace: Pace,
     own_tid: u32,
     slice_began: Instant,
-    next_scan: Instant,
+    scanned: Instant,
     first_slice: bool,
 }
 
@@ -63,7 +65,7 @@ impl Drain<'_> {
             let worth_it = asked.exactly || self.first_slice || age >= LEAST_SLICE;
             let wanted = asked.close && worth_it;
             // Who asks wants to see threads that have just come, too.
-            if wanted || self.sampler.announced() || Instant::now() >= self.next_scan {
+            if wanted || Instant::now() >= self.scan_at() {
                 self.scan();
             }
             if wanted || age >= self.pace.slice_period() {
@@ -86,7 +88,17 @@ impl Drain<'_> {
 
     fn scan(&mut self) {
         self.sampler.scan_threads();
-        self.next_scan = Instant::now() + self.pace.scan_period();
+        self.scanned = Instant::now();
+    }
+
+    /// When to look for threads: soon after one has announced itself, else now and then.
+    fn scan_at(&self) -> Instant {
+        let period = if self.sampler.announced() {
+            LEAST_SCAN_PERIOD
+        } else {
+            self.pace.scan_period()
+        };
+        self.scanned + period
     }
 
     /// Empties the rings into the recorder.
@@ -111,7 +123,7 @@ impl Drain<'_> {
     fn until_next(&self) -> Duration {
         let now = Instant::now();
         let drain = Duration::from_nanos(self.sampler.next_drain_ns());
-        let scan = self.next_scan.saturating_duration_since(now);
+        let scan = self.scan_at().saturating_duration_since(now);
         let slice_ends = self.slice_began + self.pace.slice_period();
         drain
             .min(scan)

@@ -55,11 +55,12 @@ extern "C" fn at_exit() {
     if hotpoll_sampler::in_forked_child() {
         return;
     }
-    if let Some(current) = current()
-        && current.pid == std::process::id()
-        && let Some(shared) = lock(&current.agent).take()
-        && shared.is_in_force()
-    {
+    let Some(current) = current().filter(|current| current.pid == std::process::id()) else {
+        return;
+    };
+    // Taken before the wait: whoever drops the guard meanwhile must not wait for this lock.
+    let shared = lock(&current.agent).take();
+    if let Some(shared) = shared.filter(|shared| shared.is_in_force()) {
         shared.stop(STOP_PATIENCE);
     }
 }

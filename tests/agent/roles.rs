@@ -60,6 +60,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "dead-runtime" => dead_runtime(),
         "stopped" => stopped(),
         "sleeps" => sleeps(),
+        "stranger" => stranger(argument),
         _ => panic!("no role {role}"),
     }
 }
@@ -356,4 +357,18 @@ fn dead_runtime() {
     ready();
     wait_for_end();
     std::process::exit(0);
+}
+
+/// Becomes another user, connects, and says what it is told.
+fn stranger(socket: &str) {
+    const NOBODY: u32 = 65_534;
+    // SAFETY: neither takes a pointer.
+    unsafe {
+        assert_eq!(libc::setgid(NOBODY), 0);
+        assert_eq!(libc::setuid(NOBODY), 0);
+    }
+    let mut stream = std::os::unix::net::UnixStream::connect(socket).expect("somebody listens");
+    let mut said = Vec::new();
+    stream.read_to_end(&mut said).expect("an answer");
+    println!("{}", String::from_utf8_lossy(&said));
 }

@@ -37,6 +37,7 @@ pub const TESTS: &[Test] = &[
         stale_sockets_are_removed,
     ),
     ("socket::closed_to_others", closed_to_others),
+    ("socket::other_users_are_refused", other_users_are_refused),
 ];
 
 const ALL: Request = Request::Fetch(Fetch {
@@ -413,4 +414,25 @@ fn closed_to_others() {
     );
     assert!(!said.contains("--role") && !said.contains("XDG"), "{said}");
     drop(UnixStream::connect(host.socket()));
+}
+
+fn other_users_are_refused() {
+    // SAFETY: geteuid takes nothing.
+    if unsafe { libc::geteuid() } != 0 {
+        println!("skipped: becoming another user takes root");
+        return;
+    }
+    let folder = Folder::new();
+    let mut host = folder.start_ready("sleeps", &[]);
+    // Even where the folder does not keep them out.
+    let open = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    open(&folder.0, 0o755);
+    open(&folder.path("hotpoll"), 0o755);
+    open(&host.socket(), 0o666);
+    let role = format!("stranger {}", host.socket().display());
+    let said = folder.run(&role, &[]);
+    assert!(said.contains("this process belongs to user 0"), "{said}");
+    is_well(&mut host);
 }
