@@ -59,7 +59,7 @@ pub fn run(args: &DemoArgs) -> Outcome {
         return Ok(interrupted());
     };
     terminal::say(&format!(
-        "Started {} under its own load. From another terminal: hotpoll report {}",
+        "Started {} under its own load; meanwhile, elsewhere: hotpoll report {}",
         program.file_name().unwrap_or_default().display(),
         service.pid()
     ));

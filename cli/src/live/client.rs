@@ -232,7 +232,8 @@ mod tests {
                     requests.push(&buffer[..read]);
                 }
                 for piece in answer.chunks(7) {
-                    stream.write_all(piece).unwrap();
+                    // Who has seen enough may be gone before the rest.
+                    let _ = stream.write_all(piece);
                 }
             }
             drop(listener);

@@ -1,0 +1,379 @@
+//! The command on live processes: a real agent in a real process, which is this test run once more.
+
+use hotpoll_profile::{Profile, pprof};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Tells this test, run once more, that it is to be the process, and what to do: `burn` until killed, or for so many seconds.
+const ROLE: &str = "HOTPOLL_TEST_ROLE";
+/// The longest wait for something that comes in a second or two. Not a measure: a test that needs it has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Not a test, unless it is asked to be the process.
+#[test]
+fn be_the_process() {
+    let Ok(role) = std::env::var(ROLE) else {
+        return;
+    };
+    // Orphans of a failed test end, too.
+    let (length, code) = match role.split_once(' ') {
+        Some((seconds, code)) => (seconds.parse().unwrap(), code.parse().unwrap()),
+        None => (300.0, 0),
+    };
+    let _guard = hotpoll::start_if_asked().unwrap();
+    println!("started");
+    let end = Instant::now() + Duration::from_secs_f64(length);
+    let mut sum = 0;
+    while Instant::now() < end {
+        sum = burn_the_processor(sum);
+    }
+    drop(_guard);
+    std::hint::black_box(sum);
+    std::process::exit(code);
+}
+
+/// What every report must find.
+#[inline(never)]
+fn burn_the_processor(mut sum: u64) -> u64 {
+    for i in 0..1_000_000u64 {
+        sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(i));
+    }
+    sum
+}
+
+/// The command line of the process.
+fn process(role: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["be_the_process", "--exact", "--nocapture"])
+        .env(ROLE, role)
+        .env("HOTPOLL", "on")
+        .stdin(Stdio::null());
+    command
+}
+
+/// A live process, killed with the test.
+struct Live(Child);
+
+impl Live {
+    fn start() -> Self {
+        let mut child = process("burn").stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        while lines.next().unwrap().unwrap() != "started" {}
+        let live = Self(child);
+        // The socket is there; samples come with CPU time.
+        live.until("has samples", || {
+            let json = live.json(&["report"]);
+            json["data"]["samples"]["count"].as_u64() > Some(10)
+        });
+        live
+    }
+
+    fn pid(&self) -> String {
+        self.0.id().to_string()
+    }
+
+    fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let pid = self.pid();
+        let output = run(&[arguments, &[&pid, "--format", "json"]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let began = Instant::now();
+        while !is_so() {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{what}: not within {PATIENCE:?}"
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A folder that goes with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("hotpoll-live-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn hotpoll(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hotpoll"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    hotpoll(arguments).output().unwrap()
+}
+
+/// `hotpoll record -o FILE -- ` the process in this role.
+fn record(file: &Path, role: &str) -> Command {
+    let mut command = hotpoll(&["record", "-o", file.to_str().unwrap(), "--"]);
+    let process = process(role);
+    command.arg(process.get_program()).args(process.get_args());
+    command
+        .env(ROLE, role)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn read(file: &Path) -> Profile {
+    pprof::decode(&std::fs::read(file).unwrap()).unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn burns(profile: &Profile) -> bool {
+    let names = profile.functions.iter().map(|function| &function.name);
+    names
+        .into_iter()
+        .any(|name| name.ends_with("burn_the_processor"))
+}
+
+#[test]
+fn a_report_names_what_burns() {
+    let live = Live::start();
+    let json = live.json(&["report"]);
+    let data = &json["data"];
+    assert_eq!(data["process"]["pid"], live.0.id());
+    let hottest = &data["threads"][0]["own_code"][0];
+    let name = hottest["name"].as_str().unwrap();
+    assert!(name.ends_with("burn_the_processor"), "{data:#}");
+    let text_report = run(&["report", &live.pid()]);
+    assert!(text(&text_report.stdout).contains("burn_the_processor"));
+    // A window from now on, and one of the past.
+    for window in [["--for", "1s"], ["--last", "2s"]] {
+        let data = live.json(&["report", window[0], window[1]]);
+        assert!(
+            data["data"]["samples"]["count"].as_u64() > Some(0),
+            "{data:#}"
+        );
+    }
+}
+
+#[test]
+fn list_and_doctor_know_it() {
+    let live = Live::start();
+    let output = run(&["list", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = json["data"]["processes"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["pid"] == live.0.id()).unwrap();
+    assert_eq!(row["error"], serde_json::Value::Null);
+    assert!(row["fired"].as_u64() > Some(0), "{row:#}");
+    let output = run(&["doctor", &live.pid(), "--format", "json"]);
+    // What it finds depends on the machine, and this is a dev build most of the time.
+    assert!(matches!(output.status.code(), Some(0 | 1)));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let findings = json["data"]["findings"].as_array().unwrap();
+    for topic in [
+        "engine",
+        "rate",
+        "unwinding",
+        "stacks",
+        "kernel",
+        "build",
+        "symbols",
+    ] {
+        let is_there = findings.iter().any(|finding| finding["topic"] == topic);
+        assert!(is_there, "{topic}: {json:#}");
+    }
+}
+
+#[test]
+fn a_watch_ends_with_its_process() {
+    let mut live = Live::start();
+    let mut watch = hotpoll(&["report", &live.pid(), "--watch", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains("\"kind\":\"report\""));
+    live.0.kill().unwrap();
+    live.0.wait().unwrap();
+    lines.for_each(|line| assert!(line.unwrap().contains("\"kind\":\"report\"")));
+    let output = watch.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        text(&output.stderr).contains("has ended"),
+        "{}",
+        text(&output.stderr)
+    );
+    // And nobody finds it any more.
+    let output = run(&["report", &live.pid()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("no process has PID"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn a_process_without_hotpoll() {
+    let mut sleeper = Command::new("sleep").arg("60").spawn().unwrap();
+    let output = run(&["report", &sleeper.id().to_string()]);
+    sleeper.kill().unwrap();
+    sleeper.wait().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text(&output.stderr).contains("does not run hotpoll"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn recording_a_command_to_its_end() {
+    let folder = Folder::new("command");
+    let file = folder.0.join("p.pb.gz");
+    let output = record(&file, "1.5 7").output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("Look at it: hotpoll report"),
+        "{}",
+        text(&output.stderr)
+    );
+    let profile = read(&file);
+    assert!(burns(&profile), "{:?}", profile.functions);
+    assert_eq!(
+        std::fs::read_dir(&folder.0).unwrap().count(),
+        1,
+        "something is left behind"
+    );
+}
+
+/// Over before anybody could connect: what it writes itself at its end is all there is.
+#[test]
+fn recording_a_short_command() {
+    let folder = Folder::new("short");
+    let file = folder.0.join("p.pb.gz");
+    let output = record(&file, "0.3 0").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(burns(&read(&file)));
+}
+
+/// The process behind a shell: the child is not the one with hotpoll.
+#[test]
+fn recording_a_family() {
+    let folder = Folder::new("family");
+    let file = folder.0.join("p.pb.gz");
+    let this = std::env::current_exe().unwrap();
+    let script = format!(
+        "'{}' be_the_process --exact --nocapture; exit 5",
+        this.display()
+    );
+    let output = hotpoll(&[
+        "record",
+        "-o",
+        file.to_str().unwrap(),
+        "--",
+        "sh",
+        "-c",
+        &script,
+    ])
+    .env(ROLE, "1.5 0")
+    .output()
+    .unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", text(&output.stderr));
+    assert!(burns(&read(&file)));
+}
+
+/// What was recorded of a process that is killed is in the file.
+#[test]
+fn recording_a_process_that_is_killed() {
+    let folder = Folder::new("killed");
+    let file = folder.0.join("p.pb.gz");
+    let live = Live::start();
+    let recording = hotpoll(&["record", "-o", file.to_str().unwrap(), &live.pid()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The file is there while the recording goes on.
+    live.until("a file with samples", || {
+        let bytes = std::fs::read(&file).unwrap_or_default();
+        pprof::decode(&bytes).is_ok_and(|profile| !profile.samples.is_empty())
+    });
+    drop(live);
+    let output = recording.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("has ended"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(burns(&read(&file)));
+}
+
+/// Ctrl-C, which a terminal gives to both: the file is finished, the code is the command's.
+#[test]
+fn recording_a_command_that_is_interrupted() {
+    let folder = Folder::new("interrupted");
+    let file = folder.0.join("p.pb.gz");
+    let recording = record(&file, "burn").spawn().unwrap();
+    let began = Instant::now();
+    while !file.exists() {
+        assert!(began.elapsed() < PATIENCE, "no file");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // Without a terminal the command passes it on.
+    interrupt(&recording);
+    let output = recording.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("was ended by SIGINT"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(burns(&read(&file)));
+}
+
+fn interrupt(child: &Child) {
+    let killed: ExitStatus = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+}
+
+#[test]
+fn a_command_that_used_no_cpu() {
+    let folder = Folder::new("idle");
+    let file = folder.0.join("p.pb.gz");
+    let output = record(&file, "0.0 0").output().unwrap();
+    // One sample may be in its start after all.
+    if output.status.code() == Some(2) {
+        let told = text(&output.stderr);
+        assert!(told.contains("no sample was taken"), "{told}");
+        assert!(!file.exists());
+    } else {
+        assert!(!read(&file).samples.is_empty());
+    }
+}
