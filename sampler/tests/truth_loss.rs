@@ -244,7 +244,7 @@ fn a_stall_of_seconds_loses_and_every_loss_is_counted() {
 #[test]
 fn real_expiries_lost_in_a_stall_are_counted() {
     let _alone = alone();
-    patiently(Duration::from_millis(1_500), |stall| {
+    patiently(Duration::from_millis(400), |stall| {
         let mut settings = at_hz(10_000);
         settings.engine = EngineSetting::Auto;
         let observed = observe(
@@ -269,10 +269,11 @@ fn real_expiries_lost_in_a_stall_are_counted() {
                 );
             }
             let fired_ns = accounts.fired * observed.interval_ns;
-            let missing_ns = accounts.cpu_ns as i64 - accounts.kernel_ns as i64 - fired_ns as i64;
-            let bound = accounts.cpu_ns / 100 + observed.interval_ns + observed.tick_ns;
+            let missing_ns = accounts.cpu_ns as i64 - fired_ns as i64;
+            let bound = (accounts.cpu_ns / 100 + observed.interval_ns + observed.tick_ns) as i64;
+            // What is missing may be kernel time; the row may also hold kernel time whose samples were lost.
             ensure!(
-                missing_ns.unsigned_abs() <= bound,
+                (-bound..=bound + accounts.kernel_ns as i64).contains(&missing_ns),
                 "{missing_ns} ns neither sampled nor lost, more than {bound}: {accounts:?}"
             );
             println!(

@@ -41,7 +41,7 @@ pub struct Plan {
     pub slice: Duration,
     /// CPU time that the threads should get on the average; on a busy machine that takes longer, up to four times as long.
     pub cpu: Duration,
-    /// How long nobody drains, at first.
+    /// Nobody drains at first, until the threads have used this much CPU time on the average.
     pub stall: Duration,
 }
 
@@ -87,7 +87,11 @@ pub fn observe<T: Send + 'static>(
     let mut harness = Harness::start(plan.settings);
     begin(&mut harness);
     gates[1].wait();
-    std::thread::sleep(plan.stall);
+    let before = clock::process_usage().total_ns();
+    let stalled_ns = plan.stall.as_nanos() as u64 * plan.threads as u64;
+    while clock::process_usage().total_ns() - before < stalled_ns {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     let begun = Instant::now();
     harness.run_for(plan.time, plan.slice);
     let wanted_ns = plan.cpu.as_nanos() as u64 * plan.threads as u64;
