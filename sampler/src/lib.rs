@@ -29,6 +29,8 @@ pub use error::StartError;
 pub use settings::{EngineSetting, Settings};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod broken;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod fork;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod module;

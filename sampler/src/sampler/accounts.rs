@@ -2,6 +2,7 @@
 
 use super::engine::Behaviour;
 use super::{Entry, Sampler, SliceClocks, ThreadKey, process_cpu_ns};
+use crate::broken::{self, Defect};
 use crate::sys;
 use crate::thread::files;
 use hotpoll_profile::thread::Accounts;
@@ -102,9 +103,12 @@ impl Sampler {
     ) -> SliceClocks {
         let start = self.slice;
         // The clocks are read one after the other, so the difference wavers by microseconds: only its rise counts.
-        let unseen = process_cpu
+        let mut unseen = process_cpu
             .saturating_sub(live_cpu_ns + start.dead_threads_cpu_ns)
             .max(start.unseen_cpu_ns);
+        if broken::is(Defect::ForgetsUnseen) {
+            unseen = 0;
+        }
         let now_ns = sys::monotonic_ns();
         self.slice = SliceStart {
             unix_ns: unix_ns(),

@@ -5,6 +5,7 @@
 
 use super::entry::Entry;
 use super::{Sampler, ThreadKey};
+use crate::broken::{self, Defect};
 use crate::settings::{EngineSetting, Settings};
 use hotpoll_profile::{Engine, EngineReason};
 
@@ -81,7 +82,8 @@ pub(super) struct Means {
 
 /// Whether the thread ran in bursts of which the tick may see always the same part.
 pub(super) fn has_short_bursts(behaviour: &Behaviour, tick_hz: u32) -> bool {
-    behaviour.cpu_ns >= LEAST_CPU_NS
+    !broken::is(Defect::MissesBursts)
+        && behaviour.cpu_ns >= LEAST_CPU_NS
         && behaviour.voluntary_switches > 0
         && behaviour.cpu_ns / behaviour.voluntary_switches
             < TICKS_OF_SHORT_BURSTS * 1_000_000_000 / u64::from(tick_hz.max(1))

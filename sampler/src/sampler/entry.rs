@@ -2,6 +2,7 @@
 
 use super::budget::Budget;
 use super::engine::Behaviour;
+use crate::broken::{self, Defect};
 use crate::record::{Record, Unpacker};
 use crate::slot::{Slot, table::SlotId};
 use crate::timer::Timer;
@@ -148,6 +149,9 @@ impl Entry {
     /// page faults and interrupts it cannot tell from running code, so without the kernel's count half of a thread that faults pages in was
     /// unsampled. Both look at moments only, so the difference wavers, and only its rise counts.
     pub fn count_kernel(&mut self, ns: u64) {
+        if broken::is(Defect::ForgetsKernelRow) {
+            return;
+        }
         self.kernel_counted_ns += ns;
         let rest = self
             .kernel_counted_ns
@@ -164,6 +168,9 @@ impl Entry {
             switches: self.switches,
             ..Accounts::default()
         };
+        if broken::is(Defect::Rescales) {
+            totals.sampled_ns = totals.cpu_ns;
+        }
         if let Some(slot) = self.slot() {
             let handler = &slot.handler;
             totals.fired = handler.fired.load(Relaxed);

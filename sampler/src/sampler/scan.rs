@@ -2,6 +2,7 @@
 
 use super::accounts::SliceStart;
 use super::{Entry, Sampler, ThreadKey};
+use crate::broken::{self, Defect};
 use crate::own;
 use crate::sys;
 use crate::thread::files;
@@ -101,7 +102,10 @@ fn is_still(entry: &mut Entry, found: files::Entry) -> bool {
 impl Entry {
     /// Reads the thread's CPU clock; a clock that is gone leaves the last reading.
     pub(super) fn read_clock(&mut self) {
-        if let Some(cpu_ns) = sys::clock_ns(sys::thread_cpu_clock(self.info.tid)) {
+        if let Some(mut cpu_ns) = sys::clock_ns(sys::thread_cpu_clock(self.info.tid)) {
+            if broken::is(Defect::SlowsClocks) {
+                cpu_ns -= cpu_ns / 50;
+            }
             self.cpu_ns = self.cpu_ns.max(cpu_ns.saturating_sub(self.cpu_before_ns));
         }
     }

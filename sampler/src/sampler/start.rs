@@ -2,6 +2,7 @@
 
 use super::budget::Budget;
 use super::{Sampler, accounts, attach, pool};
+use crate::broken;
 use crate::error::StartError;
 use crate::fork;
 use crate::modules::ModuleWatch;
@@ -25,6 +26,7 @@ static STARTS: AtomicU64 = AtomicU64::new(1);
 /// # Errors
 /// [`StartError`] says what is wrong with the settings, or what the system refused; nothing is left armed then.
 pub fn start(settings: Settings) -> Result<(Sampler, ModuleWatch), StartError> {
+    broken::read_environment();
     validate(&settings)?;
     let page = fork::map().map_err(|errno| StartError::System {
         what: "mapping a page that is wiped on fork",

@@ -12,6 +12,7 @@ use super::{
     stack_bounds::{self, StackBounds},
     syscall, task_id, tsc,
 };
+use crate::broken::{self, Defect};
 use crate::record::{self, HEAD_WORDS, Head, MAX_DEPTH, OPTIONAL_WORDS, Words};
 use crate::slot::{self, Scratch, Slot, table};
 use crate::unwind::{BoundedStack, Publisher, Tables, walk_interrupted};
@@ -127,7 +128,12 @@ fn sample(slot: &Slot, expiry: Expiry, interrupted: &Interrupted, entered: u64) 
         return;
     }
     let tables = TABLES.current();
-    let state = if tables.is_some_and(|tables| syscall::is_at(tables, interrupted.pc)) {
+    if broken::is(Defect::OverlooksThird) && slot.handler.entries.load(Ordering::Relaxed) % 6 == 1 {
+        return;
+    }
+    let state = if !broken::is(Defect::DeniesKernel)
+        && tables.is_some_and(|tables| syscall::is_at(tables, interrupted.pc))
+    {
         State::Kernel
     } else {
         State::Running
@@ -141,7 +147,22 @@ fn sample(slot: &Slot, expiry: Expiry, interrupted: &Interrupted, entered: u64) 
     let scratch = unsafe { &mut *slot.scratch.get() };
     // One after the other rather than one in the other: the stack that the walk takes is free again for the push.
     let (frames, truncation) = capture(slot, scratch, tables, interrupted, stack, room);
+    let frames = spoil(scratch, frames);
     push(slot, scratch, expiry, state, entered, frames, truncation);
+}
+
+/// Nothing, but in tests that want a broken handler (broken.rs).
+#[inline(always)]
+fn spoil(scratch: &mut Scratch, frames: usize) -> usize {
+    if !cfg!(feature = "broken-engine") {
+        return frames;
+    }
+    let [first, second] = &mut scratch.callchains;
+    if scratch.previous & 1 == 0 {
+        broken::callchain(second, frames, first[0])
+    } else {
+        broken::callchain(first, frames, second[0])
+    }
 }
 
 /// Walks into the scratch's current callchain. Returns how many frames, and why it ended.
@@ -246,6 +267,9 @@ fn push(
 
 /// Counts expiries that leave no record.
 fn lose(slot: &Slot, reason: Loss, expiries: u32) {
+    if broken::is(Defect::LosesSilently) {
+        return;
+    }
     if let Some(counter) = slot.handler.lost.get(reason.index()) {
         slot::add(counter, u64::from(expiries));
     }

@@ -4,6 +4,7 @@
 //! companion. It is compared, never followed.
 #![allow(unsafe_code)] // It reads the kernel's siginfo, which libc knows only in part.
 
+use crate::broken::{self, Defect};
 use crate::fork;
 use crate::slot::table::{self, Descriptor, SlotId};
 use hotpoll_profile::Engine;
@@ -113,7 +114,10 @@ pub(crate) unsafe fn identify(info: *const libc::siginfo_t) -> Source {
                     Source::Foreign
                 };
             }
-            let overrun = u32::try_from(info.first[1]).unwrap_or(0);
+            let mut overrun = u32::try_from(info.first[1]).unwrap_or(0);
+            if broken::is(Defect::IgnoresOverruns) {
+                overrun = 0;
+            }
             let id = SlotId {
                 number: info.second as u16,
                 generation: (info.second >> 16) as u16,
