@@ -12,6 +12,11 @@ pub fn is_child() -> bool {
     std::env::var_os(IN_CHILD).is_some()
 }
 
+/// Whether the engine is broken on purpose (scripts/test.d/broken-engine): then a failure is what is wanted, and needs no second run.
+pub fn broken_on_purpose() -> bool {
+    cfg!(feature = "broken-engine") && std::env::var_os("HOTPOLL_BROKEN").is_some()
+}
+
 /// What the child said, and whether its test passed.
 pub struct Outcome {
     pub passed: bool,
