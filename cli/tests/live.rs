@@ -236,6 +236,20 @@ fn a_watch_ends_with_its_process() {
     );
 }
 
+/// `hotpoll report --watch | head -1`
+#[test]
+fn a_watch_ends_with_its_reader() {
+    let live = Live::start();
+    let mut watch = hotpoll(&["report", &live.pid(), "--watch", "--format", "json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    drop(lines);
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_process_without_hotpoll() {
     let mut sleeper = Command::new("sleep").arg("60").spawn().unwrap();

@@ -104,7 +104,7 @@ fn thread_section(
     let plan = plan(data, options, left);
     for (index, (thread, rows)) in data.threads.iter().zip(&plan).enumerate() {
         if let Some(rows) = *rows {
-            lines.push(thread_line(thread, columns));
+            lines.push(thread_line(thread, options.split_threads, columns));
             if rows > 0 {
                 lines.extend(own_code_line(&thread.own_code, columns));
                 // Where lines are short the hottest pools have theirs.
@@ -188,10 +188,13 @@ fn plan(data: &Data, options: &Options, left: usize) -> Vec<Option<usize>> {
         .collect()
 }
 
-fn thread_line(thread: &ThreadData, columns: usize) -> String {
+fn thread_line(thread: &ThreadData, with_id: bool, columns: usize) -> String {
     let mut label = printable(&thread.name);
-    if thread.tids.len() > 1 {
-        label += &format!(" x{}", thread.tids.len());
+    match thread.tids.as_slice() {
+        // What `top -H` calls it, to tell equal names apart.
+        [tid] if with_id && *tid != 0 => label += &format!(" {tid}"),
+        [_] => {}
+        tids => label += &format!(" x{}", tids.len()),
     }
     let figures = format!(
         "{}{}{}",

@@ -55,9 +55,12 @@ pub fn run(
         // Names that are there stay: only new addresses are looked up.
         let symbols = source::name(&mut profile, Some(&endpoint), binaries);
         let report = written(&profile, &symbols, options, format);
-        match format {
+        let is_read = match format {
             Format::Text if terminal::is_terminal() => terminal::redraw(&report)?,
-            _ => terminal::print(&report)?,
+            _ => terminal::print_on(&report)?,
+        };
+        if !is_read {
+            return Ok(FINE);
         }
         while drawn.elapsed() < REDRAW_EVERY {
             if interrupt::is_asked_to_stop() {

@@ -26,28 +26,31 @@ pub fn is_terminal() -> bool {
 /// Writes to standard output, with colours only where they belong (a terminal, `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`).
 /// A reader that has seen enough (`hotpoll report | head`) is no failure.
 pub fn print(text: &str) -> io::Result<()> {
-    let mut stdout = anstream::AutoStream::auto(io::stdout().lock());
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
+    print_on(text).map(|_| ())
+}
+
+/// As [`print`], and says whether somebody still reads.
+pub fn print_on(text: &str) -> io::Result<bool> {
+    let stdout = anstream::AutoStream::auto(io::stdout().lock());
+    write_on(stdout, text.as_bytes())
 }
 
 /// Writes bytes that are for another program, exactly as they are.
 pub fn print_bytes(bytes: &[u8]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+    write_on(io::stdout().lock(), bytes).map(|_| ())
+}
+
+fn write_on(mut output: impl Write, bytes: &[u8]) -> io::Result<bool> {
+    match output.write_all(bytes).and_then(|()| output.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
 /// Draws over what was drawn before: home, each line cleared to its end, then everything below. Clearing the screen first would
 /// make it flicker. What does not fit the terminal is cut off.
-pub fn redraw(text: &str) -> io::Result<()> {
+pub fn redraw(text: &str) -> io::Result<bool> {
     let text = match anstream::AutoStream::choice(&io::stdout()) {
         anstream::ColorChoice::Never => super::style::plain(text),
         _ => text.to_owned(),
@@ -55,9 +58,7 @@ pub fn redraw(text: &str) -> io::Result<()> {
     let lines = terminal_size::terminal_size().map_or(usize::MAX, |(_, lines)| lines.0.into());
     let shown: Vec<&str> = text.lines().take(lines.saturating_sub(1)).collect();
     let screen = format!("\x1b[H{}\x1b[K\n\x1b[J", shown.join("\x1b[K\n"));
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(screen.as_bytes())?;
-    stdout.flush()
+    write_on(io::stdout().lock(), screen.as_bytes())
 }
 
 /// Writes a line for the person to standard error; there is nobody to tell when that fails.
