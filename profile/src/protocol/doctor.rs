@@ -28,7 +28,7 @@ pub struct DoctorReport {
     /// The rate that was asked for.
     #[prost(double, tag = "7")]
     pub asked_hz: f64,
-    /// Timer expiries a second of CPU time in the recorder, overruns included.
+    /// Signals a second of CPU time in the recorder, those that the kernel folded into others not counted.
     #[prost(double, tag = "8")]
     pub delivered_hz: f64,
     /// The signal's number.

@@ -30,7 +30,7 @@ pub struct Status {
     /// The rate that was asked for.
     #[prost(double, tag = "8")]
     pub asked_hz: f64,
-    /// Timer expiries a second of CPU time in the recorder, overruns included; 0 when nothing ran.
+    /// Signals a second of CPU time in the recorder, those that the kernel folded into others not counted; 0 when nothing ran.
     #[prost(double, tag = "9")]
     pub delivered_hz: f64,
     /// CPU time of the process in the recorder.
