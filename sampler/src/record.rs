@@ -268,7 +268,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(128))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 128 }))]
         #[test]
         fn round_trip(records in prop::collection::vec(
             ((0..3u64, 0..3u64, 0..3u64, 0..3u64, 0..3u64), prop::collection::vec(0..4u64, 0..20)), 0..20)) {

@@ -50,7 +50,7 @@ mod plain {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(256))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
         #[test]
         fn behaves_as_a_bounded_queue(records in prop::collection::vec((prop::collection::vec(any::<u64>(), 0..12), any::<bool>()), 0..60)) {
             let ring = Ring::<16>::new();
@@ -70,7 +70,7 @@ mod plain {
     fn two_threads_lose_and_reorder_nothing() {
         let ring = std::sync::Arc::new(Ring::<64>::new());
         let writer = std::sync::Arc::clone(&ring);
-        const COUNT: u64 = 200_000;
+        const COUNT: u64 = if cfg!(miri) { 400 } else { 200_000 };
         let producer = std::thread::spawn(move || {
             let mut next = 0;
             while next < COUNT {
