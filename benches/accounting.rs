@@ -1,0 +1,60 @@
+//! Does the profile account for the CPU time that was used?
+//!
+//! ```text
+//! cargo bench --bench accounting -- [--quick] [--json FILE]
+//! ```
+//! Threads that are busy all the time, and a rate. What samples stand for, over the threads' own CPU clocks: 100 % is right. Nothing is
+//! rescaled: what is missing stands in `[unsampled]`.
+
+mod support;
+
+use hotpoll::{Builder, Engine};
+use std::time::{Duration, Instant};
+use support::{Arguments, Figures, work};
+
+const RATES_HZ: [u32; 3] = [99, 1_000, 10_000];
+const THREADS: [usize; 3] = [1, 4, 64];
+
+fn main() -> std::io::Result<()> {
+    let arguments = Arguments::parse();
+    let window = Duration::from_secs(if arguments.quick { 1 } else { 5 });
+    let mut figures = Figures::default();
+    for (engine, name) in [(Engine::Auto, ""), (Engine::Ctimer, "_ctimer")] {
+        for hz in RATES_HZ {
+            for threads in THREADS {
+                let Ok(guard) = Builder::new().sampling_hz(hz).engine(engine).start() else {
+                    continue;
+                };
+                burn(threads, window);
+                // One slice more, so that the last samples are in.
+                std::thread::sleep(Duration::from_millis(1_200));
+                let profile = guard.profile();
+                guard.stop();
+                let (mut cpu_ns, mut sampled_ns) = (0, 0);
+                for thread in profile.threads.iter().filter(|thread| !thread.own) {
+                    cpu_ns += thread.totals.cpu_ns;
+                    sampled_ns += thread.totals.sampled_ns;
+                }
+                figures.push(
+                    format!("accounted{name}_{hz}_hz_{threads}_threads"),
+                    100.0 * sampled_ns as f64 / cpu_ns as f64,
+                    "%",
+                );
+            }
+        }
+    }
+    figures.write(&arguments)
+}
+
+fn burn(threads: usize, window: Duration) {
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let until = Instant::now() + window;
+                while Instant::now() < until {
+                    work(10_000);
+                }
+            });
+        }
+    });
+}
