@@ -54,7 +54,7 @@ impl Sampler {
             // The ID may have passed to another thread between the listing and the arming; then nothing is kept.
             if files::stat(found.tid).is_none_or(|again| again.start_ticks != stat.start_ticks) {
                 entry.disarm(&mut self.budget);
-                self.give_slot_back(id, slot);
+                free_slot(id);
                 return;
             }
         }
@@ -138,8 +138,8 @@ impl Sampler {
             if self.by_tid.get(&entry.info.tid) == Some(&key) {
                 self.by_tid.remove(&entry.info.tid);
             }
-            if let Some((id, slot)) = entry.attached {
-                self.give_slot_back(id, slot);
+            if let Some((id, _)) = entry.attached {
+                free_slot(id);
             }
         }
     }
@@ -160,13 +160,6 @@ impl Sampler {
         ))
     }
 
-    /// The slot's thread is dead: no handler can be running on it.
-    fn give_slot_back(&mut self, id: SlotId, slot: &'static Slot) {
-        slot.agent.generation.store(0, Release);
-        table::release_memory(slot);
-        pool::give(id, None);
-    }
-
     /// Sampling stops while the thread lives on: late signals may still look at the slot, so only that thread may have it again.
     pub(super) fn leave_slot(&mut self, key: ThreadKey) {
         let Some(entry) = self.entries.get_mut(&key) else {
@@ -177,6 +170,15 @@ impl Sampler {
             signal::wait_for(slot);
             pool::give(id, Some((entry.info.tid, entry.info.start_ticks)));
         }
+    }
+}
+
+/// Makes a slot free for any thread. Its own thread is dead: no handler can be running on it.
+pub(super) fn free_slot(id: SlotId) {
+    if let Some(slot) = table::slot(id.number) {
+        slot.agent.generation.store(0, Release);
+        table::release_memory(slot);
+        pool::give(id, None);
     }
 }
 

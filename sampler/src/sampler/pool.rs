@@ -37,6 +37,20 @@ pub(super) fn take(tid: u32, start_ticks: u64) -> Option<SlotId> {
     Some(pool.swap_remove(place).id)
 }
 
+/// Takes out the slots of threads that lived when sampling stopped, and have ended since.
+pub(super) fn take_dead(is_alive: impl Fn(u32, u64) -> bool) -> Vec<SlotId> {
+    let Some(mut pool) = pool() else {
+        return Vec::new();
+    };
+    pool.extract_if(.., |spare| {
+        spare
+            .only_for
+            .is_some_and(|(tid, start_ticks)| !is_alive(tid, start_ticks))
+    })
+    .map(|spare| spare.id)
+    .collect()
+}
+
 /// Forgets everything: in a forked child, whose slots are only copies.
 pub(super) fn reset() {
     if let Some(mut pool) = pool() {

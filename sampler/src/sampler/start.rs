@@ -12,6 +12,7 @@ use crate::settings::{EngineSetting, Settings};
 use crate::signal::{self, install, stack_bounds, tsc};
 use crate::slot::table;
 use crate::sys;
+use crate::thread::files;
 use crate::timer;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -62,6 +63,10 @@ fn begin(
         table::forget_all();
         pool::reset();
         fork::set_tag(page, sys::random_u64() | 1);
+    }
+    // Threads that lived at the last stop have kept their slots, for signals that were on their way; some have ended since.
+    for id in pool::take_dead(files::is_alive) {
+        attach::free_slot(id);
     }
     pin::pin();
     tsc::probe();

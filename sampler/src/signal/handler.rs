@@ -16,11 +16,11 @@ use crate::broken::{self, Defect};
 use crate::record::{self, HEAD_WORDS, Head, MAX_DEPTH, OPTIONAL_WORDS, Words};
 use crate::slot::{self, Scratch, Slot, table};
 use crate::unwind::{BoundedStack, Publisher, Tables, walk_interrupted};
-use hotpoll_profile::{Loss, Reason, State, Truncation};
+use hotpoll_profile::{Engine, Loss, Reason, State, Truncation};
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 /// Stack that telling whose signal it is may take, and counting a loss. `tests/handler_calls.rs` adds up the frames.
-pub const ROOM_TO_LOOK: u64 = if cfg!(debug_assertions) { 1_152 } else { 256 };
+pub const ROOM_TO_LOOK: u64 = if cfg!(debug_assertions) { 1_280 } else { 256 };
 /// Stack that recording the leaf alone may take, below the point where room is measured.
 pub const ROOM_FOR_LEAF: u64 = if cfg!(debug_assertions) { 2_816 } else { 640 };
 /// Stack that the walk, or a record of what it found, may take below that point.
@@ -87,6 +87,13 @@ fn look(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_v
             let Some(slot) = table::slot(id.number) else {
                 return;
             };
+            if expiry.engine == Engine::Perf {
+                // SAFETY: the context is the kernel's.
+                let interrupted = unsafe { Interrupted::read(context) };
+                if !is_slots_thread(slot, &interrupted) {
+                    return;
+                }
+            }
             let entries = slot.handler.entries.load(Ordering::Relaxed);
             slot.handler
                 .entries
@@ -113,6 +120,25 @@ fn look(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_v
         // SAFETY: the arguments are the kernel's.
         Source::Foreign => unsafe { forward::forward(signal, info, context) },
     }
+}
+
+/// Whether this is the slot's thread. A late signal of a perf event carries a descriptor that may have passed to another thread's event since;
+/// two threads in one slot would break it.
+///
+/// A thread made by a bare clone has its maker's descriptor: it is known by its stack, once the agent has looked that up.
+fn is_slots_thread(slot: &Slot, interrupted: &Interrupted) -> bool {
+    if !stack_bounds::is_of_another_thread(slot.agent.tid.load(Ordering::Relaxed)) {
+        return true;
+    }
+    let high = slot.agent.stack_high.load(Ordering::Acquire);
+    if high == 0 {
+        // Should it be the wrong thread after all, the right one corrects it by its own descriptor (thread_stack).
+        slot.handler
+            .wanted_stack
+            .store(interrupted.sp, Ordering::Relaxed);
+    }
+    let low = slot.agent.stack_low.load(Ordering::Relaxed);
+    StackBounds { low, high }.contains(interrupted.sp)
 }
 
 /// Records one expiry, or counts why not.

@@ -28,28 +28,34 @@ impl StackBounds {
     }
 }
 
-/// The stack of the calling thread by its descriptor, if the descriptor is this thread's own. Called in SIGPROF.
-pub(super) fn of_current_thread(tid: u32) -> Option<StackBounds> {
+/// One field of the calling thread's descriptor, by its place in `OFFSETS`. `None` while the offsets are unknown. Called in SIGPROF.
+fn field(index: u32) -> Option<u64> {
     let offsets = OFFSETS.load(Ordering::Relaxed);
-    if offsets == 0 {
-        return None;
-    }
-    let field = |index: u32| (offsets >> (index * 16) & 0xffff) as usize;
     let descriptor = descriptor();
-    if descriptor == 0 || descriptor & 15 != 0 {
+    if offsets == 0 || descriptor == 0 || descriptor & 15 != 0 {
         return None;
     }
+    let offset = (offsets >> (index * 16) & 0xffff) as usize;
     // SAFETY: on x86-64 the fs register of every thread that runs C or Rust code points to its descriptor (the ABI's TLS needs it), which
     // exists while the thread runs. A thread made by a bare clone shares its maker's descriptor, which may be stale only if its maker died
     // while it shares memory and TLS with it, which breaks every use of errno as well. All four offsets lie inside the descriptor (calibrate).
-    let read =
-        |offset: usize| unsafe { ((descriptor as usize + offset) as *const u64).read_volatile() };
-    if read(field(0)) as u32 != tid {
+    Some(unsafe { ((descriptor as usize + offset) as *const u64).read_volatile() })
+}
+
+/// Whether the calling thread's descriptor is that of another thread than this: the caller is another one, or was made by a bare clone.
+/// Called in SIGPROF.
+pub(super) fn is_of_another_thread(tid: u32) -> bool {
+    field(0).is_some_and(|field| field as u32 != tid)
+}
+
+/// The stack of the calling thread by its descriptor, if the descriptor is this thread's own. Called in SIGPROF.
+pub(super) fn of_current_thread(tid: u32) -> Option<StackBounds> {
+    if field(0)? as u32 != tid {
         return None;
     }
-    let low = read(field(1));
-    let size = read(field(2));
-    let guard = read(field(3));
+    let low = field(1)?;
+    let size = field(2)?;
+    let guard = field(3)?;
     if low == 0 || size == 0 || guard > size {
         return None; // the main thread: its stack block is not recorded
     }

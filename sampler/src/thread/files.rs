@@ -44,6 +44,11 @@ pub(crate) fn stat(tid: u32) -> Option<Stat> {
     parse_stat(&String::from_utf8_lossy(&text))
 }
 
+/// Whether the thread that began then still lives.
+pub(crate) fn is_alive(tid: u32, start_ticks: u64) -> bool {
+    stat(tid).is_some_and(|stat| stat.start_ticks == start_ticks)
+}
+
 fn parse_stat(text: &str) -> Option<Stat> {
     // The name stands in parentheses and may itself contain any character: it ends at the last one.
     let (open, close) = (text.find('(')?, text.rfind(')')?);
@@ -62,6 +67,8 @@ fn parse_stat(text: &str) -> Option<Stat> {
 pub(crate) struct Status {
     /// Blocked signals, bit `n - 1` for signal `n`.
     pub blocked: u64,
+    /// Signals that wait for this thread.
+    pub pending: u64,
     /// Times that the thread gave up the processor by itself.
     pub voluntary_switches: u64,
     /// Times that it was preempted.
@@ -72,6 +79,11 @@ impl Status {
     /// Whether the thread blocks this signal.
     pub fn blocks(&self, signal: i32) -> bool {
         signal > 0 && self.blocked >> (signal - 1) & 1 == 1
+    }
+
+    /// Whether this signal waits for the thread.
+    pub fn awaits(&self, signal: i32) -> bool {
+        signal > 0 && self.pending >> (signal - 1) & 1 == 1
     }
 }
 
@@ -89,6 +101,7 @@ fn parse_status(text: &str) -> Status {
         };
         let value = value.trim();
         match key {
+            "SigPnd" => status.pending = u64::from_str_radix(value, 16).unwrap_or(0),
             "SigBlk" => status.blocked = u64::from_str_radix(value, 16).unwrap_or(0),
             "voluntary_ctxt_switches" => status.voluntary_switches = value.parse().unwrap_or(0),
             "nonvoluntary_ctxt_switches" => {

@@ -4,8 +4,9 @@
 //! killed exec'ed children and interrupted sleepers. So kernel time carries no samples, and each context switch costs a little more.
 #![allow(unsafe_code)] // perf_event_open, fcntl and ioctl on the event's descriptor.
 
-use crate::slot::table::{self, SlotId};
+use crate::slot::table::{self, Descriptor, SlotId};
 use crate::sys;
+use crate::thread::files;
 use std::mem::zeroed;
 
 /// An enabled event; dropping it disables and closes it.
@@ -55,7 +56,13 @@ struct Owner {
 impl PerfEvent {
     /// Opens and enables an event for a thread of this process.
     pub fn arm(tid: u32, signal: libc::c_int, interval_ns: u64, id: SlotId) -> Result<Self, i32> {
-        let event = open(tid, interval_ns)?;
+        let mut event = open(tid, interval_ns)?;
+        // A signal of an earlier event still waits for this thread, and carries that one's descriptor.
+        if table::by_descriptor(event.descriptor) == Descriptor::Closed
+            && files::status(tid).is_some_and(|status| status.awaits(signal))
+        {
+            event.move_to_a_fresh_descriptor()?;
+        }
         if !table::set_descriptor(event.descriptor, Some(id)) {
             return Err(libc::EMFILE);
         }
@@ -76,6 +83,29 @@ impl PerfEvent {
                 && libc::ioctl(event.descriptor, PERF_EVENT_IOC_ENABLE, 0) == 0
         };
         if done { Ok(event) } else { Err(sys::errno()) }
+    }
+}
+
+impl PerfEvent {
+    /// Takes a descriptor that no event had before.
+    fn move_to_a_fresh_descriptor(&mut self) -> Result<(), i32> {
+        for number in self.descriptor + 1..table::MAX_DESCRIPTOR as libc::c_int {
+            if table::by_descriptor(number) == Descriptor::Closed {
+                continue;
+            }
+            // SAFETY: it makes another descriptor of ours, with the lowest free number from there on.
+            let moved = unsafe { libc::fcntl(self.descriptor, libc::F_DUPFD_CLOEXEC, number) };
+            if moved < 0 {
+                return Err(sys::errno());
+            }
+            // SAFETY: the old one is ours, and is closed once; the event stays with the new one.
+            unsafe { libc::close(self.descriptor) };
+            self.descriptor = moved;
+            if table::by_descriptor(moved) != Descriptor::Closed {
+                return Ok(());
+            }
+        }
+        Err(libc::EMFILE)
     }
 }
 
