@@ -94,6 +94,7 @@ fn a_forked_child_may_start_and_the_parent_goes_on() {
             let stop = AtomicBool::new(false);
             let mut harness = Harness::start(settings.clone());
             std::thread::scope(|scope| {
+                let _stop = support::SetAtEnd(&stop);
                 scope.spawn(|| burn_until(&stop));
                 harness.run_for(Duration::from_millis(100), Duration::from_millis(50));
                 let status = forked(|| {
@@ -128,6 +129,7 @@ fn the_parents_events_outlive_the_childs_copies() {
             let agent = Agent::start(settings.clone());
             let worker = AtomicU64::new(0);
             std::thread::scope(|scope| {
+                let _stop = support::SetAtEnd(&stop);
                 scope.spawn(|| {
                     worker.store(support::tid().into(), Ordering::Release);
                     burn_until(&stop)
@@ -158,6 +160,7 @@ fn storm(settings: Settings, time: Duration) -> [u64; 4] {
     let stop = AtomicBool::new(false);
     let counts = [const { AtomicU64::new(0) }; 4];
     std::thread::scope(|scope| {
+        let _stop = support::SetAtEnd(&stop);
         let stop = &stop;
         scope.spawn(|| burn_until(stop));
         let [fork, vfork, spawn, command] = &counts;
@@ -271,6 +274,7 @@ fn a_runtime_in_a_child_does_not_wait_for_the_parents_locks() {
             let agent = Agent::start(settings);
             let stop = AtomicBool::new(false);
             std::thread::scope(|scope| {
+                let _stop = support::SetAtEnd(&stop);
                 // Somebody holds the lock at most forks.
                 for _ in 0..2 {
                     scope.spawn(|| {

@@ -57,6 +57,7 @@ fn install_with_info(signal: i32) {
 fn while_burning<R>(f: impl FnOnce() -> R) -> R {
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _stop = support::SetAtEnd(&stop);
         scope.spawn(|| burn_until(&stop));
         let result = f();
         stop.store(true, Ordering::Relaxed);

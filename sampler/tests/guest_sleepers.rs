@@ -62,6 +62,7 @@ fn sleepers_sleep(settings: Settings) {
     let watched = std::sync::Arc::clone(&agent.watched);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _stop = support::SetAtEnd(&stop);
         for _ in 0..3 {
             scope.spawn(|| work_and_sleep(&stop));
         }
@@ -175,6 +176,7 @@ fn read_sigterm() {
     let stop = AtomicBool::new(false);
     let mut read = 0;
     std::thread::scope(|scope| {
+        let _stop = support::SetAtEnd(&stop);
         // All the while that the sampler starts, works and stops.
         scope.spawn(|| {
             for _ in 0..10 {

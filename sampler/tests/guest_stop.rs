@@ -130,6 +130,7 @@ fn restarts_do_not_grow() {
     in_child("restarts_do_not_grow", || {
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let _stop = support::SetAtEnd(&stop);
             for _ in 0..2 {
                 scope.spawn(|| burn_until(&stop));
             }
@@ -184,6 +185,7 @@ fn after_a_stop_nothing_is_armed() {
             let agent = Agent::start(settings);
             let stop = AtomicBool::new(false);
             std::thread::scope(|scope| {
+                let _stop = support::SetAtEnd(&stop);
                 scope.spawn(|| burn_until(&stop));
                 agent.watched.wait_for_any_records(10);
                 assert!(Taken::now().timers > 0);

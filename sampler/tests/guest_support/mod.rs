@@ -336,6 +336,15 @@ pub fn perf_permitted() -> bool {
     }
 }
 
+/// Sets a flag when it goes out of scope, also by a failed assertion: threads that wait for the flag then end, and the test with them.
+pub struct SetAtEnd<'a>(pub &'a AtomicBool);
+
+impl Drop for SetAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The calling thread's kernel ID.
 pub fn tid() -> u32 {
     hotpoll_sampler::current_tid()
