@@ -214,7 +214,9 @@ impl Shared {
         let mut profile = snapshot.profile();
         let modules = Arc::clone(&lock(&self.modules).modules);
         attach_modules(&mut profile, &modules);
+        let of_answer = std::mem::take(&mut profile.process.notices);
         profile.process = self.process();
+        profile.process.notices.extend(of_answer);
         profile
     }
 }

@@ -1,13 +1,16 @@
 //! From packed slices to a profile.
 
+use super::answer_threads::AnswerThreads;
 use super::callchains::{NO_FRAMES, NodeId};
 use super::dictionary::{Dictionary, OpenDictionary, SampleKey};
 use super::observation::{ThreadKey, Weight};
 use super::packed_slice::PackedSlice;
 use super::row_table::RowTable;
-use super::threads::{KnownThread, OTHER_THREADS, other_threads};
+use super::threads::KnownThread;
 use hotpoll_profile::thread::Accounts;
-use hotpoll_profile::{Location, Profile, Reason, Sample, Slice, SliceRow, Thread, ThreadSlice};
+use hotpoll_profile::{
+    Location, Process, Profile, Reason, Sample, Slice, SliceRow, Thread, ThreadSlice,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -40,6 +43,8 @@ pub struct Totals {
 /// Rows of all slices together that an answer may have, roughly. Where there are more, neighbouring slices are made into longer ones: an
 /// answer takes memory of the process for a moment, and nobody reads a million rows.
 const MOST_ROWS: usize = 256 * 1024;
+/// Samples that an answer may have, roughly: at thirty frames each takes a quarter of a kilobyte, and half as much again to encode.
+const MOST_SAMPLES: usize = 96 * 1024;
 
 /// Not numbered in the answer yet.
 const UNMAPPED: u32 = u32::MAX;
@@ -83,13 +88,30 @@ impl Snapshot {
     }
 
     /// The profile: threads, locations, samples and slices. The process and its modules are for the caller to fill in.
+    ///
+    /// A profile takes memory of the process that asks for it, many times what the recorder takes. Where it would be too much the threads
+    /// of each pool are shown as one; where that is still too much, older slices are left out, counted as evicted. A notice says so.
     pub fn profile(&self) -> Profile {
-        let mut answer = Answer::new(self);
-        let together = self.rows().div_ceil(MOST_ROWS).max(1);
-        for slices in self.slices.chunks(together) {
-            answer.add_slices(slices);
+        self.profile_within(MOST_SAMPLES, MOST_ROWS)
+    }
+
+    pub(super) fn profile_within(&self, most_samples: usize, most_rows: usize) -> Profile {
+        let together = self.rows().div_ceil(most_rows).max(1);
+        let mut answer = Answer::new(self, AnswerThreads::each(&self.threads));
+        let mut left_out = answer.add_newest(together, most_samples);
+        if left_out > 0 {
+            answer = Answer::new(self, AnswerThreads::by_pool(&self.threads));
+            left_out = answer.add_newest(together, most_samples);
+            answer.notices.push(
+                "threads of one name are shown as one, as the answer would take too much memory: ask for a shorter time to see each".into(),
+            );
         }
-        answer.finish()
+        if left_out > 0 {
+            answer.notices.push(format!(
+                "the oldest {left_out} slices are left out, as the answer would take too much memory"
+            ));
+        }
+        answer.finish(left_out)
     }
 
     /// The tasks that keep their own rows over the whole window, in ascending order.
@@ -133,10 +155,11 @@ struct Answer<'a> {
     rows: RowTable,
     /// For the dictionary of the slice before, its numbers in `merged`.
     mapped: Option<Mapped<'a>>,
-    threads: Vec<Thread>,
-    thread_places: HashMap<ThreadKey, u32>,
+    threads: AnswerThreads<'a>,
+    /// Newest first, until the answer is finished.
     slices: Vec<Slice>,
     folded_stacks: u64,
+    notices: Vec<String>,
 }
 
 struct Mapped<'a> {
@@ -147,22 +170,31 @@ struct Mapped<'a> {
 }
 
 impl<'a> Answer<'a> {
-    fn new(snapshot: &'a Snapshot) -> Self {
-        let mut answer = Self {
+    fn new(snapshot: &'a Snapshot, threads: AnswerThreads<'a>) -> Self {
+        Self {
             snapshot,
             kept_tasks: snapshot.kept_tasks(),
             merged: OpenDictionary::new(),
             rows: RowTable::default(),
             mapped: None,
-            threads: Vec::new(),
-            thread_places: HashMap::new(),
+            threads,
             slices: Vec::with_capacity(snapshot.slices.len()),
             folded_stacks: 0,
-        };
-        for known in snapshot.threads.iter().filter(|known| !known.exited()) {
-            answer.thread(known.key);
+            notices: Vec::new(),
         }
-        answer
+    }
+
+    /// Adds slices from the newest back, so many as one, until there are so many samples. Returns how many slices found no room.
+    fn add_newest(&mut self, together: usize, most_samples: usize) -> usize {
+        let mut left = self.snapshot.slices.len();
+        for slices in self.snapshot.slices.rchunks(together) {
+            if self.rows.rows().len() > most_samples {
+                break;
+            }
+            self.add_slices(slices);
+            left -= slices.len();
+        }
+        left
     }
 
     /// Adds consecutive slices as one.
@@ -216,7 +248,7 @@ impl<'a> Answer<'a> {
         rows.reserve(slice.rows());
         slice.unpack(
             |thread, sample, weight| {
-                let thread = self.thread(thread);
+                let thread = self.threads.place(thread);
                 let sample = self.sample(&mut mapped, sample);
                 let row = self.rows.number(thread, sample);
                 self.rows.weight(row).add(weight);
@@ -235,8 +267,9 @@ impl<'a> Answer<'a> {
         slice.unpack(
             |_, _, _| {},
             |key, accounts| {
-                let thread = self.thread(key);
-                self.threads[thread as usize].totals.add(&accounts);
+                let thread = self.threads.place(key);
+                let known = &mut self.threads.threads[thread as usize];
+                known.totals.add(&accounts);
                 threads.push(ThreadSlice { thread, accounts });
             },
         );
@@ -258,21 +291,8 @@ impl<'a> Answer<'a> {
         number
     }
 
-    /// A thread's place in the answer.
-    fn thread(&mut self, key: ThreadKey) -> u32 {
-        let known = &self.snapshot.threads;
-        let threads = &mut self.threads;
-        *self.thread_places.entry(key).or_insert_with(|| {
-            threads.push(match known.binary_search_by_key(&key, |known| known.key) {
-                Ok(place) => known[place].thread(),
-                Err(_) if key == OTHER_THREADS => other_threads(),
-                Err(_) => Thread::default(),
-            });
-            threads.len() as u32 - 1
-        })
-    }
-
-    fn finish(self) -> Profile {
+    fn finish(mut self, left_out: usize) -> Profile {
+        self.slices.reverse();
         let nodes: Vec<(NodeId, u64)> = self.merged.dictionary().callchains.nodes().collect();
         let mut locations = Vec::new();
         let mut places: HashMap<u64, u32> = HashMap::new();
@@ -317,14 +337,18 @@ impl<'a> Answer<'a> {
             start_unix_ns: self.slices.first().map_or(0, |slice| slice.start_unix_ns),
             duration_ns: self.slices.iter().map(|slice| slice.duration_ns).sum(),
             interval_ns: self.snapshot.interval_ns,
-            threads: self.threads,
+            threads: self.threads.threads,
             locations,
             samples,
             process_cpu_ns: self.slices.iter().map(|slice| slice.process_cpu_ns).sum(),
             unseen_cpu_ns: self.slices.iter().map(|slice| slice.unseen_cpu_ns).sum(),
-            evicted_slices: self.snapshot.evicted_slices,
+            evicted_slices: self.snapshot.evicted_slices + left_out as u64,
             folded_stacks: self.folded_stacks,
             slices: self.slices,
+            process: Process {
+                notices: self.notices,
+                ..Process::default()
+            },
             ..Profile::default()
         }
     }
@@ -362,3 +386,6 @@ impl<'a> Mapped<'a> {
         parent
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@
 //! shared references while the drain goes on.
 
 mod answer;
+mod answer_threads;
 mod callchains;
 mod dictionary;
 mod heavy_tasks;

@@ -65,6 +65,11 @@ impl KnownThread {
         self.exited
     }
 
+    /// Its latest name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Whether it belongs to hotpoll itself.
     pub fn own(&self) -> bool {
         self.own
