@@ -88,6 +88,18 @@ fn status_profile_and_doctor() {
         .map(|sample| sample.count)
         .sum();
     assert!(samples > 10, "{samples}");
+    for slice in &profile.slices {
+        let rows: u64 = slice.rows.iter().map(|row| row.cpu_ns).sum();
+        let accounts = slice
+            .threads
+            .iter()
+            .map(|thread| thread.accounts.sampled_ns);
+        assert_eq!(
+            rows,
+            accounts.sum::<u64>(),
+            "every sample drained is in a row"
+        );
+    }
     assert!(
         profile
             .locations

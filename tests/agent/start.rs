@@ -65,6 +65,8 @@ fn what_was_recorded_stays_after_stop() {
     assert!(printed.starts_with("true\n"), "{printed}");
     assert!(printed.contains("asked 99 Hz"), "{printed}");
     assert!(printed.contains("samples  function"), "{printed}");
+    let named = printed.contains("Iterator");
+    assert_eq!(named, cfg!(feature = "symbolize"), "{printed}");
 }
 
 fn rates_out_of_range() {
