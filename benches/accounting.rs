@@ -19,7 +19,12 @@ fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
     let window = Duration::from_secs(if arguments.quick { 1 } else { 5 });
     let mut figures = Figures::default();
-    for (engine, name) in [(Engine::Auto, ""), (Engine::Ctimer, "_ctimer")] {
+    let engines = [
+        (Engine::Auto, ""),
+        (Engine::Ctimer, "_ctimer"),
+        (Engine::Perf, "_perf"),
+    ];
+    for (engine, name) in engines {
         for hz in RATES_HZ {
             for threads in THREADS {
                 let Ok(guard) = Builder::new().sampling_hz(hz).engine(engine).start() else {

@@ -43,7 +43,10 @@ fn main() -> std::io::Result<()> {
                 continue; // perf is not permitted here
             };
             modules.refresh();
-            let with = ping_pong_with(passes, &mut || sampler.scan_threads());
+            let with = ping_pong_with(passes, &mut || {
+                sampler.scan_threads();
+                sampler.close_slice();
+            });
             sampler.stop();
             bare.push(without);
             ratios[case].push(with / without);
@@ -62,8 +65,11 @@ fn ping_pong(passes: u32) -> f64 {
     ping_pong_with(passes, &mut || {})
 }
 
-/// Nanoseconds for each switch; `started` is called when both threads are there.
-fn ping_pong_with(passes: u32, started: &mut dyn FnMut()) -> f64 {
+/// Slices closed before measuring: the switches are known from the first on, and `auto` decides at the next.
+const SLICES: u32 = 3;
+
+/// Nanoseconds for each switch; `slice` is called when both threads are there, and between passes, for `auto` to decide.
+fn ping_pong_with(passes: u32, slice: &mut dyn FnMut()) -> f64 {
     let (mut there_read, mut there_write) = std::io::pipe().expect("a pipe");
     let (mut back_read, mut back_write) = std::io::pipe().expect("a pipe");
     let other = std::thread::spawn(move || {
@@ -78,8 +84,10 @@ fn ping_pong_with(passes: u32, started: &mut dyn FnMut()) -> f64 {
             back_read.read_exact(&mut [0]).expect("the pipe is open");
         }
     };
-    pass(100);
-    started();
+    for _ in 0..SLICES {
+        pass(passes / 4);
+        slice();
+    }
     let begun = Instant::now();
     pass(passes);
     let ns = begun.elapsed().as_nanos() as f64 / f64::from(2 * passes);
