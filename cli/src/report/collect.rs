@@ -90,8 +90,13 @@ pub fn collect(profile: &Profile, options: &Options) -> Data {
         threads: groups
             .iter()
             .zip(&samples_of)
-            .map(|(group, samples)| {
-                let rows = options.top.unwrap_or(THREAD_ROWS);
+            .enumerate()
+            .map(|(index, (group, samples))| {
+                // A process may have thousands, and nobody reads on so far.
+                let rows = match index < top {
+                    true => options.top.unwrap_or(THREAD_ROWS),
+                    false => 0,
+                };
                 thread(&frames, group, samples, rows, options.focus.is_some())
             })
             .collect(),
@@ -205,6 +210,8 @@ fn thread(
 ) -> ThreadData {
     let profile = frames.profile();
     let cpu_ns = group.cpu_ns();
+    let samples_count = Weight::sum(samples.iter().copied()).count;
+    let samples = if rows == 0 { &[] } else { samples };
     let unnamed = (!focused).then_some(Unnamed {
         kernel_ns: group.accounts.kernel_ns,
         unsampled_ns: group.unsampled_ns(),
@@ -225,7 +232,7 @@ fn thread(
         exited: group.exited,
         cpu_ns,
         cores: weight::share(cpu_ns, profile.duration_ns),
-        samples: Weight::sum(samples.iter().copied()).count,
+        samples: samples_count,
         kernel_ns: group.accounts.kernel_ns,
         unsampled_ns: group.unsampled_ns(),
         engines: engine_rows(engines),

@@ -34,6 +34,8 @@ pub struct FrameAt {
     pub function: Option<u32>,
     /// The line; 0 when not known.
     pub line: u32,
+    /// Counts through all frames of all locations: an index for tables with a row each.
+    pub(super) place: u32,
 }
 
 /// The name of the frame that stands for stacks that were not kept.
@@ -46,6 +48,8 @@ pub struct Frames<'p> {
     frames: Vec<Frame>,
     /// For each location its frames, innermost first; never empty.
     at: Vec<Vec<FrameAt>>,
+    /// How many [`FrameAt::place`]s there are.
+    places: u32,
     other: FrameAt,
 }
 
@@ -53,6 +57,11 @@ impl<'p> Frames<'p> {
     /// Looks up every location of the profile.
     pub fn new(profile: &'p Profile) -> Self {
         let mut interner = Interner::default();
+        let mut places = 0;
+        let mut next_place = || {
+            places += 1;
+            places - 1
+        };
         let at = profile
             .locations
             .iter()
@@ -76,6 +85,7 @@ impl<'p> Frames<'p> {
                             frame,
                             function: Some(line.function),
                             line: line.line,
+                            place: next_place(),
                         })
                     })
                     .collect();
@@ -94,6 +104,7 @@ impl<'p> Frames<'p> {
                     frame,
                     function: None,
                     line: 0,
+                    place: next_place(),
                 }]
             })
             .collect();
@@ -108,11 +119,13 @@ impl<'p> Frames<'p> {
             }),
             function: None,
             line: 0,
+            place: next_place(),
         };
         Self {
             profile,
             frames: interner.frames,
             at,
+            places,
             other,
         }
     }
@@ -125,6 +138,16 @@ impl<'p> Frames<'p> {
     /// How many frames there are.
     pub fn len(&self) -> usize {
         self.frames.len()
+    }
+
+    /// How many places there are in all locations together.
+    pub(super) fn places(&self) -> usize {
+        self.places as usize
+    }
+
+    /// Every place.
+    pub(super) fn all_places(&self) -> impl Iterator<Item = FrameAt> {
+        self.at.iter().flatten().copied()
     }
 
     /// Whether there are none; never so, as [`OTHER`] is always there.

@@ -52,8 +52,8 @@ struct Table<'f, 'p> {
     sample_number: u64,
     /// Weight by (leaf, nearest own caller).
     callers: HashMap<(FrameId, FrameId), Weight>,
-    /// Weight by (frame, function, line): self, and total.
-    lines: HashMap<(FrameId, u32, u32), (Weight, Weight)>,
+    /// Self and total of each place. By index, as a look-up for each frame of each sample would be most of the work.
+    places: Vec<(Weight, Weight)>,
 }
 
 impl<'f, 'p> Table<'f, 'p> {
@@ -65,7 +65,7 @@ impl<'f, 'p> Table<'f, 'p> {
             counted_in: vec![0; frames.len()],
             sample_number: 0,
             callers: HashMap::new(),
-            lines: HashMap::new(),
+            places: vec![Default::default(); frames.places()],
         }
     }
 
@@ -84,14 +84,11 @@ impl<'f, 'p> Table<'f, 'p> {
                 self.own[index].add(weight);
             }
             // The innermost occurrence names the line: with recursion, the others are where it calls itself.
-            if first_time
-                && at.line != 0
-                && let Some(function) = at.function
-            {
-                let line = self.lines.entry((at.frame, function, at.line)).or_default();
-                line.1.add(weight);
+            if first_time {
+                let place = &mut self.places[at.place as usize];
+                place.1.add(weight);
                 if depth == 0 {
-                    line.0.add(weight);
+                    place.0.add(weight);
                 }
             }
         }
@@ -140,10 +137,27 @@ impl<'f, 'p> Table<'f, 'p> {
             .collect()
     }
 
+    /// Weight by (frame, function, line): self, and total.
+    fn lines(&self) -> HashMap<(FrameId, u32, u32), (Weight, Weight)> {
+        let mut lines: HashMap<(FrameId, u32, u32), (Weight, Weight)> = HashMap::new();
+        for at in self.frames.all_places() {
+            let (own, total) = self.places[at.place as usize];
+            if let Some(function) = at.function
+                && at.line != 0
+                && total != Weight::default()
+            {
+                let line = lines.entry((at.frame, function, at.line)).or_default();
+                line.0.add(own);
+                line.1.add(total);
+            }
+        }
+        lines
+    }
+
     fn rows(self) -> Vec<FunctionRow> {
         let callers = self.main_callers();
         let mut hottest: HashMap<FrameId, ((Weight, Weight), u32, u32)> = HashMap::new();
-        for (&(frame, function, line), &weights) in &self.lines {
+        for (&(frame, function, line), &weights) in &self.lines() {
             let candidate = (weights, function, line);
             let best = hottest.entry(frame).or_insert(candidate);
             // Equal weights: the first line, so that equal profiles give equal reports.
