@@ -64,7 +64,7 @@ pub struct Accounts {
     pub lost: Counts<Loss>,
     /// Records by how their callchain ended.
     pub truncated: Counts<Truncation>,
-    /// Time spent in the handler.
+    /// Time spent in the handler, by the time stamp counter; a call in which the thread was preempted counts for at most some 50 µs.
     pub handler_ns: u64,
     /// Context switches of the thread (times that it was put on a processor); 0 when not known.
     pub switches: u64,

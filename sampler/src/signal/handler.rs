@@ -26,6 +26,10 @@ pub const ROOM_FOR_LEAF: u64 = if cfg!(debug_assertions) { 2_816 } else { 640 };
 /// Stack that the walk, or a record of what it found, may take below that point.
 pub const ROOM_FOR_WALK: u64 = if cfg!(debug_assertions) { 3_072 } else { 1_024 };
 
+/// One call counts at most this much towards the handler's own time: some 50 µs. The counter runs on while the thread is preempted inside the
+/// handler, and on a crowded machine that made the handler's time most of the threads'.
+const LONGEST_TICKS: u64 = 1 << 17;
+
 static TABLES: Publisher = Publisher::new();
 static MAX_FRAMES: AtomicUsize = AtomicUsize::new(MAX_DEPTH);
 
@@ -108,7 +112,7 @@ fn look(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_v
                 let interrupted = unsafe { Interrupted::read(context) };
                 sample(slot, expiry, &interrupted, entered);
                 let ticks = tsc::now().wrapping_sub(entered);
-                slot::add(&slot.handler.ticks, ticks);
+                slot::add(&slot.handler.ticks, ticks.min(LONGEST_TICKS));
                 slot.handler.tick_histogram.count(ticks);
             }
             // Release: nothing above is used any more once the even number is seen.
