@@ -87,7 +87,7 @@ fn cost_at(frames: usize, rounds: usize) -> Cost {
     let mut shallow = 0;
     sampler.drain(&mut |_, record| shallow = record.callchain.len());
     let (mut with, mut without) = (Vec::new(), Vec::new());
-    deeper(frames.saturating_sub(shallow + 2), &mut || {
+    deeper(frames.saturating_sub(shallow + 1), &mut || {
         for _ in 0..rounds {
             install(&empty);
             without.push(fire(SIGNALS));
