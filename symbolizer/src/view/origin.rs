@@ -93,11 +93,54 @@ const STD_CRATES: &[&str] = &[
     "compiler_builtins",
     "std_detect",
     "panic_unwind",
+    // Methods of primitive types: `u64::rotate_left`.
+    "bool",
+    "char",
+    "f32",
+    "f64",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "isize",
+    "str",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "usize",
+];
+
+/// Files of scaffolding, in their canonical form: with line tables alone an inlined function is called `FnOnce::call_once`, or
+/// less, and only its file says whose it is.
+const RUNTIME_FILES: &[&str] = &[
+    "library/core/src/future/",
+    "library/core/src/ops/function.rs",
+    "library/core/src/panic/",
+    "library/core/src/pin.rs",
+    "library/core/src/task/",
+    "library/std/src/panic.rs",
+    "library/std/src/panicking.rs",
+    "library/std/src/rt.rs",
+    "library/std/src/sys/backtrace.rs",
+    "library/std/src/sys/pal/",
+    "library/std/src/sys/thread/",
+    "library/std/src/thread/",
+    "rayon/src/",
+    "rayon-core/src/",
+    "tokio/src/future/",
+    "tokio/src/loom/",
+    "tokio/src/macros/",
+    "tokio/src/runtime/",
+    "tokio/src/task/",
+    "tokio/src/util/",
 ];
 
 /// Whose code a function is, by its canonical name and the file of its definition (empty when not known).
 pub fn origin(name: &str, file: &str) -> Origin {
-    if RUNTIME_NAMES.contains(&name) {
+    if RUNTIME_NAMES.contains(&name) || is_runtime_file(file) {
         return Origin::Runtime;
     }
     let place = file_origin(file);
@@ -116,11 +159,14 @@ pub fn origin(name: &str, file: &str) -> Origin {
     if path.iter().all(|p| is_std(p)) {
         return Origin::Std;
     }
-    match place {
-        // A generic of std, compiled for a type of the program: `<Vec<T> as demo::Encode>::encode` is the program's.
-        Some(Origin::Std) | None => Origin::Own,
-        Some(origin) => origin,
-    }
+    // The file knows better than the name, which may be a part of one: `Iter::position`.
+    place.unwrap_or(Origin::Own)
+}
+
+fn is_runtime_file(file: &str) -> bool {
+    // Canonical, or as the compiler saw it: `/rustc/HASH/library/…`.
+    let file = file.find("/library/").map_or(file, |at| &file[at + 1..]);
+    RUNTIME_FILES.iter().any(|prefix| file.starts_with(prefix))
 }
 
 /// The crate a function belongs to: the first segment of its path.
@@ -312,7 +358,7 @@ mod tests {
         check("<&T as demo::Encode>::encode", "", Origin::Own);
         check(
             "<[u8; 4] as demo::Encode>::encode",
-            "/rustc/abc/library/core/src/x.rs",
+            "src/encode.rs",
             Origin::Own,
         );
     }
@@ -343,7 +389,7 @@ mod tests {
             "library/core/src/slice/iter.rs",
             Origin::Std,
         );
-        check("exported_by_std", "library/std/src/rt.rs", Origin::Std);
+        check("exported_by_std", "library/std/src/io/mod.rs", Origin::Std);
         check(
             "demo::work::checksum",
             "/home/a/demo/examples/work.rs",
@@ -373,6 +419,38 @@ mod tests {
             Origin::Std,
         );
         check("<T as core::convert::Into<U>>::into", "", Origin::Std);
+    }
+
+    #[test]
+    fn parts_of_names_go_by_their_file() {
+        check(
+            "Iter::position",
+            "library/core/src/slice/iter/macros.rs",
+            Origin::Std,
+        );
+        check(
+            "<&_ as PartialEq>::eq",
+            "library/core/src/cmp.rs",
+            Origin::Std,
+        );
+        check("u64::rotate_left", "", Origin::Std);
+        check(
+            "FnOnce::call_once",
+            "library/core/src/ops/function.rs",
+            Origin::Runtime,
+        );
+        check(
+            "{closure}",
+            "/rustc/abc/library/std/src/thread/mod.rs",
+            Origin::Runtime,
+        );
+        check(
+            "poll_future",
+            "tokio/src/runtime/task/harness.rs",
+            Origin::Runtime,
+        );
+        check("Mutex::lock", "tokio/src/sync/mutex.rs", Origin::Dependency);
+        check("Order::price", "/home/a/shop/src/order.rs", Origin::Own);
     }
 
     #[test]
