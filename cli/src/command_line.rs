@@ -12,14 +12,14 @@ Examples:
   hotpoll record -o shop.pb.gz -- ./shop --port 8080
   hotpoll export shop.pb.gz --format html -o shop.html
 
-TARGET, in every command: a PID, the NAME of a process, or a profile FILE; nothing means the
-only live process with hotpoll (several are listed).";
+TARGET, in every command: a PID, the NAME of a process, or a profile FILE;
+nothing means the only live process with hotpoll (several are listed).";
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:
-  hotpoll export shop.pb.gz --format html -o shop.html     one interactive file, no network
+  hotpoll export shop.pb.gz --format html -o shop.html     for any browser
   hotpoll export shop.pb.gz --format folded | grep serde
-  hotpoll export shop.pb.gz --format firefox -o shop.json  for profiler.firefox.com";
+  hotpoll export shop.pb.gz --format firefox -o shop.json  for its profiler";
 
 /// Ask live Rust processes what they burn CPU on
 ///

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
-  hotpoll completions bash > ~/.local/share/bash-completion/completions/hotpoll
+  hotpoll completions bash > /etc/bash_completion.d/hotpoll
   hotpoll completions zsh > ~/.zfunc/_hotpoll
   hotpoll completions fish > ~/.config/fish/completions/hotpoll.fish";
 

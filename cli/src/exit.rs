@@ -12,8 +12,11 @@ pub const FAILED: u8 = 2;
 
 /// The table, for every command's help.
 pub const TABLE: &str = "\
-Exit codes: 0 fine · 1 found something (doctor: something to change) ·
-2 wrong usage, or something could not be read, reached or written · 3 not comparable.
+Exit codes:
+  0  fine
+  1  found something (doctor: something to change)
+  2  wrong usage, or something could not be read, reached or written
+  3  not comparable
 `record -- CMD` passes CMD's own code on, 128+N when signal N ended it.";
 
 /// Why a command could not do what it was asked: a sentence, and what to do about it.

@@ -448,6 +448,16 @@ fn every_command_has_examples_and_the_exit_codes() {
     assert!(commands.len() >= 9, "{commands:?}");
     for command in &commands {
         let help = run(&[command, "--help"]);
+        let wide = hotpoll(&[command, "--help"])
+            .env("COLUMNS", "200")
+            .output()
+            .unwrap();
+        let examples = text(&wide.stdout)
+            .lines()
+            .skip_while(|line| *line != "Examples:");
+        for line in examples {
+            assert!(line.len() <= 80, "{command}: {line}");
+        }
         for part in ["Examples:", "Exit codes:"] {
             assert!(
                 text(&help.stdout).contains(part),

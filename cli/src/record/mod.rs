@@ -23,10 +23,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 const EXAMPLES: &str = "\
 Examples:
-  hotpoll record -o shop.pb.gz shop --for 30s      the process named shop, for 30 seconds
-  hotpoll record -o shop.pb.gz                     the only live process, until Ctrl-C
-  hotpoll record -o bench.pb.gz -- cargo bench     a command and the processes it starts
-  hotpoll report shop.pb.gz                        look at it";
+  hotpoll record -o shop.pb.gz shop --for 30s    the process named shop
+  hotpoll record -o shop.pb.gz                   the only one, until Ctrl-C
+  hotpoll record -o bench.pb.gz -- cargo bench   a command and its processes
+  hotpoll report shop.pb.gz                      look at it";
 
 /// Record a live process, or a command, to a profile file
 ///

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
-  hotpoll report                         the only live process, its whole recorder
-  hotpoll report shop --last 30s         the process named shop, its last 30 seconds
+  hotpoll report                         the only live process
+  hotpoll report shop --last 30s         the last 30 seconds of shop
   hotpoll report 4242 --for 10s          the 10 seconds from now on
   hotpoll report --watch                 redrawn every second
   hotpoll report shop.pb.gz --tree       a file, as a call tree
