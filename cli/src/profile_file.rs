@@ -19,6 +19,7 @@ pub fn check(path: &Path) -> Result<(), Failure> {
         Ok(there) if !there.is_file() => File::options().write(true).open(path).map(drop),
         _ => {
             let temporary = beside(path);
+            let _ = std::fs::remove_file(&temporary);
             File::create_new(&temporary).map(|_| {
                 let _ = std::fs::remove_file(&temporary);
             })
@@ -36,6 +37,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return File::options().write(true).open(path)?.write_all(bytes);
     }
     let temporary = beside(path);
+    // Left behind by a process with our PID that was killed while writing.
+    let _ = std::fs::remove_file(&temporary);
     let written = File::options()
         .write(true)
         .create_new(true)
