@@ -29,7 +29,7 @@ pub fn print(text: &str) -> io::Result<()> {
     print_on(text).map(|_| ())
 }
 
-/// As [`print`], and says whether somebody still reads.
+/// As [`print()`], and says whether somebody still reads.
 pub fn print_on(text: &str) -> io::Result<bool> {
     let stdout = anstream::AutoStream::auto(io::stdout().lock());
     write_on(stdout, text.as_bytes())

@@ -4,8 +4,8 @@
 //! [`Location::lines`](hotpoll_profile::Location::lines) filled, and a [`Summary`] that says for every module where its names came
 //! from and what would make them better. Nothing here is an error to the caller: an unknown symbol is a frame with an address.
 //!
-//! One module's way: [`locate`] finds its files and proves that they are the ones that ran; [`cache`] answers what an earlier
-//! run knew; [`lookup`] reads symbol table and DWARF for the rest; [`run`] puts the frames into the profile.
+//! One module's way: `locate` finds its files and proves that they are the ones that ran; `cache` answers what an earlier
+//! run knew; `lookup` reads symbol table and DWARF for the rest; `run` puts the frames into the profile.
 
 mod arena;
 mod cache;
