@@ -202,7 +202,7 @@ fn handler_stack_has_a_bound() {
     let is_at = "signal::syscall::is_at";
     let capture = "signal::handler::capture";
     let push = "signal::handler::push";
-    let walk = "walk::walk";
+    let walk = "walk::walk_interrupted";
     let forward = "forward::forward";
     check("whole handler", "handler::on_signal", &[], 0, PROMISE);
     check(
