@@ -43,6 +43,8 @@ pub(crate) fn remember(signal: libc::c_int, previous: &libc::sigaction) {
 ///
 /// # Safety
 /// The arguments are those that the kernel gave to our handler, which is running.
+#[cold]
+#[inline(never)] // a sample should not carry this frame
 pub(super) unsafe fn forward(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,

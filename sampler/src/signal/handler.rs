@@ -20,7 +20,7 @@ use hotpoll_profile::{Engine, Loss, Reason, State, Truncation};
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 /// Stack that telling whose signal it is may take, and counting a loss. `tests/handler_calls.rs` adds up the frames.
-pub const ROOM_TO_LOOK: u64 = if cfg!(debug_assertions) { 1_280 } else { 256 };
+pub const ROOM_TO_LOOK: u64 = if cfg!(debug_assertions) { 1_280 } else { 384 };
 /// Stack that recording the leaf alone may take, below the point where room is measured.
 pub const ROOM_FOR_LEAF: u64 = if cfg!(debug_assertions) { 2_816 } else { 640 };
 /// Stack that the walk, or a record of what it found, may take below that point.
