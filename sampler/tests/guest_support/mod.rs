@@ -299,8 +299,9 @@ pub fn check_conservation(harness: &Harness) {
             assert_eq!(accounts.recorded, drained, "{info:?} {accounts:?}");
         } else {
             let apart = accounts.fired.abs_diff(counted) + accounts.recorded.abs_diff(drained);
+            // At 10 kHz a busy machine can keep the agent off the processor for 100 ms between the drain and the reading.
             assert!(
-                apart <= 64,
+                apart <= 1_000,
                 "{apart} apart, {drained} drained: {info:?} {accounts:?}"
             );
         }
