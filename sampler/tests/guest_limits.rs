@@ -79,14 +79,14 @@ fn descriptors_are_taken_up_to_a_quarter() {
                 info.engine == Engine::Ctimer && info.engine_reason == EngineReason::DescriptorLimit
             });
             assert!(others >= 14, "{others}");
-            assert!(
-                harness
-                    .seen
-                    .values()
-                    .filter(|seen| seen.records > 0)
-                    .count()
-                    >= 20
-            );
+            for engine in [Engine::Perf, Engine::Ctimer] {
+                assert!(
+                    harness.seen.iter().any(|(key, seen)| {
+                        seen.records > 0 && harness.info[key].engine == engine
+                    }),
+                    "nothing of {engine:?}"
+                );
+            }
         });
     });
 }
@@ -182,7 +182,8 @@ fn a_timer_is_given_back_when_its_thread_ends() {
                 let refused = count(&harness, |info| {
                     info.engine_reason == EngineReason::PendingSignalLimit
                 });
-                assert_eq!(refused, 0);
+                // The limit is the user's, not the process's: others may be using it up.
+                assert!(refused == 0 || user_has_used_up_the_limit());
                 stop.store(true, Ordering::Relaxed);
             });
             harness.turn();
@@ -190,4 +191,12 @@ fn a_timer_is_given_back_when_its_thread_ends() {
         }
         harness.sampler.stop();
     });
+}
+
+/// Whether the pending signals of all of the user's processes together leave no room for a few more.
+fn user_has_used_up_the_limit() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("SigQ:"));
+    let (used, limit) = line.unwrap()[5..].trim().split_once('/').unwrap();
+    used.parse::<u64>().unwrap() + 8 >= limit.parse::<u64>().unwrap()
 }

@@ -59,11 +59,10 @@ fn nothing_stays_open_and_memory_does_not_grow() {
             resident.push(resident_kb());
         }
     }
-    // The first round of each way makes the allocator's heap as big as one run needs.
-    for rounds in resident.chunks(4) {
-        let (second, last) = (rounds[1], rounds[3]);
-        assert!(last < second + max_growth_kb, "{resident:?} kB");
-    }
+    // The allocator keeps a round's memory now and then and gives it back later, so one round says nothing: a leak would be in all of the last.
+    let least = |rounds: &[u64]| rounds.iter().copied().min().unwrap_or(0);
+    let (early, late) = (least(&resident[1..4]), least(&resident[5..]));
+    assert!(late < early + max_growth_kb, "{resident:?} kB");
     println!(
         "{} addresses, resident after each round: {resident:?} kB",
         addresses.len()
