@@ -10,6 +10,9 @@ use crate::text::width::{keep_start, wrap};
 
 /// The columns of the labels.
 const LABEL: usize = 12;
+/// Samples beyond the clocks by more than this part of the CPU time are a term of their own: without it the others, each rounded
+/// to a tenth of a per cent, would sum to more than all of it and not say why.
+const WORTH_A_TERM: f64 = 0.005;
 
 /// The header's lines, each within `columns`.
 pub fn lines(data: &Data, columns: usize) -> Vec<String> {
@@ -172,14 +175,11 @@ fn engines(engines: &[EngineData]) -> String {
 
 fn accounted(data: &Data) -> String {
     let accounted = &data.accounted;
-    let part = |ns: u64| {
-        let share = if data.cpu_ns == 0 {
-            0.0
-        } else {
-            ns as f64 / data.cpu_ns as f64
-        };
-        percent(share)
+    let share = |ns: u64| match data.cpu_ns {
+        0 => 0.0,
+        whole => ns as f64 / whole as f64,
     };
+    let part = |ns: u64| percent(share(ns));
     // Kernel time has samples under ctimer, and beside a perf event; the kernel's own count stands in where it has none.
     // The first three always: a zero there is worth knowing.
     let mut terms = vec![
@@ -203,6 +203,10 @@ fn accounted(data: &Data) -> String {
             .filter(|(_, ns)| *ns > 0)
             .map(|(name, ns)| format!("{name} {}", part(*ns))),
     );
+    let beyond = share(accounted.oversampled_ns);
+    if beyond > WORTH_A_TERM {
+        terms.push(format!("samples beyond the clocks {}", percent(-beyond)));
+    }
     terms.join(" · ")
 }
 

@@ -135,6 +135,35 @@ fn markdown_for_an_issue() {
     );
 }
 
+/// The terms sum to all of the CPU time, also where a thread's samples stand for more than its clock counted.
+#[test]
+fn what_is_accounted_sums_to_everything() {
+    let accounted = |beyond_ns: u64| {
+        let mut profile = service();
+        let compress = &mut profile.threads[2].totals;
+        compress.cpu_ns -= beyond_ns;
+        profile.process_cpu_ns -= beyond_ns;
+        let options = Options::default();
+        let report = collect(&profile, &options);
+        let text = markdown::render(&report, &options);
+        let line = text.lines().find(|line| line.contains("accounted"));
+        line.unwrap().to_owned()
+    };
+    for beyond_ns in [0, 10_000_000, 800_000_000] {
+        let line = accounted(beyond_ns);
+        let sum: f64 = (line.split_whitespace())
+            .filter_map(|word| word.strip_suffix('%')?.parse::<f64>().ok())
+            .sum();
+        // Each term is rounded, and half a per cent has no term.
+        assert!((sum - 100.0).abs() < 0.8, "{sum}: {line}");
+        assert_eq!(
+            line.contains("samples beyond the clocks -"),
+            beyond_ns > 100_000_000,
+            "{line}"
+        );
+    }
+}
+
 #[test]
 fn json_in_its_envelope() {
     let options = Options {
