@@ -64,7 +64,7 @@ fn build(root: &Path, own: &Path) -> Option<PathBuf> {
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = profile_folder.join("examples").join(NAME);
-    terminal::say("Building the example service (fresh already, this takes a moment).");
+    terminal::say("Building the example service (a moment if nothing changed).");
     let status = Command::new(cargo)
         .args([
             "build",
