@@ -65,7 +65,13 @@ pub fn resolve(target: Option<&str>, host: &impl Host) -> Result<Target, Failure
     let Some(target) = target else {
         return only_one(host).map(Target::Live);
     };
-    if !target.is_empty() && target.bytes().all(|byte| byte.is_ascii_digit()) {
+    if target.is_empty() {
+        // A shell's variable that is not set, most of the time: guessing would hide it.
+        return Err(Failure::new("the TARGET is empty").next(
+            "give a PID, a process name or a profile file, or leave it out for the only live process",
+        ));
+    }
+    if target.bytes().all(|byte| byte.is_ascii_digit()) {
         return by_pid(target, host).map(Target::Live);
     }
     let path = Path::new(target);

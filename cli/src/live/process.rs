@@ -22,7 +22,12 @@ pub struct ProcessFacts {
     pub threads: u32,
     /// Whether it has ended and only waits for its parent.
     pub zombie: bool,
+    /// Whether it is a thread of the kernel's.
+    pub kernel: bool,
 }
+
+/// The kernel's mark for its own threads (`PF_KTHREAD` in its `sched.h`), in field 9 of proc(5).
+const KERNEL_THREAD: u32 = 0x0020_0000;
 
 impl ProcessFacts {
     /// Reads a process's facts. The ID of a thread gives its process, as `top -H` shows threads.
@@ -55,9 +60,10 @@ impl ProcessFacts {
         }
     }
 
-    /// Whether a person means this process by the name.
+    /// Whether a person means this process by the name. An empty name is nobody's, though an executable's may be empty.
     pub fn is_named(&self, name: &str) -> bool {
-        self.name == name || self.executable == name
+        let is_named = self.name == name || self.executable == name;
+        is_named && !name.is_empty() && !self.kernel
     }
 }
 
@@ -98,6 +104,7 @@ fn parse(pid: u32, stat: &str, status: &str) -> Option<ProcessFacts> {
         uid,
         threads: fields.get(20 - 3)?.parse().ok()?,
         zombie: fields.first() == Some(&"Z"),
+        kernel: fields.get(9 - 3)?.parse::<u32>().ok()? & KERNEL_THREAD != 0,
     })
 }
 
@@ -136,6 +143,23 @@ mod tests {
     #[test]
     fn zombie() {
         assert!(parse(42, &stat("x", "Z"), STATUS).unwrap().zombie);
+    }
+
+    #[test]
+    fn nobody_is_named_nothing() {
+        let mut facts = parse(42, &stat("x", "S"), STATUS).unwrap();
+        assert!(facts.executable.is_empty() && facts.is_named("x"));
+        assert!(!facts.is_named(""));
+        facts.name.clear();
+        assert!(!facts.is_named(""));
+    }
+
+    #[test]
+    fn a_thread_of_the_kernel_is_not_named() {
+        let stat = "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 10 0 0 0";
+        let facts = parse(2, stat, STATUS).unwrap();
+        assert!(facts.kernel && !facts.is_named("kthreadd"));
+        assert!(!parse(42, &self::stat("x", "S"), STATUS).unwrap().kernel);
     }
 
     #[test]

@@ -195,7 +195,11 @@ fn no_such_name() {
         "nothing",
         &["no live process is named nothing", "no such file"],
     );
-    check_says("", &["no live process"]);
+}
+
+#[test]
+fn an_empty_target_is_nobody() {
+    check_says("", &["the TARGET is empty", "leave it out"]);
 }
 
 #[test]
