@@ -55,6 +55,9 @@ pub(super) unsafe fn forward(
     if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
         return;
     }
+    let Some(_under_way) = UnderWay::begin(info as usize) else {
+        return;
+    };
     // SAFETY: the context is the kernel's.
     let interrupted = unsafe { Interrupted::read(context) };
     let arguments = Arguments {
@@ -74,6 +77,45 @@ pub(super) unsafe fn forward(
             let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
                 unsafe { std::mem::transmute(handler) };
             handler(signal, info, context);
+        }
+    }
+}
+
+/// How many threads may be forwarding at one moment; more of them forward without the guard below.
+const MOST_UNDER_WAY: usize = 64;
+
+/// The siginfos of signals that are being forwarded. A siginfo lies on the stack of the thread that it was sent to, so its address names the call.
+static UNDER_WAY: [AtomicUsize; MOST_UNDER_WAY] = [const { AtomicUsize::new(0) }; MOST_UNDER_WAY];
+
+/// A signal being forwarded, so that it goes round once.
+///
+/// A handler that was installed over ours and calls the one before it calls us. Met at our next start, it is the one before ours: then each
+/// forwarded to the other until the stack was gone.
+struct UnderWay(Option<&'static AtomicUsize>);
+
+impl UnderWay {
+    /// `None` when this very signal is being forwarded already. Called in SIGPROF.
+    fn begin(siginfo: usize) -> Option<Self> {
+        // Relaxed: the entry that matters was written by this same thread, further up its stack.
+        if UNDER_WAY
+            .iter()
+            .any(|entry| entry.load(Ordering::Relaxed) == siginfo)
+        {
+            return None;
+        }
+        let free = UNDER_WAY.iter().find(|entry| {
+            entry
+                .compare_exchange(0, siginfo, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        });
+        Some(Self(free))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        if let Some(entry) = self.0 {
+            entry.store(0, Ordering::Relaxed);
         }
     }
 }
