@@ -24,6 +24,9 @@ impl Waker {
 
     /// Makes it readable.
     pub fn wake(&self) {
+        if !self.is_ours() {
+            return;
+        }
         let one = 1_u64.to_ne_bytes();
         // SAFETY: the buffer is valid for its length. Fails only when it is readable already.
         unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
@@ -31,9 +34,28 @@ impl Waker {
 
     /// Makes it unreadable again.
     pub fn rest(&self) {
+        if !self.is_ours() {
+            return;
+        }
         let mut count = [0_u8; 8];
         // SAFETY: the buffer is valid for its length. Fails only when it is not readable.
         unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+}
+
+impl Waker {
+    /// Whether the descriptor is still an anonymous one of the kernel's: a host that closes all descriptors, as daemons do, and opens files
+    /// gives its number to one of them.
+    fn is_ours(&self) -> bool {
+        // SAFETY: zero is a valid stat, and it is a valid place for the result.
+        let kind = unsafe {
+            let mut stat: libc::stat = std::mem::zeroed();
+            if libc::fstat(self.0.as_raw_fd(), &mut stat) != 0 {
+                return false;
+            }
+            stat.st_mode & libc::S_IFMT
+        };
+        kind == 0
     }
 }
 

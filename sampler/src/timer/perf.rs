@@ -12,6 +12,8 @@ use std::mem::zeroed;
 /// An enabled event; dropping it disables and closes it.
 pub(crate) struct PerfEvent {
     descriptor: libc::c_int,
+    /// The kernel's number of the event.
+    id: Option<u64>,
     start_number: u64,
 }
 
@@ -43,6 +45,7 @@ const REMOVE_ON_EXEC: u64 = 1 << 36;
 const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
 const PERF_EVENT_IOC_ENABLE: libc::c_ulong = 0x2400;
 const PERF_EVENT_IOC_DISABLE: libc::c_ulong = 0x2401;
+const PERF_EVENT_IOC_ID: libc::c_ulong = 0x8008_2407;
 const F_SETSIG: libc::c_int = 10;
 const F_SETOWN_EX: libc::c_int = 15;
 const F_OWNER_TID: libc::c_int = 0;
@@ -114,6 +117,10 @@ impl Drop for PerfEvent {
         if !crate::fork::is_in_force(self.start_number) {
             return; // the event is the parent's, and must go on; this copy of its descriptor goes with exec or the child
         }
+        if self.id.is_none() || event_id(self.descriptor) != self.id {
+            table::set_descriptor(self.descriptor, None);
+            return; // the host has closed all descriptors, as daemons do, and the number is another file's now
+        }
         // Disabled before it is closed: a forked child may hold a copy of the descriptor, which would keep an enabled event alive.
         // SAFETY: the descriptor is ours and is closed once.
         unsafe {
@@ -122,6 +129,14 @@ impl Drop for PerfEvent {
             libc::close(self.descriptor);
         }
     }
+}
+
+/// The kernel's number of the event behind a descriptor; `None` when it is no event's.
+fn event_id(descriptor: libc::c_int) -> Option<u64> {
+    let mut id = 0u64;
+    // SAFETY: the command writes eight bytes to the address; what is no perf event refuses it.
+    let result = unsafe { libc::ioctl(descriptor, PERF_EVENT_IOC_ID, &mut id) };
+    (result == 0).then_some(id)
 }
 
 /// Opens a disabled event.
@@ -150,6 +165,7 @@ fn open(tid: u32, interval_ns: u64) -> Result<PerfEvent, i32> {
         if descriptor >= 0 {
             return Ok(PerfEvent {
                 descriptor: descriptor as libc::c_int,
+                id: event_id(descriptor as libc::c_int),
                 start_number: crate::fork::start_number(),
             });
         }
