@@ -52,9 +52,14 @@ impl Sampler {
             entry.attached = Some((id, slot));
             self.arm(&mut entry, engine);
             // The ID may have passed to another thread between the listing and the arming; then nothing is kept.
-            if files::stat(found.tid).is_none_or(|again| again.start_ticks != stat.start_ticks) {
+            let now = files::stat(found.tid).map(|again| again.start_ticks);
+            if now != Some(stat.start_ticks) {
                 entry.disarm(&mut self.budget);
-                free_slot(id);
+                match now {
+                    // The timer was the new owner's for a moment: a late signal may still look at the slot there.
+                    Some(owner) => keep_slot_for(id, slot, found.tid, owner),
+                    None => free_slot(id),
+                }
                 return;
             }
         }
@@ -166,21 +171,31 @@ impl Sampler {
             return;
         };
         if let Some((id, slot)) = entry.attached.take() {
-            slot.agent.generation.store(0, Release);
-            signal::wait_for(slot);
-            pool::give(id, Some((entry.info.tid, entry.info.start_ticks)));
+            keep_slot_for(id, slot, entry.info.tid, entry.info.start_ticks);
         }
     }
+}
+
+/// Closes a slot, and keeps it for the thread whose handler may still look at it.
+fn keep_slot_for(id: SlotId, slot: &'static Slot, tid: u32, start_ticks: u64) {
+    slot.agent.generation.store(0, Release);
+    signal::wait_for(slot);
+    pool::give(id, Some((tid, start_ticks)));
 }
 
 /// Makes a slot free for any thread. Its own thread is dead: no handler can be running on it.
 pub(super) fn free_slot(id: SlotId) {
     if let Some(slot) = table::slot(id.number) {
         slot.agent.generation.store(0, Release);
+        signal::wait_for(slot);
         table::release_memory(slot);
         pool::give(id, None);
     }
 }
+
+/// The main thread's stack grows down to where other mappings may begin: the kernel keeps 128 MB free at the least, whatever the limit. A program
+/// may raise the limit after exec; taken at its word, the "stack" then covered libraries and heaps, and a wrong frame pointer led into a hole.
+const MAIN_STACK_BYTES: u64 = 64 << 20;
 
 /// Empties a free slot for a new thread.
 fn prepare(slot: &'static Slot, tid: u32) {
@@ -219,7 +234,7 @@ fn prepare(slot: &'static Slot, tid: u32) {
         && let Some(mapping) = stack::main_thread()
     {
         high = mapping.high;
-        low = high.saturating_sub(sys::soft_limit(libc::RLIMIT_STACK).min(1 << 40));
+        low = high.saturating_sub(sys::soft_limit(libc::RLIMIT_STACK).min(MAIN_STACK_BYTES));
     }
     slot.agent.stack_low.store(low, Relaxed);
     slot.agent.stack_high.store(high, Relaxed);
