@@ -2,8 +2,10 @@
 
 use super::discover::Endpoint;
 use crate::exit::Failure;
+use crate::interrupt;
 use hotpoll_profile::protocol::{
-    DoctorReport, ErrorReply, Fetch, FrameDecoder, ProtocolError, Request, Response, Status,
+    DoctorReport, ErrorCode, ErrorReply, Fetch, FrameDecoder, ProtocolError, Request, Response,
+    Status,
 };
 use hotpoll_profile::{Profile, pprof};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
@@ -13,11 +15,15 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a process may take for an answer, what it was asked to wait for aside. It answers from memory: a process that needs
 /// longer than this is stopped, or starved.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to ask again while the process serves as many others as it will. Each of them is done in a moment.
+const BUSY_PATIENCE: Duration = Duration::from_secs(4);
+/// How long to wait before each time.
+const BUSY_WAIT: Duration = Duration::from_millis(100);
 /// What a socket's address can hold (`sun_path`), its final zero aside.
 const LONGEST_ADDRESS: usize = 107;
 
@@ -112,16 +118,9 @@ impl From<io::Error> for AskError {
 impl Client {
     /// Connects, and makes sure that the process itself answers.
     pub fn connect(endpoint: &Endpoint) -> Result<Self, AskError> {
-        let stream = connect(&endpoint.path())?;
-        let peer = getsockopt(&stream, PeerCredentials).map_err(io::Error::from)?;
-        // 0 is a process of another PID namespace that ours cannot see into: the path went through its /proc/PID/root.
-        if peer.pid() != 0 && peer.pid() as u32 != endpoint.process.pid {
-            return Err(AskError::Impostor { pid: peer.pid() });
-        }
-        stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Self {
             endpoint: endpoint.clone(),
-            stream,
+            stream: stream_to(endpoint)?,
             decoder: FrameDecoder::for_responses(),
         })
     }
@@ -156,11 +155,32 @@ impl Client {
         }
     }
 
+    /// Asks, and asks again for a while where the process is busy with others.
     fn ask(&mut self, request: &Request, waits: Duration) -> Result<Response, AskError> {
+        let until = Instant::now() + BUSY_PATIENCE;
+        loop {
+            let answer = self.ask_once(request, waits);
+            let is_busy =
+                matches!(&answer, Err(AskError::Refused(reply)) if reply.code() == ErrorCode::Busy);
+            if !is_busy || Instant::now() >= until || interrupt::is_asked_to_stop() {
+                return answer;
+            }
+            std::thread::sleep(BUSY_WAIT);
+            // Who is refused is hung up on.
+            self.stream = stream_to(&self.endpoint)?;
+            self.decoder = FrameDecoder::for_responses();
+        }
+    }
+
+    fn ask_once(&mut self, request: &Request, waits: Duration) -> Result<Response, AskError> {
         // Enough for a whole recorder in a few reads.
         const CHUNK: usize = 1 << 20;
         self.stream.set_read_timeout(Some(PATIENCE + waits))?;
-        self.stream.write_all(&request.encode())?;
+        match self.stream.write_all(&request.encode()) {
+            // Hung up already, and why is still there to be read: a busy process does not wait for the question.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written?,
+        }
         let mut chunk = vec![0; CHUNK];
         loop {
             if let Some(frame) = self.decoder.next().map_err(AskError::Protocol)? {
@@ -191,6 +211,18 @@ fn not_asked_for(response: Response) -> AskError {
     )))
 }
 
+/// A new conversation with the process itself.
+fn stream_to(endpoint: &Endpoint) -> Result<UnixStream, AskError> {
+    let stream = connect(&endpoint.path())?;
+    let peer = getsockopt(&stream, PeerCredentials).map_err(io::Error::from)?;
+    // 0 is a process of another PID namespace that ours cannot see into: the path went through its /proc/PID/root.
+    if peer.pid() != 0 && peer.pid() as u32 != endpoint.process.pid {
+        return Err(AskError::Impostor { pid: peer.pid() });
+    }
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
 fn connect(path: &Path) -> io::Result<UnixStream> {
     if path.as_os_str().len() <= LONGEST_ADDRESS {
         return UnixStream::connect(path);
@@ -214,37 +246,48 @@ mod tests {
     use std::os::unix::net::UnixListener;
     use std::thread;
 
-    /// A process that answers each request with the next of these, in pieces, and then goes away.
-    fn process(name: &str, answers: Vec<Vec<u8>>) -> (Endpoint, thread::JoinHandle<()>) {
+    /// The socket of a process, which is this one, and its folder.
+    fn listen(name: &str) -> (Endpoint, UnixListener, PathBuf) {
         let folder =
             std::env::temp_dir().join(format!("hotpoll-test-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         let socket = folder.join("1-2.sock");
         let listener = UnixListener::bind(&socket).unwrap();
-        let thread = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut requests = FrameDecoder::for_requests();
-            for answer in answers {
-                let mut buffer = [0; 64];
-                while requests.next().unwrap().is_none() {
-                    let read = stream.read(&mut buffer).unwrap();
-                    requests.push(&buffer[..read]);
-                }
-                for piece in answer.chunks(7) {
-                    // Who has seen enough may be gone before the rest.
-                    let _ = stream.write_all(piece);
-                }
-            }
-            drop(listener);
-            std::fs::remove_dir_all(folder).unwrap();
-        });
         let process = ProcessFacts {
             pid: std::process::id(),
             name: "shop".to_owned(),
             ..ProcessFacts::default()
         };
-        (Endpoint { process, socket }, thread)
+        (Endpoint { process, socket }, listener, folder)
+    }
+
+    /// Answers the next client's requests with these, each in pieces, and hangs up.
+    fn converse(listener: &UnixListener, answers: Vec<Vec<u8>>) {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut requests = FrameDecoder::for_requests();
+        for answer in answers {
+            let mut buffer = [0; 64];
+            while requests.next().unwrap().is_none() {
+                let read = stream.read(&mut buffer).unwrap();
+                requests.push(&buffer[..read]);
+            }
+            for piece in answer.chunks(7) {
+                // Who has seen enough may be gone before the rest.
+                let _ = stream.write_all(piece);
+            }
+        }
+    }
+
+    /// A process that answers each request with the next of these, in pieces, and then goes away.
+    fn process(name: &str, answers: Vec<Vec<u8>>) -> (Endpoint, thread::JoinHandle<()>) {
+        let (endpoint, listener, folder) = listen(name);
+        let thread = thread::spawn(move || {
+            converse(&listener, answers);
+            drop(listener);
+            std::fs::remove_dir_all(folder).unwrap();
+        });
+        (endpoint, thread)
     }
 
     fn status() -> Status {
@@ -289,12 +332,35 @@ mod tests {
 
     #[test]
     fn it_says_no() {
-        let reply = ErrorReply::new(ErrorCode::Busy, "Too many clients; ask again in a second.");
+        let reply = ErrorReply::new(ErrorCode::Stopped, "Sampling is stopped; start it again.");
         check(
             "no",
             Response::Error(reply).encode(),
-            &["(shop): Too many clients", "second."],
+            &["(shop): Sampling is stopped", "again."],
         );
+    }
+
+    /// A busy process says so to whoever connects, before any question, and hangs up.
+    #[test]
+    fn busy_and_then_not() {
+        let (endpoint, listener, folder) = listen("busy");
+        let thread = thread::spawn(move || {
+            let reply = ErrorReply::new(ErrorCode::Busy, "64 clients are being served");
+            for _ in 0..3 {
+                let (mut stream, _) = listener.accept().unwrap();
+                stream
+                    .write_all(&Response::Error(reply.clone()).encode())
+                    .unwrap();
+            }
+            converse(
+                &listener,
+                vec![Response::Status(Box::new(status())).encode()],
+            );
+            std::fs::remove_dir_all(folder).unwrap();
+        });
+        let mut client = Client::connect(&endpoint).unwrap();
+        assert_eq!(client.status().unwrap(), status());
+        thread.join().unwrap();
     }
 
     #[test]
