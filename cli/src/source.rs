@@ -2,8 +2,9 @@
 
 use crate::exit::Failure;
 use crate::interrupt;
-use crate::live::{AskError, Client, Endpoint};
+use crate::live::{Client, Endpoint};
 use crate::progress;
+use crate::text::number::duration;
 use hotpoll_profile::protocol::Fetch;
 use hotpoll_profile::{Profile, pprof};
 use hotpoll_symbolizer::symbolize::{self, Options};
@@ -14,6 +15,9 @@ use std::time::{Duration, Instant};
 pub const FETCH_EVERY: Duration = Duration::from_millis(500);
 /// How often a wait looks whether it should go on.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// How much of a process's past to keep for the case that it ends before there is anything new.
+const PAST: Duration = Duration::from_secs(10);
 
 /// Reads a profile file.
 pub fn read(path: &Path) -> Result<Profile, Failure> {
@@ -61,7 +65,7 @@ pub fn fetch(client: &mut Client, window: Window) -> Result<Profile, Failure> {
     }
 }
 
-/// Collects what comes from now on.
+/// Collects what comes from now on. Of a process that ends meanwhile there is what was fetched by then, and a notice that says so.
 fn collect(client: &mut Client, span: Duration) -> Result<Profile, Failure> {
     interrupt::listen();
     let ask = |client: &mut Client, since_sequence| {
@@ -74,6 +78,10 @@ fn collect(client: &mut Client, span: Duration) -> Result<Profile, Failure> {
         Ok(status) => status.last_sequence,
         Err(error) => return Err(error.failure(client.endpoint())),
     };
+    let past = client.fetch(Fetch {
+        last_ns: nanoseconds(span.min(PAST)),
+        ..Fetch::default()
+    });
     let began = Instant::now();
     let bar = progress::timed("collecting", span);
     let mut profile = Profile::default();
@@ -89,8 +97,25 @@ fn collect(client: &mut Client, span: Duration) -> Result<Profile, Failure> {
                 last = last.max(newer.last_sequence());
                 profile.merge(newer);
             }
-            Err(AskError::Ended | AskError::Stale) if last > since => break,
-            Err(error) => return Err(error.failure(client.endpoint())),
+            Err(error) if error.is_gone() && last > since => {
+                profile.process.notices.push(format!(
+                    "the process has ended: this is the first {} of the {} asked for",
+                    duration(profile.duration_ns),
+                    duration(nanoseconds(span)),
+                ));
+                break;
+            }
+            Err(error) => match past {
+                Ok(past) if error.is_gone() && !past.slices.is_empty() => {
+                    profile = past;
+                    profile.process.notices.push(format!(
+                        "the process has ended before there was anything new: this is what it did before, its last {}",
+                        duration(profile.duration_ns),
+                    ));
+                    break;
+                }
+                _ => return Err(error.failure(client.endpoint())),
+            },
         }
         // The slice that was under way at the start counts: what is collected covers the span.
         let is_enough = profile.duration_ns >= nanoseconds(span);
@@ -140,4 +165,67 @@ pub fn name_through(
 /// A duration as the protocol has it.
 pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::client::tests::process;
+    use hotpoll_profile::Slice;
+    use hotpoll_profile::protocol::{Response, Status};
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    /// A process's answer with one slice.
+    fn slice(sequence: u64) -> Vec<u8> {
+        let profile = Profile {
+            start_unix_ns: sequence * SECOND_NS,
+            duration_ns: SECOND_NS,
+            slices: vec![Slice {
+                sequence,
+                start_unix_ns: sequence * SECOND_NS,
+                duration_ns: SECOND_NS,
+                ..Slice::default()
+            }],
+            ..Profile::default()
+        };
+        Response::Profile(pprof::encode(&profile)).encode()
+    }
+
+    /// What is collected from a process that ends after these answers: its slices and the last notice.
+    fn collected(name: &str, answers: Vec<Vec<u8>>) -> Result<(Vec<u64>, String), String> {
+        let status = Status {
+            last_sequence: 7,
+            ..Status::default()
+        };
+        let status = Response::Status(Box::new(status)).encode();
+        let (endpoint, thread) = process(name, [vec![status], answers].concat());
+        let mut client = Client::connect(&endpoint).unwrap();
+        let window = Window::For(Duration::from_secs(5));
+        let profile = fetch(&mut client, window).map_err(|failure| failure.to_string());
+        thread.join().unwrap();
+        let mut profile = profile?;
+        let slices = profile.slices.iter().map(|slice| slice.sequence).collect();
+        Ok((slices, profile.process.notices.pop().unwrap_or_default()))
+    }
+
+    #[test]
+    fn a_process_that_ends_meanwhile() {
+        let (slices, notice) = collected("meanwhile", vec![slice(7), slice(8)]).unwrap();
+        assert_eq!(slices, [8]);
+        assert!(
+            notice.contains("the first 1.00 s of the 5.00 s"),
+            "{notice}"
+        );
+    }
+
+    #[test]
+    fn a_process_that_ends_at_once() {
+        let (slices, notice) = collected("at-once", vec![slice(7)]).unwrap();
+        assert_eq!(slices, [7]);
+        assert!(notice.contains("before there was anything new"), "{notice}");
+        let empty = Response::Profile(pprof::encode(&Profile::default())).encode();
+        let failure = collected("with-nothing", vec![empty]).unwrap_err();
+        assert!(failure.contains("has ended"), "{failure}");
+    }
 }

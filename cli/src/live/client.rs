@@ -239,7 +239,7 @@ fn connect(path: &Path) -> io::Result<UnixStream> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::live::ProcessFacts;
     use hotpoll_profile::protocol::{ErrorCode, Frame};
@@ -280,7 +280,7 @@ mod tests {
     }
 
     /// A process that answers each request with the next of these, in pieces, and then goes away.
-    fn process(name: &str, answers: Vec<Vec<u8>>) -> (Endpoint, thread::JoinHandle<()>) {
+    pub(crate) fn process(name: &str, answers: Vec<Vec<u8>>) -> (Endpoint, thread::JoinHandle<()>) {
         let (endpoint, listener, folder) = listen(name);
         let thread = thread::spawn(move || {
             converse(&listener, answers);
