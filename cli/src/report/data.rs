@@ -51,6 +51,14 @@ pub struct Data {
     pub tree: Option<TreeData>,
 }
 
+impl Data {
+    /// Whether the report is narrowed to nothing: then its lists have nothing to say.
+    pub fn is_without_match(&self) -> bool {
+        let nothing = |focus: &FocusData| focus.selected.samples == 0;
+        self.focus.as_ref().is_some_and(nothing)
+    }
+}
+
 /// The process.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ProcessData {

@@ -110,16 +110,16 @@ pub fn fields(data: &Data) -> Vec<(&'static str, String)> {
     }
     if let Some(focus) = &data.focus {
         let selected = &focus.selected;
-        fields.push((
-            "focus",
-            format!(
-                "{}: {} in {} ({} of the CPU)",
-                printable(&focus.pattern),
+        let found = match data.is_without_match() {
+            true => "no stack matches".to_owned(),
+            false => format!(
+                "{} in {} ({} of the CPU)",
                 duration(selected.cpu_ns),
                 counted(selected.samples, "sample"),
                 percent_in_words(selected.share),
             ),
-        ));
+        };
+        fields.push(("focus", format!("{}: {found}", printable(&focus.pattern))));
     }
     fields
 }

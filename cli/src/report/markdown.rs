@@ -24,6 +24,9 @@ pub fn render(data: &Data, options: &Options) -> String {
     for notice in &data.notices {
         out += &format!("- :warning: {}\n", escape(&printable(notice)));
     }
+    if data.is_without_match() {
+        return out;
+    }
     let rows = options.top.unwrap_or(ROWS);
     if let Some(tree) = &data.tree {
         // Its drawing needs equal columns.

@@ -116,6 +116,30 @@ fn focus() {
 }
 
 #[test]
+fn a_focus_on_nothing() {
+    let focus = regex::Regex::new("no_such_function").unwrap();
+    for (by, tree) in [
+        (By::Thread, false),
+        (By::Function, false),
+        (By::Thread, true),
+    ] {
+        let options = Options {
+            focus: Some(focus.clone()),
+            by,
+            tree,
+            ..Options::default()
+        };
+        let report = collect(&service(), &options);
+        let text = plain(&text::render(&report, &options, 80));
+        for text in [text, markdown::render(&report, &options)] {
+            assert!(text.contains("no stack matches"), "{text}");
+            let lists = ["and 9 threads", "Functions", "Threads", "Call tree"];
+            assert!(!lists.iter().any(|list| text.contains(list)), "{text}");
+        }
+    }
+}
+
+#[test]
 fn top() {
     check(
         "top",

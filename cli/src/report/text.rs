@@ -42,7 +42,9 @@ const FUNCTION_FIGURES: usize = 2 + 7 + 10 + 8 + 9 + 2;
 /// The report as text with colours, in at most `columns`.
 pub fn render(data: &Data, options: &Options, columns: usize) -> String {
     let mut lines = header::lines(data, columns);
-    if let Some(tree) = &data.tree {
+    if data.is_without_match() {
+        // The header says so.
+    } else if let Some(tree) = &data.tree {
         tree_text::section(&mut lines, tree, columns);
     } else {
         match options.by {
