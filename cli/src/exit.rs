@@ -41,11 +41,27 @@ impl Failure {
         self
     }
 
+    /// A folder where a file is needed, to read or to write.
+    pub fn folder(path: &Path) -> Self {
+        Self::new(format!("{} is a folder, not a file", path.display())).next("name a file in it")
+    }
+
+    /// A file that could not be read.
+    pub fn reading(path: &Path, error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::IsADirectory => Self::folder(path),
+            _ => Self::new(format!("cannot read {}: {error}", path.display())),
+        }
+    }
+
     /// A file that could not be written.
     pub fn writing(path: &Path, error: &std::io::Error) -> Self {
-        use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+        use std::io::ErrorKind::{
+            IsADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull,
+        };
         let failure = Self::new(format!("cannot write {}: {error}", path.display()));
         match error.kind() {
+            IsADirectory => Self::folder(path),
             StorageFull => failure.next("make room, or name a file on another disk"),
             NotFound => failure.next("create the folder first, or name another file"),
             PermissionDenied | ReadOnlyFilesystem => {

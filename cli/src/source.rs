@@ -21,8 +21,7 @@ const PAST: Duration = Duration::from_secs(10);
 
 /// Reads a profile file.
 pub fn read(path: &Path) -> Result<Profile, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+    let bytes = std::fs::read(path).map_err(|error| Failure::reading(path, &error))?;
     pprof::decode(&bytes)
         .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))
 }

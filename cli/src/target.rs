@@ -56,6 +56,8 @@ pub enum FileKind {
     Profile,
     /// A program or library.
     Elf,
+    /// No file at all.
+    Folder,
     /// Something else.
     Other,
 }
@@ -90,14 +92,14 @@ pub fn resolve(target: Option<&str>, host: &impl Host) -> Result<Target, Failure
         .map(Target::Live);
     }
     match host.file(path) {
-        FileKind::Missing | FileKind::Elf => {}
+        FileKind::Missing | FileKind::Elf | FileKind::Folder => {}
         _ => return by_file(path, host).map(Target::File),
     }
     if let Some(process) = host.named(target).first() {
         return Err(without_hotpoll(process, host));
     }
     match host.file(path) {
-        FileKind::Elf => by_file(path, host).map(Target::File),
+        FileKind::Elf | FileKind::Folder => by_file(path, host).map(Target::File),
         _ => Err(Failure::new(format!(
             "no live process is named {target}, and there is no such file"
         ))
@@ -210,6 +212,7 @@ fn by_file(path: &Path, host: &impl Host) -> Result<PathBuf, Failure> {
         FileKind::Profile => Ok(path.to_owned()),
         FileKind::Missing => Err(Failure::new(format!("there is no file {shown}"))
             .next("`hotpoll record -o FILE` writes one; `hotpoll list` shows live processes")),
+        FileKind::Folder => Err(Failure::folder(path)),
         FileKind::Unreadable(why) => Err(Failure::new(format!("cannot read {shown}: {why}"))),
         FileKind::Elf => Err(Failure::new(format!(
             "{shown} is a program, not a profile, and no live process has that name"
@@ -269,14 +272,16 @@ impl Host for ThisHost {
 }
 
 fn file_kind(path: &Path) -> FileKind {
+    use std::io::ErrorKind::{IsADirectory, NotFound};
     let mut start = [0u8; 4];
     match File::open(path).and_then(|mut file| {
         if file.metadata()?.is_dir() {
-            return Err(std::io::ErrorKind::IsADirectory.into());
+            return Err(IsADirectory.into());
         }
         file.read(&mut start)
     }) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileKind::Missing,
+        Err(error) if error.kind() == NotFound => FileKind::Missing,
+        Err(error) if error.kind() == IsADirectory => FileKind::Folder,
         Err(error) => FileKind::Unreadable(error.to_string()),
         Ok(read) => match &start[..read] {
             [0x7f, b'E', b'L', b'F'] => FileKind::Elf,

@@ -239,7 +239,28 @@ fn what_cannot_be_read() {
         &["report", "/no/such/file"],
         &["there is no file /no/such/file"],
     );
-    check_fails(&["report", name(&folder.0)], &["directory"]);
+}
+
+/// One sentence and one next step, whatever the folder stands in the place of.
+#[test]
+fn a_folder_is_no_file() {
+    let folder = Folder::new("folder");
+    let path = folder.file("p.pb.gz", &pprof::encode_gzip(&profile(3)));
+    let (folder, path) = (name(&folder.0), name(&path));
+    for arguments in [
+        &["report", folder] as &[&str],
+        &["doctor", folder],
+        &["export", folder, "--format", "html"],
+        &["export", path, "--format", "html", "-o", folder],
+        &["record", "-o", folder],
+        &["record", "-o", folder, "--", "true"],
+        &["symbolize", folder],
+    ] {
+        check_fails(
+            arguments,
+            &[folder, "is a folder, not a file", "name a file in it"],
+        );
+    }
 }
 
 #[test]
@@ -388,7 +409,6 @@ fn a_recording_that_cannot_be_written_starts_nothing() {
         &["create the folder first"],
     );
     assert!(!marker.exists());
-    check_fails(&["record", "-o", name(&folder.0)], &["cannot write"]);
     check_fails(&["record", "--", "true"], &["--output"]);
     let output = folder.0.join("p.pb.gz");
     check_fails(

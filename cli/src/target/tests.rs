@@ -82,6 +82,8 @@ fn host() -> TestHost {
         files: vec![
             ("shop", FileKind::Elf),
             ("idle", FileKind::Elf),
+            ("sleep", FileKind::Folder),
+            ("target", FileKind::Folder),
             ("run.pb.gz", FileKind::Profile),
             ("./99", FileKind::Profile),
             ("99", FileKind::Profile),
@@ -195,6 +197,13 @@ fn no_such_name() {
         "nothing",
         &["no live process is named nothing", "no such file"],
     );
+}
+
+/// A checkout has the name of its program.
+#[test]
+fn a_folder_is_the_last_thing_meant() {
+    check_says("sleep", &["process 10 (sleep) does not run hotpoll"]);
+    check_says("target", &["target is a folder", "name a file in it"]);
 }
 
 #[test]
