@@ -114,7 +114,12 @@ impl State {
             Column::Undefined | Column::Register(_) | Column::Unsupported => BpRule::Undefined,
             Column::AtCfa(offset) => match i32::try_from(offset) {
                 // Compilers do not say that an epilogue has popped rbp: its slot is then below rsp, outside the stack, and rbp is restored.
-                Ok(offset) if slot_is_popped(cfa, offset) => BpRule::Same,
+                // They write that CFA as register and offset; an expression with the same value was meant as it stands.
+                Ok(offset)
+                    if matches!(self.cfa, Cfa::Register { .. }) && slot_is_popped(cfa, offset) =>
+                {
+                    BpRule::Same
+                }
                 Ok(offset) => BpRule::AtCfa(offset),
                 Err(_) => BpRule::Undefined,
             },
