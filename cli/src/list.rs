@@ -91,15 +91,16 @@ pub fn run(args: &ListArgs) -> Outcome {
 }
 
 fn row(endpoint: &Endpoint) -> Row {
+    let host = ThisHost::asked_by("list");
     let process = &endpoint.process;
     let mut row = Row {
         pid: process.pid,
         name: process.display_name().to_owned(),
-        user: ThisHost.user(process.uid),
+        user: host.user(process.uid),
         threads: process.threads,
         ..Row::default()
     };
-    if !ThisHost.may_ask(process.uid) {
+    if !host.may_ask(process.uid) {
         row.error = Some(format!("belongs to {}", row.user));
         return row;
     }

@@ -43,6 +43,8 @@ pub trait Host {
     fn may_ask(&self, uid: u32) -> bool;
     /// The name of a user.
     fn user(&self, uid: u32) -> String;
+    /// The command that was run, up to its TARGET: what to run again.
+    fn command(&self) -> &str;
 }
 
 /// What a file begins like.
@@ -149,7 +151,7 @@ fn choose(endpoints: Vec<Endpoint>, host: &impl Host, several: &str) -> Result<E
             let first = ours[0].process.pid;
             // The sentence's full stop would stand after the last name.
             what += "\n  say which one";
-            Err(Failure::new(what).next(format!("for example: hotpoll report {first}")))
+            Err(Failure::new(what).next(format!("for example: {} {first}", host.command())))
         }
     }
 }
@@ -201,7 +203,8 @@ fn of_another_user(process: &ProcessFacts, host: &impl Host) -> Failure {
         process.display_name()
     ))
     .next(format!(
-        "run this as {user}: sudo -u {user} hotpoll report {}",
+        "run this as {user}: sudo -u {user} {} {}",
+        host.command(),
         process.pid
     ))
 }
@@ -232,7 +235,19 @@ fn by_file(path: &Path, host: &impl Host) -> Result<PathBuf, Failure> {
 }
 
 /// The host that we run on.
-pub struct ThisHost;
+pub struct ThisHost {
+    /// The command that was run, up to its TARGET.
+    command: String,
+}
+
+impl ThisHost {
+    /// For this command, as it was given up to its TARGET.
+    pub fn asked_by(command: &str) -> Self {
+        Self {
+            command: format!("hotpoll {command}"),
+        }
+    }
+}
 
 impl Host for ThisHost {
     fn endpoints(&self) -> Vec<Endpoint> {
@@ -268,6 +283,10 @@ impl Host for ThisHost {
             .ok()
             .flatten()
             .map_or_else(|| format!("#{uid}"), |user| user.name)
+    }
+
+    fn command(&self) -> &str {
+        &self.command
     }
 }
 

@@ -76,7 +76,7 @@ pub fn run(args: &DoctorArgs) -> Outcome {
             "this machine".to_owned(),
             machine::findings(&machine::read()),
         ),
-        Some(target) => match target::resolve(Some(target), &ThisHost)? {
+        Some(target) => match target::resolve(Some(target), &ThisHost::asked_by("doctor"))? {
             Target::File(path) => of_file(&path, &args.binary)?,
             Target::Live(endpoint) => of_process(&endpoint, &args.binary)?,
         },

@@ -11,7 +11,8 @@ pub mod recording;
 pub mod writer;
 
 use crate::exit::{self, Failure, Outcome};
-use crate::{duration, profile_file, target};
+use crate::target::{self, ThisHost};
+use crate::{duration, profile_file};
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -62,7 +63,9 @@ pub fn run(args: &RecordArgs) -> Outcome {
     if let Some((program, arguments)) = args.command.split_first() {
         return command::run(program, arguments, &args.output, &args.binary);
     }
-    let endpoint = target::resolve_live(args.target.as_deref(), &target::ThisHost)?;
+    let command = format!("record -o {}", args.output.display());
+    let host = ThisHost::asked_by(&command);
+    let endpoint = target::resolve_live(args.target.as_deref(), &host)?;
     attach::run(endpoint, args.span, &args.output, &args.binary)
 }
 

@@ -93,7 +93,7 @@ impl ReportArgs {
 /// Carries the command out.
 pub fn run(args: &ReportArgs) -> Outcome {
     let options = args.options();
-    match target::resolve(args.target.as_deref(), &ThisHost)? {
+    match target::resolve(args.target.as_deref(), &ThisHost::asked_by("report"))? {
         Target::File(path) => {
             if args.watch || args.span.is_some() {
                 let flag = if args.watch { "--watch" } else { "--for" };

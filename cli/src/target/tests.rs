@@ -66,6 +66,10 @@ impl Host for TestHost {
     fn user(&self, uid: u32) -> String {
         if uid == BOB { "bob" } else { "me" }.to_owned()
     }
+
+    fn command(&self) -> &str {
+        "hotpoll doctor"
+    }
 }
 
 fn host() -> TestHost {
@@ -158,7 +162,7 @@ fn a_program_that_does_not_run() {
 
 #[test]
 fn several_of_a_name_are_listed() {
-    check_says("twin", &["13", "14", "say which one", "hotpoll report 13"]);
+    check_says("twin", &["13", "14", "say which one", "hotpoll doctor 13"]);
 }
 
 #[test]
@@ -182,7 +186,7 @@ fn without_hotpoll() {
 
 #[test]
 fn of_another_user() {
-    check_says("15", &["belongs to bob", "sudo -u bob hotpoll report 15"]);
+    check_says("15", &["belongs to bob", "sudo -u bob hotpoll doctor 15"]);
     check_says("vault", &["belongs to bob"]);
 }
 
