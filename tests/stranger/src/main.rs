@@ -5,7 +5,7 @@
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), mini_redis::Error> {
     let _profiler = hotpoll::start_if_asked()?; // hotpoll, 1 of 2
     let address = std::env::args().nth(1).ok_or("usage: stranger ADDRESS:PORT")?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -19,8 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 _ = terminate.recv() => {}
             }
         })
-        .await;
-        Ok::<(), std::io::Error>(())
+        .await
     })?;
     Ok(())
 }
