@@ -205,7 +205,7 @@ fn functions() -> Vec<Function> {
         function("write", "", 0),
         function(
             "<tokio::io::Poll<T> as core::future::Future>::poll",
-            "/root/.cargo/registry/src/index-0/tokio-1.54.0/src/io/poll.rs",
+            "/home/me/.cargo/registry/src/index-0/tokio-1.54.0/src/io/poll.rs",
             290,
         ),
         function(HOSTILE, "a<b>.rs", 1),

@@ -204,7 +204,7 @@ fn function(profile: &mut Profile, name: &str) -> u32 {
             name if name.starts_with("shop::pool::compress") => "src/pool/compress.rs",
             name if name.starts_with("shop::") => "src/main.rs",
             name if name.starts_with("hyper::") => {
-                "/root/.cargo/registry/src/index/hyper-1/src/dispatch.rs"
+                "/home/me/.cargo/registry/src/index/hyper-1/src/dispatch.rs"
             }
             name if name.starts_with("core::") || name.contains("core::") => {
                 "/rustc/abc/library/core/src/lib.rs"

@@ -206,7 +206,7 @@ mod tests {
             "alloc::vec",
         );
         check(
-            "/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/tokio-1.54.1/src/runtime/task/core.rs",
+            "/home/me/.cargo/registry/src/index-0123456789abcdef/tokio-1.54.1/src/runtime/task/core.rs",
             "tokio::runtime::task::core",
         );
         check(
