@@ -1,7 +1,8 @@
 //! Everything that runs in the sampling signal, and nothing else.
 //!
 //! In: a siginfo and the interrupted registers. Out: one record in the thread's ring, or a counted loss. Nothing reachable from
-//! [`handler`] allocates, locks, makes a system call, touches lazily made TLS, panics or loops without a bound.
+//! [`handler`] allocates, locks, makes a system call, touches lazily made TLS, panics or loops without a bound. The one exception is a signal that
+//! is not ours: `forward` makes one system call where the earlier handler wants no alternate stack, and what that handler does is its own affair.
 //!
 //! What it cannot survive: the kernel pushes a frame of 2.9 KB (with 512-bit registers) before any code of ours runs. On a thread without an
 //! alternate stack that is nearer than 3.1 KB to its guard page, or with an alternate stack below AT_MINSIGSTKSZ, the kernel ends the process, as
