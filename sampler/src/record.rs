@@ -3,29 +3,66 @@
 //! The format is versioned, though both sides live in one process: a forgotten change must show as an error, not as wrong numbers.
 //!
 //! ```text
-//! word 0   length in words (16) | version (8) | kind (8) | state (8) | truncation (8) | flags (8) | engine (8)
+//! word 0   length in words (12) | version (4) | kind (4) | state (2) | truncation (6) | engine (4) | flags (8)
+//!          | frames shared with the previous record's root end (12) | new frames (12)
 //! word 1   time stamp counter at the handler's entry, or 0
-//! word 2   expiries (32) | frames shared with the previous record's root end (16) | new frames (16)
-//! …        one word for each bit set in flags: task, kind, poll start, context, lock
-//! …        the new frames, leaf first
+//! …        one word for each published word that changed, by the low flags: task, kind, poll start, context, lock
+//! …        how many expiries it stands for, if not one
+//! …        the new frames, from the root end to the leaf, in halves of a word (frames.rs)
 //! ```
 //!
-//! Consecutive callchains of a thread mostly agree from the root up to somewhere near the leaf. Only the frames that changed are written;
-//! the reader keeps the previous callchain. A lost record changes nothing, because the writer compares with the last record that was pushed.
+//! Consecutive callchains of a thread mostly agree from the root up to somewhere near the leaf. Only the frames that changed are written, and
+//! of the published words those that changed; the reader keeps what was there. A lost record changes nothing, because the writer compares
+//! with the last record that was pushed. The first record of a slot's use says so, and the reader begins anew.
+
+mod frames;
+
+pub(crate) use frames::FrameWords;
 
 use hotpoll_profile::{Engine, Reason, State, Truncation};
 
 /// The version of the packing.
-pub const RECORD_VERSION: u8 = 1;
-/// Words before the optional words.
-pub const HEAD_WORDS: usize = 3;
-/// How many optional words there are.
-pub const OPTIONAL_WORDS: usize = 5;
+pub const RECORD_VERSION: u8 = 2;
+/// Words that every record has.
+pub const HEAD_WORDS: usize = 2;
+/// How many published words there are.
+pub const PUBLISHED_WORDS: usize = 5;
+/// The longest head: all published words, and the expiries.
+pub(crate) const LONGEST_HEAD: usize = HEAD_WORDS + PUBLISHED_WORDS + 1;
 /// The longest callchain that is ever captured.
 pub const MAX_DEPTH: usize = 1024;
 
 /// What sort of record it is.
 const KIND_CPU_SAMPLE: u8 = 1;
+/// Among the flags, behind one for each published word: the record stands for more than one expiry.
+const HAS_EXPIRIES: u64 = 1 << PUBLISHED_WORDS;
+/// Nothing was pushed before it: words that it does not carry are zero, not those of an earlier use of the slot.
+const IS_FIRST: u64 = 1 << (PUBLISHED_WORDS + 1);
+
+/// Where a field of word 0 begins, and how many bits it has.
+type Field = (u32, u32);
+const LENGTH: Field = (0, 12);
+const VERSION: Field = (12, 4);
+const KIND: Field = (16, 4);
+const STATE: Field = (20, 2);
+const TRUNCATION: Field = (22, 6);
+const ENGINE: Field = (28, 4);
+const FLAGS: Field = (32, 8);
+const SHARED: Field = (40, 12);
+const NEW: Field = (52, 12);
+const _: () = assert!(MAX_DEPTH < 1 << SHARED.1 && MAX_DEPTH < 1 << NEW.1);
+const _: () = assert!(LONGEST_HEAD + frames::words_at_most(MAX_DEPTH) < 1 << LENGTH.1);
+const _: () =
+    assert!(Truncation::ALL.len() <= 1 << TRUNCATION.1 && Engine::ALL.len() <= 1 << ENGINE.1);
+
+/// Called in SIGPROF.
+const fn field((shift, bits): Field, value: u64) -> u64 {
+    (value & ((1 << bits) - 1)) << shift
+}
+
+fn read((shift, bits): Field, word: u64) -> usize {
+    (word >> shift & ((1 << bits) - 1)) as usize
+}
 
 /// The words that ordinary code publishes for its thread, opaque to the sampler.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,7 +80,7 @@ pub struct Words {
 }
 
 impl Words {
-    fn as_array(&self) -> [u64; OPTIONAL_WORDS] {
+    fn as_array(&self) -> [u64; PUBLISHED_WORDS] {
         [
             self.task,
             self.kind,
@@ -93,34 +130,55 @@ pub struct Record<'a> {
 }
 
 /// Packs everything but the frames. Returns how many words of `into` are used. Called in SIGPROF.
+///
+/// `previous` are the words of the last record that was pushed, if there was one. The frames will take `frame_words`, `new` frames of which
+/// `shared` more are the last record's.
 pub(crate) fn pack_head(
     head: &Head,
+    previous: Option<&Words>,
     shared: usize,
     new: usize,
-    into: &mut [u64; HEAD_WORDS + OPTIONAL_WORDS],
+    frame_words: usize,
+    into: &mut [u64; LONGEST_HEAD],
 ) -> usize {
     let mut used = HEAD_WORDS;
     let mut flags = 0u64;
-    for (bit, value) in head.words.as_array().into_iter().enumerate() {
-        if value != 0
+    let before = match previous {
+        Some(words) => words.as_array(),
+        None => {
+            flags |= IS_FIRST;
+            [0; PUBLISHED_WORDS]
+        }
+    };
+    let now = head.words.as_array();
+    let mut bit = 0;
+    while bit < PUBLISHED_WORDS {
+        if now[bit] != before[bit]
             && let Some(word) = into.get_mut(used)
         {
-            *word = value;
+            *word = now[bit];
             flags |= 1 << bit;
             used = used.wrapping_add(1);
         }
+        bit += 1;
     }
-    let length = used.wrapping_add(new) as u64;
-    into[0] = length & 0xffff
-        | u64::from(RECORD_VERSION) << 16
-        | u64::from(KIND_CPU_SAMPLE) << 24
-        | u64::from(head.state == State::Kernel) << 32
-        | (head.truncation as u64) << 40
-        | flags << 48
-        | (head.engine as u64) << 56;
+    if head.expiries != 1
+        && let Some(word) = into.get_mut(used)
+    {
+        *word = u64::from(head.expiries);
+        flags |= HAS_EXPIRIES;
+        used = used.wrapping_add(1);
+    }
+    into[0] = field(LENGTH, used.wrapping_add(frame_words) as u64)
+        | field(VERSION, RECORD_VERSION as u64)
+        | field(KIND, KIND_CPU_SAMPLE as u64)
+        | field(STATE, (head.state == State::Kernel) as u64)
+        | field(TRUNCATION, head.truncation as u64)
+        | field(ENGINE, head.engine as u64)
+        | field(FLAGS, flags)
+        | field(SHARED, shared as u64)
+        | field(NEW, new as u64);
     into[1] = head.ticks;
-    into[2] =
-        u64::from(head.expiries) | (shared as u64 & 0xffff) << 32 | (new as u64 & 0xffff) << 48;
     used
 }
 
@@ -181,6 +239,9 @@ pub enum RecordError {
 #[derive(Debug, Default)]
 pub(crate) struct Unpacker {
     callchain: Vec<u64>,
+    words: [u64; PUBLISHED_WORDS],
+    /// New frames of a record, from the root end.
+    new: Vec<u64>,
 }
 
 impl Unpacker {
@@ -191,39 +252,58 @@ impl Unpacker {
         words: &[u64],
         interval_ns: impl Fn(Engine) -> u64,
     ) -> Result<(Record<'_>, usize), RecordError> {
-        let &[first, ticks, third, ..] = words else {
+        let &[first, ticks, ..] = words else {
             return Err(RecordError::Short);
         };
-        let length = (first & 0xffff) as usize;
-        let byte = |shift: u32| (first >> shift & 0xff) as usize;
-        if byte(16) != usize::from(RECORD_VERSION) || byte(24) != usize::from(KIND_CPU_SAMPLE) {
+        if read(VERSION, first) != usize::from(RECORD_VERSION)
+            || read(KIND, first) != usize::from(KIND_CPU_SAMPLE)
+        {
             return Err(RecordError::Unknown);
         }
-        let state = if byte(32) == 0 {
-            State::Running
-        } else {
-            State::Kernel
+        let state = match read(STATE, first) {
+            0 => State::Running,
+            1 => State::Kernel,
+            _ => return Err(RecordError::Unknown),
         };
-        let truncation = Truncation::from_index(byte(40)).ok_or(RecordError::Unknown)?;
-        let engine = Engine::from_index(byte(56)).ok_or(RecordError::Unknown)?;
-        let expiries = third & 0xffff_ffff;
-        let shared = (third >> 32 & 0xffff) as usize;
-        let new = (third >> 48) as usize;
-        let mut optional = [0u64; OPTIONAL_WORDS];
+        let truncation =
+            Truncation::from_index(read(TRUNCATION, first)).ok_or(RecordError::Unknown)?;
+        let engine = Engine::from_index(read(ENGINE, first)).ok_or(RecordError::Unknown)?;
+        let length = read(LENGTH, first);
+        let words = words.get(..length).ok_or(RecordError::Short)?;
+        let flags = read(FLAGS, first) as u64;
+        let is_first = flags & IS_FIRST != 0;
+        let mut published = if is_first {
+            [0; PUBLISHED_WORDS]
+        } else {
+            self.words
+        };
         let mut at = HEAD_WORDS;
-        for (bit, value) in optional.iter_mut().enumerate() {
-            if byte(48) & 1 << bit != 0 {
-                *value = *words.get(at).ok_or(RecordError::Short)?;
+        for (bit, value) in published.iter_mut().enumerate() {
+            if flags & 1 << bit != 0 {
+                *value = *words.get(at).ok_or(RecordError::Inconsistent)?;
                 at += 1;
             }
         }
-        if length != at + new || shared > self.callchain.len() || shared + new > MAX_DEPTH {
+        let mut expiries = 1;
+        if flags & HAS_EXPIRIES != 0 {
+            expiries = *words.get(at).ok_or(RecordError::Inconsistent)?;
+            at += 1;
+        }
+        let (shared, new) = (read(SHARED, first), read(NEW, first));
+        let known = if is_first { 0 } else { self.callchain.len() };
+        if shared > known || shared + new > MAX_DEPTH || expiries > u64::from(u32::MAX) {
             return Err(RecordError::Inconsistent);
         }
-        let frames = words.get(at..length).ok_or(RecordError::Short)?;
         let kept_from = self.callchain.len() - shared;
-        self.callchain.splice(..kept_from, frames.iter().copied());
-        let [task, kind, poll_start, context, lock] = optional;
+        let base = self.callchain.get(kept_from).copied().unwrap_or(0);
+        let frames = words.get(at..).ok_or(RecordError::Inconsistent)?;
+        if !frames::unpack(frames, new, base, &mut self.new) {
+            return Err(RecordError::Inconsistent);
+        }
+        self.callchain
+            .splice(..kept_from, self.new.iter().rev().copied());
+        self.words = published;
+        let [task, kind, poll_start, context, lock] = published;
         let record = Record {
             state,
             truncation,
@@ -261,17 +341,22 @@ mod tests {
     }
 
     /// Packs callchains one after the other, as the handler does.
-    fn packed(records: &[(Words, Vec<u64>)]) -> Vec<u64> {
+    fn packed(records: &[(Words, Vec<u64>, u32)]) -> Vec<u64> {
         let mut stream = Vec::new();
-        let mut previous: &[u64] = &[];
-        for (words, callchain) in records {
-            let shared = shared_root(callchain, previous);
+        let mut previous: Option<&(Words, Vec<u64>, u32)> = None;
+        for record in records {
+            let (words, callchain, expiries) = record;
+            let before = previous.map_or(&[][..], |(_, callchain, _)| callchain);
+            let shared = shared_root(callchain, before);
             let new = callchain.len() - shared;
-            let mut packed = [0; HEAD_WORDS + OPTIONAL_WORDS];
-            let used = pack_head(&head(*words, 3), shared, new, &mut packed);
+            let frames = FrameWords::new(callchain, shared);
+            let mut packed = [0; LONGEST_HEAD];
+            let head = head(*words, *expiries);
+            let words = previous.map(|(words, ..)| words);
+            let used = pack_head(&head, words, shared, new, frames.length(), &mut packed);
             stream.extend(&packed[..used]);
-            stream.extend(&callchain[..new]);
-            previous = callchain;
+            stream.extend(frames);
+            previous = Some(record);
         }
         stream
     }
@@ -303,35 +388,95 @@ mod tests {
             |words: &[u64], error| assert_eq!(unpacker.unpack(words, |_| 1).unwrap_err(), error);
         check(&[], RecordError::Short);
         check(&[u64::MAX, 0, 0], RecordError::Unknown);
-        let good = packed(&[(Words::default(), vec![1, 2, 3])]);
-        check(&good[..4], RecordError::Short);
-        let mut shares_too_much = good.clone();
-        shares_too_much[2] |= 5 << 32;
-        check(&shares_too_much, RecordError::Inconsistent);
+        let good = packed(&[(Words::default(), vec![1, 2, 3], 1)]);
+        check(&good[..3], RecordError::Short);
+        let changed = |place: Field, value: u64| {
+            let mut words = good.clone();
+            words[0] ^= field(place, value);
+            words
+        };
+        check(&changed(SHARED, 5), RecordError::Inconsistent);
+        check(&changed(NEW, 4), RecordError::Inconsistent);
+        check(&changed(LENGTH, 7), RecordError::Inconsistent);
+        check(&changed(STATE, 2), RecordError::Unknown);
+        check(&changed(VERSION, 3), RecordError::Unknown);
+        check(&changed(FLAGS, HAS_EXPIRIES), RecordError::Inconsistent);
+    }
+
+    #[test]
+    fn first_record_of_a_slots_use_forgets_the_last_use() {
+        let words = Words {
+            task: 5,
+            context: 6,
+            ..Words::default()
+        };
+        let mut unpacker = Unpacker::default();
+        let last = packed(&[(words, vec![1, 2], 1)]);
+        assert_eq!(unpacker.unpack(&last, |_| 1).unwrap().0.words, words);
+        let next = packed(&[(Words::default(), vec![7, 2], 1)]);
+        let (record, _) = unpacker.unpack(&next, |_| 1).unwrap();
+        assert_eq!(record.words, Words::default());
+        assert_eq!(record.callchain, [7, 2]);
+    }
+
+    /// The promise that nothing is lost in a stall of 200 ms at 1,000 records a second, as arithmetic: 30 frames that all changed, in a program
+    /// that calls into a library, on a thread that has moved on to another task.
+    #[test]
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    fn two_hundred_records_of_30_changed_frames_fit_into_a_ring() {
+        let records: Vec<_> = (0..200u64)
+            .map(|n| {
+                let address = |frame: u64| match frame {
+                    0..4 => 0x7f12_3456_0000 + 0x40 * frame + n,
+                    _ => 0x55d1_0000_0000 + 0x1_2345 * frame + n,
+                };
+                let words = Words {
+                    task: n,
+                    ..Words::default()
+                };
+                (words, (0..30).map(address).collect(), 1)
+            })
+            .collect();
+        let words = packed(&records).len();
+        assert!(words <= crate::slot::RING_WORDS, "{words} words");
+    }
+
+    fn any_address() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            4 => 0..4u64,
+            2 => 0x5555_0000_0000..0x5555_1000_0000u64,
+            2 => 0x7f00_0000_0000..0x7f00_1000_0000u64,
+            1 => any::<u64>(),
+        ]
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 128 }))]
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
         #[test]
         fn round_trip(records in prop::collection::vec(
-            ((0..3u64, 0..3u64, 0..3u64, 0..3u64, 0..3u64), prop::collection::vec(0..4u64, 0..20)), 0..20)) {
-            let records: Vec<_> = records.into_iter().map(|((task, kind, poll_start, context, lock), callchain)|
-                (Words { task, kind, poll_start, context, lock }, callchain)).collect();
+            ((0..3u64, 0..3u64, 0..3u64, 0..3u64, 0..3u64), prop::collection::vec(any_address(), 0..20), 1..3u32), 0..20)) {
+            let records: Vec<_> = records.into_iter().map(|((task, kind, poll_start, context, lock), callchain, expiries)|
+                (Words { task, kind, poll_start, context, lock }, callchain, expiries)).collect();
             let stream = packed(&records);
             let mut unpacker = Unpacker::default();
             let mut at = 0;
-            for (words, callchain) in &records {
+            for (words, callchain, expiries) in &records {
                 let (record, used) = unpacker.unpack(&stream[at..], |_| 10).unwrap();
                 prop_assert_eq!(record.words, *words);
                 prop_assert_eq!(record.callchain, &callchain[..]);
-                prop_assert_eq!((record.expiries, record.cpu_ns, record.ticks), (3, 30, 7));
+                let expiries = u64::from(*expiries);
+                prop_assert_eq!((record.expiries, record.cpu_ns, record.ticks), (expiries, expiries * 10, 7));
                 at += used;
             }
             prop_assert_eq!(at, stream.len());
         }
 
         #[test]
-        fn arbitrary_words_do_not_panic(words in prop::collection::vec(any::<u64>(), 0..40)) {
+        fn arbitrary_words_do_not_panic(mut words in prop::collection::vec(any::<u64>(), 1..40), valid in any::<bool>()) {
+            if valid {
+                // Else hardly anything gets beyond the version.
+                words[0] = words[0] & !0xf_ffff | field(LENGTH, words.len() as u64) | field(VERSION, 2) | field(KIND, 1);
+            }
             let _ = Unpacker::default().unpack(&words, |_| 1);
         }
     }

@@ -18,21 +18,30 @@ use truth::{alone, ensure, patiently};
 
 /// A stall of 200 ms at 1,000 records a second.
 const RECORDS_A_STALL: usize = 200;
-/// Frames that the innermost part of a callchain has, all different from one record to the next.
-const CHANGING_FRAMES: u32 = 12;
+/// Frames of which not one is the last record's.
+const CHANGED_FRAMES: usize = 30;
+/// Turns that make so many, two frames each; the rest are those that send the signal.
+const TURNS: u32 = 14;
 
-/// Calls itself through one of two call sites, as the bits say, so that hardly a frame agrees with the last record's.
+/// Goes left or right, as the bits say: two functions, because two calls of one were merged into one.
 #[inline(never)]
-fn descend(levels: u32, path: u64, injector: &Injector, overrun: u32) -> u64 {
-    if levels == 0 {
+fn descend(turns: u32, path: u64, injector: &Injector, overrun: u32) -> u64 {
+    if turns == 0 {
         injector.fire(overrun).expect("a signal to itself");
         return black_box(path);
     }
-    if path & 1 == 0 {
-        black_box(descend(levels - 1, path >> 1, injector, overrun)) + 1
-    } else {
-        black_box(descend(levels - 1, path >> 1, injector, overrun)) + 2
-    }
+    let way = if path & 1 == 0 { left } else { right };
+    black_box(way(turns - 1, path >> 1, injector, overrun)) + u64::from(turns)
+}
+
+#[inline(never)]
+fn left(turns: u32, path: u64, injector: &Injector, overrun: u32) -> u64 {
+    black_box(descend(turns, path, injector, overrun)) + 1
+}
+
+#[inline(never)]
+fn right(turns: u32, path: u64, injector: &Injector, overrun: u32) -> u64 {
+    black_box(descend(turns, path, injector, overrun)) + 2
 }
 
 /// Threads that wait for orders: how many expiries to make.
@@ -156,6 +165,22 @@ impl Firing {
         all
     }
 
+    /// The fewest frames, from the leaf, that no two records one after the other had in common.
+    fn changed_frames(&self) -> usize {
+        let threads = self.tids.iter().map(|tid| {
+            let mut found = self.harness.info.iter();
+            let (key, _) = found.find(|(_, info)| info.tid == *tid).expect("found");
+            &self.harness.seen[key].callchains
+        });
+        let pairs = threads.flat_map(|callchains| callchains.windows(2));
+        let changed = pairs.map(|pair| {
+            let (one, other) = (pair[0].0.iter().rev(), pair[1].0.iter().rev());
+            let shared = one.zip(other).take_while(|(one, other)| one == other);
+            pair[1].0.len() - shared.count()
+        });
+        changed.min().expect("records")
+    }
+
     fn end(mut self) {
         self.orders.lock().unwrap().expiries = 0;
         self.gates[0].wait();
@@ -181,9 +206,11 @@ fn serve(gates: &[Barrier; 2], orders: &Mutex<Orders>, tid: u32, random: &mut Ra
         )
     };
     let mut fired = 0;
-    for _ in 0..expiries {
+    for number in 0..expiries {
         let overrun = random.below(most_overruns + 1) as u32;
-        descend(CHANGING_FRAMES, random.next(), &injector, overrun);
+        // The outermost turn is always the other one, so that no frame behind it is the last record's.
+        let path = random.next() & !1 | number as u64 & 1;
+        descend(TURNS, path, &injector, overrun);
         fired += 1 + u64::from(overrun);
     }
     {
@@ -199,12 +226,16 @@ fn serve(gates: &[Barrier; 2], orders: &Mutex<Orders>, tid: u32, random: &mut Ra
 fn a_stall_of_200_ms_at_1000_records_a_second_loses_nothing_in_64_rings() {
     let _alone = alone();
     let mut firing = Firing::start(64);
+    firing.harness.keep_callchains = true;
     for _ in 0..4 {
         firing.fire(RECORDS_A_STALL, 3);
         let all = firing.account();
         assert_eq!(all.lost.total(), 0, "{all:?}");
         assert_eq!(all.recorded, firing.orders.lock().unwrap().signals);
     }
+    let changed = firing.changed_frames();
+    println!("{changed} frames changed from record to record");
+    assert!(changed >= CHANGED_FRAMES, "{changed} frames");
     firing.end();
 }
 
@@ -217,7 +248,7 @@ fn a_stall_of_seconds_loses_and_every_loss_is_counted() {
     let all = firing.account();
     assert!(all.lost.total() > 0, "{all:?}");
     let kept = all.recorded / 4;
-    println!("a ring keeps {kept} records of {CHANGING_FRAMES} changing frames and a few more");
+    println!("a ring keeps {kept} records of {CHANGED_FRAMES} changed frames and more");
     // The next records stand on the last that was kept, not on the lost ones: their callchains are whole.
     firing.fire(10, 3);
     let after = firing.account();

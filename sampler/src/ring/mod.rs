@@ -76,22 +76,37 @@ impl<const WORDS: usize> Ring<WORDS> {
 }
 
 impl<const WORDS: usize> Producer<'_, WORDS> {
-    /// Pushes the concatenation of `head` and `tail` as one record, or nothing. Called in SIGPROF.
-    pub fn push(&mut self, head: &[u64], tail: &[u64]) -> Result<(), Full> {
+    /// Pushes `head` and the `length` words of `tail` as one record, or nothing. Called in SIGPROF.
+    ///
+    /// The tail is made while it is written: packed frames (record/frames.rs) have no other place to be.
+    pub fn push(
+        &mut self,
+        head: &[u64],
+        length: usize,
+        mut tail: impl Iterator<Item = u64>,
+    ) -> Result<(), Full> {
         let ring = self.0;
         // Relaxed: only this side stores it.
         let written = ring.written.0.load(Ordering::Relaxed);
         // Acquire: pairs with the Release in pop(), so the consumer has finished reading the words that we are about to reuse.
         let taken = ring.taken.0.load(Ordering::Acquire);
-        let wanted = (head.len() as u64).wrapping_add(tail.len() as u64);
+        let wanted = (head.len() as u64).wrapping_add(length as u64);
         let free = (WORDS as u64).wrapping_sub(written.wrapping_sub(taken));
         if wanted > free {
             return Err(Full);
         }
         let mut position = written;
-        for value in head.iter().chain(tail) {
+        for value in head {
             if let Some(word) = ring.word(position) {
                 word.store(*value, Ordering::Relaxed);
+            }
+            position = position.wrapping_add(1);
+        }
+        let end = written.wrapping_add(wanted);
+        while position != end {
+            let Some(value) = tail.next() else { break };
+            if let Some(word) = ring.word(position) {
+                word.store(value, Ordering::Relaxed);
             }
             position = position.wrapping_add(1);
         }

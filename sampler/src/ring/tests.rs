@@ -16,8 +16,8 @@ mod plain {
     #[test]
     fn gives_words_in_order() {
         let ring = Ring::<8>::new();
-        ring.producer().push(&[1, 2], &[3]).unwrap();
-        ring.producer().push(&[4], &[]).unwrap();
+        ring.producer().push(&[1, 2], 1, [3].into_iter()).unwrap();
+        ring.producer().push(&[4], 0, std::iter::empty()).unwrap();
         assert_eq!(popped(&ring), [1, 2, 3, 4]);
         assert_eq!(popped(&ring), []);
     }
@@ -27,7 +27,7 @@ mod plain {
         let ring = Ring::<4>::new();
         for round in 0..20u64 {
             ring.producer()
-                .push(&[round, round + 1], &[round + 2])
+                .push(&[round, round + 1], 1, [round + 2].into_iter())
                 .unwrap();
             assert_eq!(popped(&ring), [round, round + 1, round + 2]);
         }
@@ -36,16 +36,21 @@ mod plain {
     #[test]
     fn full_ring_takes_nothing_of_a_record() {
         let ring = Ring::<4>::new();
-        ring.producer().push(&[1, 2, 3], &[]).unwrap();
-        assert_eq!(ring.producer().push(&[4], &[5]), Err(Full));
-        ring.producer().push(&[6], &[]).unwrap();
+        ring.producer()
+            .push(&[1, 2, 3], 0, std::iter::empty())
+            .unwrap();
+        assert_eq!(ring.producer().push(&[4], 1, [5].into_iter()), Err(Full));
+        ring.producer().push(&[6], 0, std::iter::empty()).unwrap();
         assert_eq!(popped(&ring), [1, 2, 3, 6]);
     }
 
     #[test]
     fn record_larger_than_the_ring_is_refused() {
         let ring = Ring::<4>::new();
-        assert_eq!(ring.producer().push(&[0; 5], &[]), Err(Full));
+        assert_eq!(
+            ring.producer().push(&[0; 5], 0, std::iter::empty()),
+            Err(Full)
+        );
         assert_eq!(popped(&ring), []);
     }
 
@@ -58,7 +63,7 @@ mod plain {
             for (record, pop) in records {
                 let fits = model.len() + record.len() <= 16;
                 let (head, tail) = record.split_at(record.len() / 2);
-                prop_assert_eq!(ring.producer().push(head, tail).is_ok(), fits);
+                prop_assert_eq!(ring.producer().push(head, tail.len(), tail.iter().copied()).is_ok(), fits);
                 if fits { model.extend(&record); }
                 if pop { prop_assert_eq!(popped(&ring), std::mem::take(&mut model)); }
             }
@@ -74,7 +79,11 @@ mod plain {
         let producer = std::thread::spawn(move || {
             let mut next = 0;
             while next < COUNT {
-                if writer.producer().push(&[next], &[next + 1]).is_ok() {
+                if writer
+                    .producer()
+                    .push(&[next], 1, [next + 1].into_iter())
+                    .is_ok()
+                {
                     next += 2;
                 } else {
                     std::thread::yield_now();
@@ -107,7 +116,11 @@ mod model {
             let producer = loom::thread::spawn(move || {
                 let mut pushed = Vec::new();
                 for n in 1..=3u64 {
-                    if writer.producer().push(&[n * 10], &[n * 10 + 1]).is_ok() {
+                    if writer
+                        .producer()
+                        .push(&[n * 10], 1, [n * 10 + 1].into_iter())
+                        .is_ok()
+                    {
                         pushed.extend([n * 10, n * 10 + 1]);
                     }
                 }

@@ -13,7 +13,7 @@ use super::{
     syscall, task_id, tsc,
 };
 use crate::broken::{self, Defect};
-use crate::record::{self, HEAD_WORDS, Head, MAX_DEPTH, OPTIONAL_WORDS, Words};
+use crate::record::{self, FrameWords, Head, LONGEST_HEAD, MAX_DEPTH, Words};
 use crate::slot::{self, Scratch, Slot, table};
 use crate::unwind::{BoundedStack, Publisher, Tables, walk_interrupted};
 use hotpoll_profile::{Engine, Loss, Reason, State, Truncation};
@@ -275,16 +275,25 @@ fn push(
         ticks: entered,
         words: published(slot),
     };
-    let mut packed = [0u64; HEAD_WORDS + OPTIONAL_WORDS];
-    let used = record::pack_head(&head, shared, new, &mut packed);
+    // Nothing was pushed yet: every callchain has a leaf.
+    let words = (!previous.is_empty()).then_some(&scratch.previous_words);
+    let new_frames = FrameWords::new(callchain, shared);
+    let length = new_frames.length();
+    let mut packed = [0u64; LONGEST_HEAD];
+    let used = record::pack_head(&head, words, shared, new, length, &mut packed);
     let packed = packed.get(..used).unwrap_or_default();
-    let new_frames = callchain.get(..new).unwrap_or_default();
-    if slot.ring.producer().push(packed, new_frames).is_err() {
+    if slot
+        .ring
+        .producer()
+        .push(packed, length, new_frames)
+        .is_err()
+    {
         lose(slot, Loss::RingFull, expiry.count);
         return;
     }
     scratch.previous = scratch.previous & 1 ^ 1;
     scratch.previous_length = frames;
+    scratch.previous_words = head.words;
     slot::add(&slot.handler.recorded, 1);
     slot::add(
         &slot.handler.overrun,
