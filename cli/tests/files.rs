@@ -94,6 +94,7 @@ fn profile(functions: u32) -> Profile {
             sample,
             count: 1,
             cpu_ns: 10_000_000,
+            ..SliceRow::default()
         });
         profile.slices.push(Slice {
             sequence,

@@ -7,6 +7,7 @@
 
 mod check;
 pub mod counts;
+pub mod histogram;
 pub mod location;
 pub mod merge;
 pub mod module;
@@ -19,17 +20,24 @@ pub mod reason;
 pub mod row;
 pub mod sample;
 pub mod slice;
+pub mod snapshot;
+pub mod task;
 pub mod thread;
 mod window;
 
 pub use counts::Counts;
+pub use histogram::Histogram;
 pub use location::{CodeAddress, Function, Line, Location};
 pub use merge::Merger;
 pub use module::{Module, ModuleKind};
 pub use name::{canonical_name, canonical_path};
 pub use process::Process;
 pub use profile::Profile;
-pub use reason::{Engine, EngineReason, Loss, Reason, Truncation};
+pub use reason::{CaptureFailure, Engine, EngineReason, Loss, Reason, Truncation};
 pub use sample::{Sample, State};
 pub use slice::{Slice, SliceRow, ThreadSlice};
+pub use snapshot::{Snapshot, ThreadNow};
+pub use task::{
+    LongPoll, PollStack, Runtime, Site, Suspension, Task, TaskKind, TaskState, Tasks, Waker,
+};
 pub use thread::Thread;

@@ -248,6 +248,7 @@ impl Merger {
                 stack: stack.collect(),
                 count: 0,
                 cpu_ns: 0,
+                wall_ns: 0,
                 ..*sample
             };
             samples.push(match self.samples.entry(SampleKey::of(&sample)) {
@@ -291,7 +292,7 @@ impl Merger {
     fn add_totals(&mut self, newer: &Profile, places: &Places) {
         let merged = &mut self.profile;
         for (sample, &place) in newer.samples.iter().zip(&places.samples) {
-            merged.samples[place as usize].add(sample.count, sample.cpu_ns);
+            merged.samples[place as usize].add(sample.count, sample.cpu_ns, sample.wall_ns);
         }
         for (thread, &place) in newer.threads.iter().zip(&places.threads) {
             merged.threads[place as usize].totals.add(&thread.totals);
@@ -308,7 +309,7 @@ impl Merger {
     fn add_slice_totals(&mut self, slice: &Slice) {
         let merged = &mut self.profile;
         for row in &slice.rows {
-            merged.samples[row.sample as usize].add(row.count, row.cpu_ns);
+            merged.samples[row.sample as usize].add(row.count, row.cpu_ns, row.wall_ns);
         }
         for thread in &slice.threads {
             let known = &mut merged.threads[thread.thread as usize];
@@ -344,9 +345,10 @@ impl Profile {
 
 impl Sample {
     /// Adds to what the sample stands for.
-    pub(crate) fn add(&mut self, count: u64, cpu_ns: u64) {
+    pub(crate) fn add(&mut self, count: u64, cpu_ns: u64, wall_ns: u64) {
         self.count = self.count.saturating_add(count);
         self.cpu_ns = self.cpu_ns.saturating_add(cpu_ns);
+        self.wall_ns = self.wall_ns.saturating_add(wall_ns);
     }
 }
 

@@ -27,6 +27,12 @@ pub struct Process {
     pub cpus: u32,
     /// Bytes of the compiled unwind tables.
     pub unwind_table_bytes: u64,
+    /// How often each thread was to be looked at by the wall clock, in Hz; 0 when that was off.
+    pub wall_asked_hz: f64,
+    /// How often it was, on average.
+    pub wall_delivered_hz: f64,
+    /// By how much the agent stretches the time between two looks, to keep to its share of a processor; 0 and 1 are not at all.
+    pub wall_stretch: u32,
     /// Sentences that belong in every report: a handler that was replaced, an engine that was denied.
     pub notices: Vec<String>,
 }

@@ -1,11 +1,13 @@
 //! A profile: what one process did over a window of time.
 
-use crate::{Function, Location, Module, Process, Sample, Slice, Thread, thread::Accounts};
+use crate::{
+    Function, Location, Module, Process, Sample, Slice, Snapshot, Thread, thread::Accounts,
+};
 
 /// What one process did over a window of time. The agent makes it with addresses only; symbolizing fills in
 /// [`Location::lines`] and [`Profile::functions`].
 ///
-/// Totals ([`Sample::count`], [`Sample::cpu_ns`], [`Thread::totals`]) are the sums over [`Profile::slices`].
+/// Totals ([`Sample::count`], [`Sample::cpu_ns`], [`Sample::wall_ns`], [`Thread::totals`]) are the sums over [`Profile::slices`].
 /// A profile read from another tool's pprof file has no slices, and threads without clocks: those that its labels name, or one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Profile {
@@ -37,6 +39,8 @@ pub struct Profile {
     pub evicted_slices: u64,
     /// Distinct stacks that were folded into "other" to keep the recorder within its memory.
     pub folded_stacks: u64,
+    /// Threads and tasks as they were when the profile was made, if that was asked for.
+    pub snapshot: Option<Snapshot>,
 }
 
 impl Profile {

@@ -117,3 +117,23 @@ reasons! {
         TimerRefused => "timer refused",
     }
 }
+
+reasons! {
+    /// Why a look at a sleeping thread from outside gave no stack.
+    CaptureFailure {
+        /// It was running: such a look is for the CPU samples to tell.
+        Running => "running",
+        /// It ran between the two reads that confirm a copy.
+        Moved => "moved while being read",
+        /// The kernel did not say where its stack pointer is.
+        NoStackPointer => "stack pointer not told",
+        /// Its stack pointer lies outside its own stack.
+        ForeignStack => "foreign stack",
+        /// Its stack could not be read.
+        Unreadable => "stack could not be read",
+        /// No frame could be unwound from the copy.
+        Unwind => "not unwound",
+        /// It had ended.
+        Gone => "ended",
+    }
+}

@@ -9,6 +9,66 @@ pub enum State {
     Running,
     /// Running in the kernel, on behalf of the system call at the leaf.
     Kernel,
+    /// Ready to run, and waiting for a processor.
+    Runnable,
+    /// Waiting for a lock, a condition variable or a channel: in `futex` and the like.
+    Lock,
+    /// Waiting for input or output.
+    Io,
+    /// Waiting for a time to come.
+    Sleep,
+    /// Waiting for something else.
+    OtherWait,
+    /// Waiting in the kernel where no signal reaches it: a disk, mostly.
+    Uninterruptible,
+}
+
+impl State {
+    /// Every state, in the order of [`State::index`].
+    pub const ALL: &'static [Self] = &[
+        Self::Running,
+        Self::Kernel,
+        Self::Runnable,
+        Self::Lock,
+        Self::Io,
+        Self::Sleep,
+        Self::OtherWait,
+        Self::Uninterruptible,
+    ];
+
+    /// The state's place in [`State::ALL`]; stable across versions, as it is written to files.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The state with this index, if there is one.
+    pub fn from_index(index: usize) -> Option<Self> {
+        Self::ALL.get(index).copied()
+    }
+
+    /// Whether the thread was on a processor: only such samples stand for CPU time.
+    pub fn is_on_cpu(self) -> bool {
+        matches!(self, Self::Running | Self::Kernel)
+    }
+
+    /// Whether the thread waited for something to happen: neither on a processor nor waiting for one.
+    pub fn is_blocked(self) -> bool {
+        !self.is_on_cpu() && self != Self::Runnable
+    }
+
+    /// A word or two for a person.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Kernel => "kernel",
+            Self::Runnable => "runnable",
+            Self::Lock => "lock",
+            Self::Io => "I/O",
+            Self::Sleep => "sleep",
+            Self::OtherWait => "other wait",
+            Self::Uninterruptible => "uninterruptible",
+        }
+    }
 }
 
 /// All samples of one thread that agree in task kind, context, state and stack.
@@ -28,8 +88,10 @@ pub struct Sample {
     pub truncation: u8,
     /// Indices into [`crate::Profile::locations`], leaf first. Empty means "other": evicted or over the memory bound.
     pub stack: Vec<u32>,
-    /// How many timer expiries: overruns included, so `cpu_ns` over `count` is the interval.
+    /// How many timer expiries: overruns included, so `cpu_ns` over `count` is the interval. Off the processor: how many looks.
     pub count: u64,
-    /// The CPU time that they stand for.
+    /// The CPU time that they stand for; 0 off the processor.
     pub cpu_ns: u64,
+    /// Off the processor: the time by the wall clock that the looks stand for. 0 for a sample of CPU time.
+    pub wall_ns: u64,
 }

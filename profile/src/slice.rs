@@ -26,10 +26,12 @@ pub struct Slice {
 pub struct SliceRow {
     /// Index into [`crate::Profile::samples`].
     pub sample: u32,
-    /// Timer expiries.
+    /// Timer expiries; off the processor, looks.
     pub count: u64,
-    /// The CPU time that they stand for.
+    /// The CPU time that they stand for; 0 off the processor.
     pub cpu_ns: u64,
+    /// Off the processor: the time by the wall clock that the looks stand for.
+    pub wall_ns: u64,
 }
 
 /// One thread's accounts in a slice.

@@ -1,6 +1,6 @@
 //! A thread of the profiled process and its accounts over the profile's window.
 
-use crate::{Counts, Engine, EngineReason, Loss, Truncation};
+use crate::{CaptureFailure, Counts, Engine, EngineReason, Loss, Truncation};
 
 /// One thread. `(tid, start_ticks)` tells it from a later thread with the same ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,18 @@ pub struct Accounts {
     pub handler_ns: u64,
     /// Context switches of the thread (times that it was put on a processor); 0 when not known.
     pub switches: u64,
+    /// The thread's life within the stretch, by the wall clock; 0 when not looked at by the wall clock.
+    pub wall_ns: u64,
+    /// Time that it was ready to run and waited for a processor, by the scheduler's own count.
+    pub runnable_ns: u64,
+    /// Looks by the wall clock.
+    pub looks: u64,
+    /// Looks that took its stack from outside.
+    pub captured: u64,
+    /// Looks that kept the stack before, as the thread's CPU clock had not moved.
+    pub kept: u64,
+    /// Looks without a stack, by reason.
+    pub capture_failed: Counts<CaptureFailure>,
 }
 
 impl Accounts {
@@ -90,11 +102,17 @@ impl Accounts {
             (&mut self.overrun, other.overrun),
             (&mut self.handler_ns, other.handler_ns),
             (&mut self.switches, other.switches),
+            (&mut self.wall_ns, other.wall_ns),
+            (&mut self.runnable_ns, other.runnable_ns),
+            (&mut self.looks, other.looks),
+            (&mut self.captured, other.captured),
+            (&mut self.kept, other.kept),
         ] {
             *mine = mine.saturating_add(theirs);
         }
         self.lost.add_all(&other.lost);
         self.truncated.add_all(&other.truncated);
+        self.capture_failed.add_all(&other.capture_failed);
     }
 }
 

@@ -28,6 +28,7 @@ impl Profile {
         for sample in &mut self.samples {
             sample.count = 0;
             sample.cpu_ns = 0;
+            sample.wall_ns = 0;
         }
         for thread in &mut self.threads {
             thread.totals = Accounts::default();
@@ -39,7 +40,7 @@ impl Profile {
         let slices = std::mem::take(&mut self.slices);
         for slice in &slices {
             for row in &slice.rows {
-                self.samples[row.sample as usize].add(row.count, row.cpu_ns);
+                self.samples[row.sample as usize].add(row.count, row.cpu_ns, row.wall_ns);
             }
             for thread in &slice.threads {
                 self.threads[thread.thread as usize]
@@ -60,7 +61,9 @@ impl Profile {
     /// threads that have ended and did nothing in the window.
     pub fn compact(&mut self) {
         for slice in &mut self.slices {
-            slice.rows.retain(|row| row.count > 0 || row.cpu_ns > 0);
+            slice
+                .rows
+                .retain(|row| row.count > 0 || row.cpu_ns > 0 || row.wall_ns > 0);
             slice
                 .threads
                 .retain(|thread| thread.accounts != Accounts::default());
@@ -68,7 +71,8 @@ impl Profile {
 
         let mut samples = Kept::none(&self.samples);
         for (index, sample) in self.samples.iter().enumerate() {
-            samples.keep_if(index, sample.count > 0 || sample.cpu_ns > 0);
+            let stands_for_something = sample.count > 0 || sample.cpu_ns > 0 || sample.wall_ns > 0;
+            samples.keep_if(index, stands_for_something);
         }
         for row in self.slices.iter().flat_map(|slice| &slice.rows) {
             samples.keep(row.sample);

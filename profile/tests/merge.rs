@@ -254,6 +254,7 @@ fn one_thread(slices: std::ops::RangeInclusive<u64>) -> Profile {
                 sample: at,
                 count: 1,
                 cpu_ns: 10_000_000,
+                ..SliceRow::default()
             }],
             threads: vec![ThreadSlice {
                 thread: 0,

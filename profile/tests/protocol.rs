@@ -14,11 +14,15 @@ fn request() -> impl Strategy<Value = Request> {
     prop_oneof![
         Just(Request::Status),
         Just(Request::Doctor),
-        any::<[u64; 3]>().prop_map(|[since_sequence, last_ns, wait_ns]| Request::Fetch(Fetch {
-            since_sequence,
-            last_ns,
-            wait_ns
-        })),
+        (any::<[u64; 3]>(), any::<[bool; 2]>()).prop_map(
+            |([since_sequence, last_ns, wait_ns], [snapshot, refresh])| Request::Fetch(Fetch {
+                since_sequence,
+                last_ns,
+                wait_ns,
+                snapshot,
+                refresh,
+            })
+        ),
     ]
 }
 
@@ -283,6 +287,8 @@ fn a_field_of_a_later_minor_version_is_skipped() {
         since_sequence: 5,
         last_ns: 6,
         wait_ns: 7,
+        snapshot: true,
+        refresh: false,
     };
     let mut frame = in_version(Request::Fetch(fetch).encode(), MAJOR);
     // Field 99, a varint.
@@ -294,7 +300,7 @@ fn a_field_of_a_later_minor_version_is_skipped() {
 fn the_header_keeps_its_form() {
     assert_eq!(
         Request::Doctor.encode(),
-        b"hpol\x01\0\0\0\x05\0\0\0\0\0\0\0",
+        b"hpol\x01\0\x01\0\x05\0\0\0\0\0\0\0",
         "commands of every version begin like this"
     );
 }

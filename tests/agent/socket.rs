@@ -44,6 +44,8 @@ const ALL: Request = Request::Fetch(Fetch {
     since_sequence: 0,
     last_ns: 0,
     wait_ns: 0,
+    snapshot: false,
+    refresh: false,
 });
 
 /// The host lives, and serves the next client.
@@ -148,6 +150,7 @@ fn slices_as_they_come() {
             since_sequence,
             last_ns: 0,
             wait_ns: 30_000_000_000,
+            ..Fetch::default()
         };
         connection.send(&Request::Fetch(fetch).encode());
         let profile = profile_in(connection.response().expect("an answer"));

@@ -47,6 +47,7 @@ pub fn service() -> Profile {
             notices: vec![
                 "perf is not permitted here: threads with short bursts are marked".into(),
             ],
+            ..Process::default()
         },
         start_unix_ns: START_UNIX_NS,
         duration_ns: 3 * SECOND_NS,
@@ -85,6 +86,7 @@ fn slice(profile: &Profile, second: usize) -> Slice {
             sample,
             count: counts[second],
             cpu_ns: counts[second] * INTERVAL_NS,
+            ..SliceRow::default()
         })
         .collect();
     let threads: Vec<ThreadSlice> = (0..profile.threads.len() as u32)

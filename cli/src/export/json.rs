@@ -58,6 +58,12 @@ fn data(profile: &Profile) -> Value {
             "state": match sample.state {
                 State::Running => "running",
                 State::Kernel => "kernel",
+                State::Runnable => "runnable",
+                State::Lock => "lock",
+                State::Io => "io",
+                State::Sleep => "sleep",
+                State::Uninterruptible => "uninterruptible",
+                State::OtherWait => "other_wait",
                 _ => "unknown",
             },
             "task": hex(sample.task),

@@ -100,6 +100,7 @@ pub fn service() -> Profile {
             cpus: 8,
             unwind_table_bytes: 3 << 20,
             notices: Vec::new(),
+            ..Process::default()
         },
         start_unix_ns: 1_750_000_600 * SECOND_NS,
         duration_ns: 10 * SECOND_NS,

@@ -85,10 +85,7 @@ impl SampleColumns {
     pub(super) fn of(samples: &[Sample]) -> Self {
         Self {
             threads: column(samples, |sample| sample.thread),
-            states: column(samples, |sample| match sample.state {
-                State::Running => 0,
-                State::Kernel => 1,
-            }),
+            states: column(samples, |sample| sample.state.index() as u32),
             tasks: column(samples, |sample| sample.task),
             kinds: column(samples, |sample| sample.kind),
             contexts: column(samples, |sample| sample.context),
@@ -101,11 +98,8 @@ impl SampleColumns {
             sample.thread = thread;
         })?;
         fill(samples, &self.states, |sample, state| {
-            sample.state = match state {
-                1 => State::Kernel,
-                // A state that a later minor version knows: the thread was on a processor, that much is true.
-                _ => State::Running,
-            }
+            // A state that a later minor version knows can only be a kind of waiting: both of running are known.
+            sample.state = State::from_index(state as usize).unwrap_or(State::OtherWait);
         })?;
         fill(samples, &self.tasks, |sample, task| sample.task = task)?;
         fill(samples, &self.kinds, |sample, kind| sample.kind = kind)?;

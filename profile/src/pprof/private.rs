@@ -113,6 +113,7 @@ impl From<ProcessMessage> for Process {
             cpus: message.cpus,
             unwind_table_bytes: message.unwind_table_bytes,
             notices: message.notices,
+            ..Process::default()
         }
     }
 }
@@ -231,6 +232,7 @@ impl From<AccountsMessage> for Accounts {
             switches: message.switches,
             lost: Counts::from_slice(&message.lost),
             truncated: Counts::from_slice(&message.truncated),
+            ..Accounts::default()
         }
     }
 }

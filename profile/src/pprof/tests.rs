@@ -343,13 +343,13 @@ fn a_private_field_without_a_version_is_damage() {
 }
 
 #[test]
-fn a_state_of_a_newer_version_was_at_least_on_a_processor() {
+fn a_state_of_a_newer_version_is_a_kind_of_waiting() {
     let mut samples = vec![crate::Sample::default()];
     let mut column = Vec::new();
     uint32::encode_packed(2, &[77], &mut column);
     let columns: super::columns::SampleColumns = wire::entry(&column, "").unwrap();
     columns.fill(&mut samples).unwrap();
-    assert_eq!(samples[0].state, State::Running);
+    assert_eq!(samples[0].state, State::OtherWait);
 }
 
 /// A tool that keeps unknown fields and renumbers the others would make us join the wrong rows.

@@ -24,7 +24,7 @@ pub use status::Status;
 /// The protocol's version. Sides of different majors cannot talk.
 pub const MAJOR: u16 = 1;
 /// Counts additions within [`MAJOR`].
-pub const MINOR: u16 = 0;
+pub const MINOR: u16 = 1;
 
 /// Payload bytes that a request may have.
 pub const MAX_REQUEST_BYTES: u32 = 64 << 10;

@@ -28,6 +28,12 @@ pub struct Fetch {
     /// If there is no such slice yet, wait up to this long for one; 0 to answer at once.
     #[prost(uint64, tag = "3")]
     pub wait_ns: u64,
+    /// Also say what every thread and task is doing now ([`crate::Profile::snapshot`]). Since minor version 1.
+    #[prost(bool, tag = "4")]
+    pub snapshot: bool,
+    /// Before that, have tasks that are suspended take their stacks anew, which wakes each of them once. Since minor version 1.
+    #[prost(bool, tag = "5")]
+    pub refresh: bool,
 }
 
 impl Request {

@@ -50,6 +50,7 @@ pub fn accounts() -> impl Strategy<Value = Accounts> {
             switches: second[3],
             lost,
             truncated,
+            ..Accounts::default()
         })
 }
 
@@ -105,6 +106,7 @@ prop_compose! {
             cpus,
             unwind_table_bytes,
             notices,
+            ..Process::default()
         }
     }
 }
@@ -190,6 +192,7 @@ prop_compose! {
             locations: Vec::new(),
             samples: Vec::new(),
             slices: Vec::new(),
+            snapshot: None,
         };
         for (address, module, lines) in locations {
             let lines = lines.into_iter().filter_map(|(function, line)| {
@@ -214,11 +217,12 @@ prop_compose! {
                 stack: stack.collect(),
                 count,
                 cpu_ns,
+                wall_ns: 0,
             });
         }
         for ([sequence, start_unix_ns, duration_ns, process_cpu_ns, unseen_cpu_ns], rows, threads) in slices {
             let rows = rows.into_iter().filter_map(|(sample, count, cpu_ns)| {
-                Some(SliceRow { sample: fit(sample, profile.samples.len())?, count, cpu_ns })
+                Some(SliceRow { sample: fit(sample, profile.samples.len())?, count, cpu_ns, wall_ns: 0 })
             });
             let threads = threads.into_iter().filter_map(|(thread, accounts)| {
                 Some(ThreadSlice { thread: fit(thread, profile.threads.len())?, accounts })

@@ -176,5 +176,11 @@ fn difference(now: &Accounts, before: &Accounts) -> Accounts {
         truncated: now.truncated.since(&before.truncated),
         handler_ns: now.handler_ns.saturating_sub(before.handler_ns),
         switches: now.switches.saturating_sub(before.switches),
+        wall_ns: now.wall_ns.saturating_sub(before.wall_ns),
+        runnable_ns: now.runnable_ns.saturating_sub(before.runnable_ns),
+        looks: now.looks.saturating_sub(before.looks),
+        captured: now.captured.saturating_sub(before.captured),
+        kept: now.kept.saturating_sub(before.kept),
+        capture_failed: now.capture_failed.since(&before.capture_failed),
     }
 }

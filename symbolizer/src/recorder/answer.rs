@@ -256,6 +256,7 @@ impl<'a> Answer<'a> {
                     sample: row,
                     count: weight.count,
                     cpu_ns: weight.cpu_ns,
+                    ..SliceRow::default()
                 });
             },
             |_, _| {},
@@ -330,6 +331,7 @@ impl<'a> Answer<'a> {
                 stack: stack(leaf),
                 count: row.weight.count,
                 cpu_ns: row.weight.cpu_ns,
+                ..Sample::default()
             }
         });
         let samples = samples.collect();

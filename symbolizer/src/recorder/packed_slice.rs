@@ -210,6 +210,7 @@ impl PackedSlice {
                 truncated: take_counts(&mut reader),
                 handler_ns,
                 switches,
+                ..Accounts::default()
             };
             thread(key, accounts);
         }

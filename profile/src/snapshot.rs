@@ -1,0 +1,43 @@
+//! What a process was doing at one moment: every thread and every task, sampled or not.
+
+use crate::{CaptureFailure, State, Tasks};
+
+/// A process at one moment, beside the window that the profile is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// When it was taken, nanoseconds since 1970.
+    pub taken_unix_ns: u64,
+    /// The threads that were alive.
+    pub threads: Vec<ThreadNow>,
+    /// The tracked tasks.
+    pub tasks: Tasks,
+}
+
+/// A thread at that moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ThreadNow {
+    /// Index into [`crate::Profile::threads`].
+    pub thread: u32,
+    /// What it was doing.
+    pub state: State,
+    /// For at least how long; 0 when not known.
+    pub state_ns: u64,
+    /// The system call that it was in, by number.
+    pub syscall: Option<u32>,
+    /// Indices into [`crate::Profile::locations`], leaf first.
+    pub stack: Vec<u32>,
+    /// How old the stack was: the thread's CPU clock has stood still since, so that it was still there.
+    pub stack_age_ns: u64,
+    /// Why there is no stack.
+    pub failure: Option<CaptureFailure>,
+    /// Whether it is a worker of an async runtime.
+    pub runtime_worker: bool,
+    /// Whether it is a worker that has nothing to do.
+    pub parked: bool,
+    /// The task that it was polling; 0 for none.
+    pub task: u64,
+    /// That task's kind; 0 for none.
+    pub kind: u64,
+    /// How long it had been polling it; 0 when it was not.
+    pub poll_ns: u64,
+}
