@@ -31,6 +31,8 @@ pub use settings::{EngineSetting, Settings};
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod broken;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod clock;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod fork;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod module;
@@ -40,6 +42,8 @@ mod modules;
 mod own;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod pin;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod published;
 pub mod record;
 mod ring;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -72,6 +76,7 @@ pub use self::{
     own::{
         announce_runtime_thread, register_drain_thread, register_own_thread, retire_runtime_thread,
     },
+    published::{Published, published, published_by},
     sampler::{HandlerState, Sampler, SliceClocks, ThreadInfo, ThreadKey, start::start},
     signal::install::BlockSignals,
     signal::task_id::{TaskId, register as register_task_id},

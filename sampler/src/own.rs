@@ -13,13 +13,14 @@ pub(crate) struct Told {
     own: HashSet<u32>,
     touched_runtime: HashSet<u32>,
     drain_thread: Option<Thread>,
+    pub(crate) published: crate::published::Registry,
 }
 
 /// Set when a thread announced itself since the last scan.
 static ANNOUNCED: AtomicBool = AtomicBool::new(false);
 
 /// The table; `None` when there is no memory for the page that points to it.
-fn told() -> Option<MutexGuard<'static, Told>> {
+pub(crate) fn told() -> Option<MutexGuard<'static, Told>> {
     let place = &crate::fork::map().ok()?.told;
     let mut pointer = place.load(Ordering::Acquire);
     if pointer.is_null() {

@@ -3,6 +3,7 @@
 use super::entry::{Entry, ThreadInfo, ThreadKey};
 use super::{Sampler, engine, pool};
 use crate::own;
+use crate::published;
 use crate::settings::Settings;
 use crate::signal;
 use crate::signal::source::Scope;
@@ -180,6 +181,7 @@ impl Sampler {
 fn keep_slot_for(id: SlotId, slot: &'static Slot, tid: u32, start_ticks: u64) {
     slot.agent.generation.store(0, Release);
     signal::wait_for(slot);
+    published::unlink(tid, slot);
     pool::give(id, Some((tid, start_ticks)));
 }
 
@@ -188,6 +190,7 @@ pub(super) fn free_slot(id: SlotId) {
     if let Some(slot) = table::slot(id.number) {
         slot.agent.generation.store(0, Release);
         signal::wait_for(slot);
+        published::unlink(slot.agent.tid.load(Relaxed), slot);
         table::release_memory(slot);
         pool::give(id, None);
     }
@@ -214,17 +217,7 @@ fn prepare(slot: &'static Slot, tid: u32) {
         counter.store(0, Relaxed);
     }
     handler.tick_histogram.clear();
-    let published = &slot.published;
-    for word in [
-        &published.task,
-        &published.kind,
-        &published.poll_start,
-        &published.context,
-        &published.lock,
-    ] {
-        word.store(0, Relaxed);
-    }
-    published.in_hotpoll.store(0, Relaxed);
+    published::link(tid, slot);
     slot.agent.tid.store(tid, Relaxed);
     slot.agent
         .task_id_ready

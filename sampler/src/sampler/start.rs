@@ -70,6 +70,7 @@ fn begin(
     }
     pin::pin();
     tsc::probe();
+    crate::clock::begin();
     // Without it the agent looks stacks up, and each thread's first sample has its leaf only.
     stack_bounds::calibrate();
     signal::set_max_depth(settings.max_depth);

@@ -13,9 +13,13 @@ use super::{
     syscall, task_id, tsc,
 };
 use crate::broken::{self, Defect};
+use crate::published::Published;
 use crate::record::{self, FrameWords, Head, LONGEST_HEAD, MAX_DEPTH, Words};
 use crate::slot::{self, Scratch, Slot, table};
-use crate::unwind::{BoundedStack, Publisher, Tables, walk_interrupted};
+use crate::unwind::{
+    BoundedStack, Publisher, Registers, RuleCache, StackReader, Tables, Walk, walk,
+    walk_interrupted,
+};
 use hotpoll_profile::{Engine, Loss, Reason, State, Truncation};
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
@@ -45,6 +49,24 @@ pub(crate) fn publish_tables(tables: Tables) {
 fn wait_for_readers() {
     for slot in table::used() {
         wait_for(slot);
+    }
+    crate::published::wait_for_walks();
+}
+
+/// Walks a stack by the newest tables, in ordinary code. The caller has said that it runs as `wait_for_walks` wants it.
+pub(crate) fn walk_ordinary<S: StackReader>(
+    registers: Registers,
+    rules: &mut RuleCache,
+    stack: &S,
+    into: &mut [u64],
+) -> Walk {
+    match TABLES.current() {
+        Some(tables) => walk(tables, rules, registers, stack, into),
+        None => Walk {
+            frames: 0,
+            end: Truncation::TablesNotReady,
+            guessed: 0,
+        },
     }
 }
 
@@ -214,7 +236,7 @@ fn capture(
     let limit = MAX_FRAMES.load(Ordering::Relaxed).min(MAX_DEPTH);
     let out = current.get_mut(..limit).unwrap_or_default();
     let reason = match (tables, stack) {
-        _ if slot.published.in_hotpoll.load(Ordering::Relaxed) != 0 => Truncation::InHotpoll,
+        _ if slot.published().is_some_and(Published::is_walking) => Truncation::InHotpoll,
         _ if room < ROOM_FOR_WALK => Truncation::NoStackRoom,
         (_, None) => Truncation::UnknownStack,
         (_, Some(stack)) if !stack.contains(interrupted.sp) => Truncation::ForeignStack,
@@ -345,17 +367,9 @@ fn thread_stack(slot: &Slot, interrupted: &Interrupted) -> Option<StackBounds> {
 
 /// The words that ordinary code on this thread has published; the runtime's task when nothing is tracked.
 fn published(slot: &Slot) -> Words {
-    // Relaxed: written by this same thread.
-    let words = &slot.published;
-    let mut task = words.task.load(Ordering::Relaxed);
-    if task == 0 && slot.agent.task_id_ready.load(Ordering::Relaxed) {
-        task = task_id::current();
+    let mut words = slot.published().map(Published::words).unwrap_or_default();
+    if words.task == 0 && slot.agent.task_id_ready.load(Ordering::Relaxed) {
+        words.task = task_id::current();
     }
-    Words {
-        task,
-        kind: words.kind.load(Ordering::Relaxed),
-        poll_start: words.poll_start.load(Ordering::Relaxed),
-        context: words.context.load(Ordering::Relaxed),
-        lock: words.lock.load(Ordering::Relaxed),
-    }
+    words
 }

@@ -9,11 +9,12 @@ pub(crate) mod table;
 pub use histogram::HandlerTimes;
 pub(crate) use histogram::Histogram;
 
+use crate::published::Published;
 use crate::record::{MAX_DEPTH, Words};
 use crate::ring::Ring;
 use crate::unwind::RuleCache;
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Words in a thread's ring: 32 KB. A record of an untracked thread takes two words, and half a word for each frame that changed. So 200 records
 /// of 30 changed frames fit: a stall of 200 ms at 1,000 records a second (record.rs has the sum, tests/truth_loss.rs the test).
@@ -29,8 +30,8 @@ const _: () = assert!(size_of::<Slot>() <= MOST_BYTES);
 pub(crate) struct Slot {
     /// Written by the agent before a timer is armed, fixed while it is.
     pub agent: AgentSide,
-    /// Written by ordinary code on the slot's thread, read by the handler on the same thread.
-    pub published: Published,
+    /// The thread's published words (published.rs), null when it has none.
+    published: AtomicPtr<Published>,
     /// Written by the handler, read by the agent.
     pub handler: HandlerSide,
     /// Only the handler touches it while the slot is attached.
@@ -52,18 +53,6 @@ pub(crate) struct AgentSide {
     pub stack_low: AtomicU64,
     /// Whether `tokio::task::try_id` or the like may be called on this thread: it was called before by ordinary code.
     pub task_id_ready: AtomicBool,
-}
-
-/// The words that ordinary code publishes for its own thread. Relaxed loads suffice: writer and handler are one thread.
-#[repr(C, align(64))]
-pub(crate) struct Published {
-    pub task: AtomicU64,
-    pub kind: AtomicU64,
-    pub poll_start: AtomicU64,
-    pub context: AtomicU64,
-    pub lock: AtomicU64,
-    /// Non-zero while ordinary hotpoll code unwinds on this thread: the handler then keeps the leaf only.
-    pub in_hotpoll: AtomicU32,
 }
 
 /// What the handler counts. Only the handler of one thread writes, so plain load and store make no lost update.
@@ -105,6 +94,22 @@ pub(crate) struct Scratch {
 }
 
 impl Slot {
+    /// Says where the thread's words are. Called by the agent before a timer is armed, and by the thread itself.
+    pub fn publish(&self, words: Option<&'static Published>) {
+        let pointer = words.map_or(std::ptr::null_mut(), |words| {
+            std::ptr::from_ref(words).cast_mut()
+        });
+        // Release: whoever sees the pointer sees the words.
+        self.published.store(pointer, Ordering::Release);
+    }
+
+    /// The thread's words. Called in SIGPROF, and by the agent.
+    #[allow(unsafe_code)]
+    pub fn published(&self) -> Option<&'static Published> {
+        // SAFETY: only `publish` stores here, and what it stores lives for ever.
+        unsafe { self.published.load(Ordering::Acquire).as_ref() }
+    }
+
     /// Empties the ring and forgets the last callchain. The slot is free, and its last handler has returned (signal::wait_for).
     #[allow(unsafe_code)]
     pub fn forget_records(&self) {
@@ -117,7 +122,7 @@ impl Slot {
 
 /// Adds to a counter that only this thread writes. Called in SIGPROF.
 pub(crate) fn add(counter: &AtomicU64, n: u64) {
-    use std::sync::atomic::Ordering::Relaxed;
+    use Ordering::Relaxed;
     // Relaxed, and no read-modify-write: one writer, and the agent only wants a recent value.
     counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
 }

@@ -1,0 +1,83 @@
+//! The clock of everything that is timed by the nanosecond: the time stamp counter where it can be trusted, else the monotonic clock.
+//!
+//! In: nothing. Out: ticks, comparable over all threads of the process, and what a tick is in nanoseconds. `Record::ticks` and the published
+//! poll start are in these ticks.
+
+use crate::signal::tsc;
+use crate::sys;
+use std::sync::OnceLock;
+
+/// The first reading of both clocks, and the rate that a short wait gave.
+struct Beginning {
+    ticks: u64,
+    at_ns: u64,
+    /// Nanoseconds a tick, as a fraction of 2^32.
+    rate: u64,
+}
+
+static BEGINNING: OnceLock<Beginning> = OnceLock::new();
+
+/// How long the first calibration waits: two readings, each off by some 50 ns, are then one part in a thousand apart.
+const WAIT_NS: u64 = 200_000;
+
+/// The ticks now. Their unit is the same from the first [`crate::start()`] on; before it they are nanoseconds.
+#[inline(always)]
+pub fn now() -> u64 {
+    match tsc::now() {
+        0 => sys::monotonic_ns(),
+        ticks => ticks,
+    }
+}
+
+/// Finds the rate, once. Ordinary code, after `tsc::probe`.
+pub(crate) fn begin() {
+    BEGINNING.get_or_init(|| {
+        let (ticks, at_ns) = (now(), sys::monotonic_ns());
+        let mut elapsed_ns = 0;
+        while elapsed_ns < WAIT_NS {
+            std::hint::spin_loop();
+            elapsed_ns = sys::monotonic_ns() - at_ns;
+        }
+        let elapsed = now().wrapping_sub(ticks).max(1);
+        let rate = ((u128::from(elapsed_ns) << 32) / u128::from(elapsed)) as u64;
+        Beginning { ticks, at_ns, rate }
+    });
+}
+
+/// Nanoseconds a tick, times 2^32, as measured at the first start: good enough for the buckets of a histogram. 2^32 before.
+pub fn rate() -> u64 {
+    BEGINNING.get().map_or(1 << 32, |beginning| beginning.rate)
+}
+
+/// Nanoseconds a tick, from all the time since the first start; 1 before.
+pub fn ns_per_tick() -> f64 {
+    let Some(beginning) = BEGINNING.get() else {
+        return 1.0;
+    };
+    let ticks = now().wrapping_sub(beginning.ticks);
+    let elapsed_ns = sys::monotonic_ns().saturating_sub(beginning.at_ns);
+    if ticks == 0 || elapsed_ns == 0 {
+        return 1.0;
+    }
+    elapsed_ns as f64 / ticks as f64
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn ticks_are_as_long_as_the_monotonic_clock_says() {
+        crate::signal::tsc::probe();
+        super::begin();
+        let (ticks, at_ns) = (super::now(), crate::sys::monotonic_ns());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let (ticks, elapsed_ns) = (super::now() - ticks, crate::sys::monotonic_ns() - at_ns);
+        let by_ticks = ticks as f64 * super::ns_per_tick();
+        let share = by_ticks / elapsed_ns as f64;
+        assert!((0.9..1.1).contains(&share), "{by_ticks} of {elapsed_ns} ns");
+        let rough = (u128::from(ticks) * u128::from(super::rate()) >> 32) as f64;
+        assert!(
+            (0.8..1.25).contains(&(rough / by_ticks)),
+            "{rough} against {by_ticks}"
+        );
+    }
+}

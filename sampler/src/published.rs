@@ -1,0 +1,257 @@
+//! The words that ordinary code publishes for its own thread, and that thread's walk of its own stack.
+//!
+//! In: which task a thread polls, since when, in which context. Out: the same, in every sample of the thread from its first on. A thread asks for its
+//! words once ([`published`]) and keeps the reference; the handler finds them through the thread's slot. The memory is never unmapped, so that
+//! the agent may look at any time; it goes to another thread after its own has ended.
+//!
+//! In a forked child none of the parent's words are known: threads that the child makes ask for their own.
+#![allow(unsafe_code)] // The rule cache has one user, the thread itself; and the registers and the stack are read in place.
+
+use crate::own;
+use crate::record::Words;
+use crate::signal::{self, stack_bounds::StackBounds};
+use crate::slot::Slot;
+use crate::unwind::{BoundedStack, Registers, RuleCache, Walk};
+use std::cell::{Cell, UnsafeCell};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A thread's published words. Its own thread stores, with relaxed order; its handler and the agent load.
+#[repr(C, align(64))]
+pub struct Published {
+    /// The task being polled: the runtime's number of it, or one of the hooks' own; 0 is none.
+    pub task: AtomicU64,
+    /// Its kind; 0 is none.
+    pub kind: AtomicU64,
+    /// When the running poll began, in [`crate::clock`] ticks; 0 when none runs.
+    pub poll_start: AtomicU64,
+    /// A request's context.
+    pub context: AtomicU64,
+    /// The lock being waited for.
+    pub lock: AtomicU64,
+    /// Odd while the thread walks its own stack: the handler then keeps the leaf only, and unwind tables that were replaced stay.
+    walks: AtomicU32,
+    /// The thread; 0 while nobody has the words.
+    tid: AtomicU32,
+    /// The rules met by [`Published::walk_here`].
+    rules: UnsafeCell<RuleCache>,
+}
+
+// SAFETY: everything but `rules` is atomic, and `rules` is used by `walk_here` alone, whose callers answer for being the thread itself.
+unsafe impl Sync for Published {}
+
+/// What the process knows of published words: a part of what threads have told (own.rs), so that a forked child begins without.
+#[derive(Default)]
+pub(crate) struct Registry {
+    by_tid: HashMap<u32, &'static Published>,
+    slots: HashMap<u32, &'static Slot>,
+    spare: Vec<&'static Published>,
+}
+
+/// Gives the words back when the thread ends.
+struct Mine(Cell<Option<&'static Published>>);
+
+thread_local! {
+    static MINE: Mine = const { Mine(Cell::new(None)) };
+}
+
+impl Drop for Mine {
+    fn drop(&mut self) {
+        if let Some(words) = self.0.take() {
+            give_back(words);
+        }
+    }
+}
+
+/// The calling thread's words, which its samples carry from now on. Ordinary code; takes a lock at the first call on each thread. `None` while the
+/// thread's thread-local variables are being dropped.
+///
+/// After that the words belong to another thread: whoever keeps the reference registers a thread-local destructor of its own after this call (it
+/// then runs before) and forgets it there.
+pub fn published() -> Option<&'static Published> {
+    MINE.try_with(|mine| {
+        if mine.0.get().is_none() {
+            mine.0.set(take());
+        }
+        mine.0.get()
+    })
+    .ok()
+    .flatten()
+}
+
+fn take() -> Option<&'static Published> {
+    let tid = crate::sys::current_tid();
+    let mut told = own::told()?;
+    let registry = &mut told.published;
+    let words = registry
+        .spare
+        .pop()
+        .unwrap_or_else(|| Box::leak(Box::new(Published::new())));
+    words.tid.store(tid, Ordering::Relaxed);
+    registry.by_tid.insert(tid, words);
+    if let Some(slot) = registry.slots.get(&tid) {
+        slot.publish(Some(words));
+    }
+    Some(words)
+}
+
+fn give_back(words: &'static Published) {
+    let Some(mut told) = own::told() else { return };
+    let registry = &mut told.published;
+    let tid = words.tid.swap(0, Ordering::Relaxed);
+    if registry
+        .by_tid
+        .get(&tid)
+        .is_some_and(|current| std::ptr::eq(*current, words))
+    {
+        registry.by_tid.remove(&tid);
+        if let Some(slot) = registry.slots.get(&tid) {
+            // The handler of this very thread cannot run between this and the next line of ours.
+            slot.publish(None);
+        }
+    }
+    words.clear();
+    registry.spare.push(words);
+}
+
+/// A slot begins to serve a thread. Called by the agent before the timer is armed; whichever of this and [`published`] comes second joins them.
+pub(crate) fn link(tid: u32, slot: &'static Slot) {
+    let words = own::told().and_then(|mut told| {
+        told.published.slots.insert(tid, slot);
+        told.published.by_tid.get(&tid).copied()
+    });
+    slot.publish(words);
+}
+
+/// A slot serves its thread no longer.
+pub(crate) fn unlink(tid: u32, slot: &'static Slot) {
+    if let Some(mut told) = own::told() {
+        let slots = &mut told.published.slots;
+        if slots
+            .get(&tid)
+            .is_some_and(|current| std::ptr::eq(*current, slot))
+        {
+            slots.remove(&tid);
+        }
+    }
+    slot.publish(None);
+}
+
+/// The words of a thread, by the kernel's number of it. Ordinary code.
+pub fn published_by(tid: u32) -> Option<&'static Published> {
+    own::told()?.published.by_tid.get(&tid).copied()
+}
+
+/// Waits until no thread walks its own stack by tables that were replaced before the call. Ordinary code.
+pub(crate) fn wait_for_walks() {
+    // A thread that registers after this was listed has taken the lock after the tables were replaced, and sees the new ones.
+    let all: Vec<&'static Published> = match own::told() {
+        Some(told) => told.published.by_tid.values().copied().collect(),
+        None => return,
+    };
+    for words in all {
+        // SeqCst, with the exchange in `walk_here`: either we see its odd number, or it sees the new tables.
+        let seen = words.walks.load(Ordering::SeqCst);
+        while seen & 1 == 1 && words.walks.load(Ordering::SeqCst) == seen {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Published {
+    fn new() -> Self {
+        Self {
+            task: AtomicU64::new(0),
+            kind: AtomicU64::new(0),
+            poll_start: AtomicU64::new(0),
+            context: AtomicU64::new(0),
+            lock: AtomicU64::new(0),
+            walks: AtomicU32::new(0),
+            tid: AtomicU32::new(0),
+            rules: UnsafeCell::new(RuleCache::new()),
+        }
+    }
+
+    /// The thread that has the words; 0 when it has ended.
+    pub fn tid(&self) -> u32 {
+        self.tid.load(Ordering::Relaxed)
+    }
+
+    /// All words. Called in SIGPROF, and by the agent.
+    pub fn words(&self) -> Words {
+        // Relaxed: the handler is the thread that wrote them; for the agent recent values are good enough.
+        Words {
+            task: self.task.load(Ordering::Relaxed),
+            kind: self.kind.load(Ordering::Relaxed),
+            poll_start: self.poll_start.load(Ordering::Relaxed),
+            context: self.context.load(Ordering::Relaxed),
+            lock: self.lock.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether the thread walks its own stack. Called in SIGPROF.
+    pub(crate) fn is_walking(&self) -> bool {
+        self.walks.load(Ordering::Relaxed) & 1 == 1
+    }
+
+    fn clear(&self) {
+        for word in [
+            &self.task,
+            &self.kind,
+            &self.poll_start,
+            &self.context,
+            &self.lock,
+        ] {
+            word.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Walks the calling thread's stack from the function that this is inlined into, and writes the callchain, leaf first.
+    ///
+    /// `stop_above` is the address of something on the same stack: the walk ends ([`hotpoll_profile::Truncation::StackRead`]) at the first frame whose
+    /// return address lies beyond it. No allocation, no lock, no system call; each step and the whole are bounded.
+    ///
+    /// # Safety
+    /// The words are the calling thread's (it got them from [`published`], and its thread-local variables are not being dropped), and
+    /// `stop_above` lies on the stack that the caller runs on.
+    #[inline(always)]
+    pub unsafe fn walk_here(&self, stop_above: usize, into: &mut [u64]) -> Walk {
+        let (pc, sp, bp): (u64, u64, u64);
+        // SAFETY: three registers are read, nothing is written.
+        unsafe {
+            std::arch::asm!(
+                "lea {pc}, [rip]",
+                "mov {sp}, rsp",
+                "mov {bp}, rbp",
+                pc = out(reg) pc,
+                sp = out(reg) sp,
+                bp = out(reg) bp,
+                options(nomem, nostack, preserves_flags)
+            );
+        }
+        let bp = Some(bp);
+        // SAFETY: the caller's word.
+        unsafe { self.walk_from(Registers { pc, sp, bp }, stop_above, into) }
+    }
+
+    /// # Safety
+    /// As [`Published::walk_here`]; the registers are those of a frame that is still there.
+    #[inline(never)]
+    unsafe fn walk_from(&self, registers: Registers, stop_above: usize, into: &mut [u64]) -> Walk {
+        let bounds = StackBounds {
+            low: registers.sp,
+            high: stop_above as u64,
+        };
+        // SeqCst, one exchange: `wait_for_walks` sees the odd number, or the load of the tables below sees what was published before it looked.
+        let walks = self.walks.load(Ordering::Relaxed);
+        self.walks.swap(walks.wrapping_add(1), Ordering::SeqCst);
+        // SAFETY: only this thread uses the rules, and nothing called from here comes back to this function: the handler has a cache of its own.
+        let rules = unsafe { &mut *self.rules.get() };
+        // SAFETY: from the caller's stack pointer up to an address on the same stack everything is mapped and stays while we run.
+        let stack = unsafe { BoundedStack::new(bounds.low, bounds.high) };
+        let walk = signal::walk_ordinary(registers, rules, &stack, into);
+        // Release: the tables are not used any more once the even number is seen.
+        self.walks.store(walks.wrapping_add(2), Ordering::Release);
+        walk
+    }
+}

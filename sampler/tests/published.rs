@@ -1,0 +1,293 @@
+//! The words that a thread publishes are in its samples, from the first on; and a thread can walk its own stack.
+//!
+//! One test, as sampling is one in a process; each part's threads are its own.
+#![allow(unsafe_code)] // walk_here, fork and the loader
+
+#[path = "common/mod.rs"]
+mod common;
+
+use common::{Harness, at_hz, burn_until};
+use hotpoll_profile::Truncation;
+use hotpoll_sampler::{Words, published};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+type Seen = Arc<Mutex<BTreeMap<u32, Vec<(Words, Truncation, usize)>>>>;
+
+fn watched(harness: &mut Harness) -> Seen {
+    let seen = Seen::default();
+    let sink = Arc::clone(&seen);
+    harness.on_record = Some(Box::new(move |thread, record| {
+        sink.lock().unwrap().entry(thread).or_default().push((
+            record.words,
+            record.truncation,
+            record.callchain.len(),
+        ));
+    }));
+    seen
+}
+
+/// Turns the harness until the thread of this name has given so many samples.
+fn collect(
+    harness: &mut Harness,
+    seen: &Seen,
+    name: &str,
+    samples: usize,
+) -> Vec<(Words, Truncation, usize)> {
+    let begun = Instant::now();
+    loop {
+        harness.turn();
+        // Names that threads give themselves are read with the accounts.
+        harness.close_slice();
+        let key = harness
+            .sampler
+            .threads()
+            .find(|(_, info)| info.name == name)
+            .map(|(key, _)| key);
+        let found = key.and_then(|key| seen.lock().unwrap().get(&key).cloned());
+        if let Some(found) = found.filter(|found| found.len() >= samples) {
+            return found;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "{name} gives no samples"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn publish(task: u64, kind: u64) {
+    let words = published().expect("a living thread has words");
+    words.kind.store(kind, Relaxed);
+    words.task.store(task, Relaxed);
+    words
+        .poll_start
+        .store(hotpoll_sampler::clock::now(), Relaxed);
+}
+
+/// A thread that publishes, says so, and burns until the flag is set.
+fn worker(name: &str, task: u64, stop: &Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    let stop = Arc::clone(stop);
+    let (tell, told) = std::sync::mpsc::channel();
+    let handle = std::thread::Builder::new()
+        .name(name.into())
+        .spawn(move || {
+            publish(task, 7);
+            tell.send(()).unwrap();
+            burn_until(&stop);
+        })
+        .unwrap();
+    told.recv().unwrap();
+    handle
+}
+
+#[test]
+fn published_words_and_own_walks() {
+    words_are_in_every_sample_from_the_first();
+    words_follow_the_thread_over_stop_and_start();
+    an_ended_threads_words_are_nobody_elses();
+    a_walk_ends_at_the_frame_it_was_told();
+    walks_live_through_new_tables_and_samples();
+    a_forked_child_has_no_words_of_its_parents();
+}
+
+fn words_are_in_every_sample_from_the_first() {
+    let mut harness = Harness::start(at_hz(1000));
+    let seen = watched(&mut harness);
+    let stop = Arc::new(AtomicBool::new(false));
+    // Published before the scan attaches it.
+    let early = worker("early", 11, &stop);
+    let samples = collect(&mut harness, &seen, "early", 20);
+    assert!(
+        samples
+            .iter()
+            .all(|(words, ..)| (words.task, words.kind) == (11, 7))
+    );
+    assert!(samples.iter().all(|(words, ..)| words.poll_start != 0));
+    // Published long after: its samples change from one to the next, and say nothing wrong in between.
+    let go = Arc::new(AtomicBool::new(false));
+    let late = {
+        let (go, stop) = (Arc::clone(&go), Arc::clone(&stop));
+        std::thread::Builder::new()
+            .name("late".into())
+            .spawn(move || {
+                burn_until(&go);
+                publish(22, 8);
+                burn_until(&stop);
+            })
+            .unwrap()
+    };
+    let before = collect(&mut harness, &seen, "late", 10);
+    assert!(before.iter().all(|(words, ..)| *words == Words::default()));
+    go.store(true, Relaxed);
+    let samples = collect(&mut harness, &seen, "late", before.len() + 40);
+    let change = samples
+        .iter()
+        .position(|(words, ..)| words.task == 22)
+        .expect("the late words are never seen");
+    assert!(
+        samples[change..]
+            .iter()
+            .all(|(words, ..)| (words.task, words.kind) == (22, 8))
+    );
+    stop.store(true, Relaxed);
+    early.join().unwrap();
+    late.join().unwrap();
+}
+
+fn words_follow_the_thread_over_stop_and_start() {
+    let stop = Arc::new(AtomicBool::new(false));
+    let thread = worker("stays", 33, &stop);
+    for _ in 0..3 {
+        let mut harness = Harness::start(at_hz(1000));
+        let seen = watched(&mut harness);
+        let samples = collect(&mut harness, &seen, "stays", 5);
+        assert!(
+            samples
+                .iter()
+                .all(|(words, ..)| (words.task, words.kind) == (33, 7))
+        );
+    }
+    stop.store(true, Relaxed);
+    thread.join().unwrap();
+}
+
+fn an_ended_threads_words_are_nobody_elses() {
+    let mut harness = Harness::start(at_hz(1000));
+    let seen = watched(&mut harness);
+    for round in 0..8u64 {
+        let stop = Arc::new(AtomicBool::new(false));
+        let name = format!("gone-{round}");
+        let thread = worker(&name, 100 + round, &stop);
+        let samples = collect(&mut harness, &seen, &name, 3);
+        assert!(samples.iter().all(|(words, ..)| words.task == 100 + round));
+        stop.store(true, Relaxed);
+        thread.join().unwrap();
+        // It gets the slot of the thread that has ended, and publishes nothing.
+        let stop = Arc::new(AtomicBool::new(false));
+        let name = format!("next-{round}");
+        let quiet = {
+            let stop = Arc::clone(&stop);
+            std::thread::Builder::new()
+                .name(name.clone())
+                .spawn(move || burn_until(&stop))
+                .unwrap()
+        };
+        let samples = collect(&mut harness, &seen, &name, 3);
+        assert!(samples.iter().all(|(words, ..)| *words == Words::default()));
+        stop.store(true, Relaxed);
+        quiet.join().unwrap();
+    }
+}
+
+/// Calls itself so often, then walks up to the mark.
+#[inline(never)]
+fn deep(left: usize, mark: usize, into: &mut [u64]) -> (usize, Truncation) {
+    let result = if left == 0 {
+        let words = published().unwrap();
+        // SAFETY: they are this thread's words, and the mark is a local of a caller.
+        let walk = unsafe { words.walk_here(mark, into) };
+        (walk.frames, walk.end)
+    } else {
+        deep(left - 1, mark, into)
+    };
+    // Not a tail call.
+    std::hint::black_box(result)
+}
+
+#[inline(never)]
+fn marked(left: usize, into: &mut [u64]) -> (usize, Truncation) {
+    let mark = 0u64;
+    let result = deep(left, &raw const mark as usize, into);
+    std::hint::black_box(&mark);
+    result
+}
+
+fn a_walk_ends_at_the_frame_it_was_told() {
+    let _harness = Harness::start(at_hz(1));
+    let mut into = [0; 64];
+    for calls in [0, 1, 5, 20] {
+        let (frames, end) = marked(calls, &mut into);
+        assert_eq!(end, Truncation::StackRead);
+        // The deep ones, and the marked one.
+        assert_eq!(frames, calls + 2);
+        let recursive = &into[1..calls + 1];
+        assert!(recursive.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+    assert_eq!(marked(30, &mut into[..8]), (8, Truncation::Depth));
+}
+
+fn walks_live_through_new_tables_and_samples() {
+    let mut harness = Harness::start(at_hz(5000));
+    let seen = watched(&mut harness);
+    let stop = Arc::new(AtomicBool::new(false));
+    let walks = Arc::new(AtomicU64::new(0));
+    let thread = {
+        let (stop, walks) = (Arc::clone(&stop), Arc::clone(&walks));
+        std::thread::Builder::new()
+            .name("walks".into())
+            .spawn(move || {
+                let mut into = [0; 64];
+                while !stop.load(Relaxed) {
+                    assert_eq!(marked(20, &mut into), (22, Truncation::StackRead));
+                    walks.fetch_add(1, Relaxed);
+                }
+            })
+            .unwrap()
+    };
+    let mut replaced = 0;
+    let begun = Instant::now();
+    let in_hotpoll = loop {
+        // SAFETY: a library of the system's, opened and closed.
+        unsafe {
+            let library = libc::dlopen(c"libnss_files.so.2".as_ptr(), libc::RTLD_NOW);
+            replaced += u32::from(harness.modules.refresh());
+            if !library.is_null() {
+                libc::dlclose(library);
+            }
+        }
+        replaced += u32::from(harness.modules.refresh());
+        harness.turn();
+        let samples = seen.lock().unwrap();
+        let in_hotpoll = samples
+            .values()
+            .flatten()
+            .filter(|(_, end, _)| *end == Truncation::InHotpoll)
+            .cloned()
+            .collect::<Vec<_>>();
+        if replaced > 50 && in_hotpoll.len() > 5 && walks.load(Relaxed) > 10_000 {
+            break in_hotpoll;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "{replaced} new tables, {} samples in hotpoll",
+            in_hotpoll.len()
+        );
+    };
+    assert!(in_hotpoll.iter().all(|(_, _, frames)| *frames == 1));
+    stop.store(true, Relaxed);
+    thread.join().unwrap();
+}
+
+fn a_forked_child_has_no_words_of_its_parents() {
+    let _harness = Harness::start(at_hz(100));
+    publish(55, 7);
+    let tid = hotpoll_sampler::current_tid();
+    assert!(hotpoll_sampler::published_by(tid).is_some());
+    // SAFETY: the child makes a few look-ups and ends without running anything of the parent's.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let parents = hotpoll_sampler::published_by(tid).is_some();
+        // What the thread keeps storing into is its own copy, and does no harm.
+        publish(56, 7);
+        // SAFETY: ends the child.
+        unsafe { libc::_exit(i32::from(parents)) };
+    }
+    let mut status = -1;
+    // SAFETY: waits for that child.
+    unsafe { libc::waitpid(child, &mut status, 0) };
+    assert_eq!(status, 0);
+    assert_eq!(published().unwrap().task.load(Relaxed), 55);
+}
