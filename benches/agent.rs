@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 const CASE: &str = "--case";
 
 /// Sleeping threads, busy threads, rate in Hz.
-const CASES: [(usize, usize, u32); 6] = [
+const CASES: [(usize, usize, u32); 7] = [
     (0, 0, 99),
     (0, 2, 99),
     (0, 64, 99),
     (1_000, 2, 99),
+    (5_000, 2, 99),
     (0, 2, 1_000),
     (0, 2, 10_000),
 ];

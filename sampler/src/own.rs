@@ -12,11 +12,13 @@ use std::thread::Thread;
 pub(crate) struct Told {
     own: HashSet<u32>,
     touched_runtime: HashSet<u32>,
+    /// Those of them that nobody has looked at yet.
+    announced: HashSet<u32>,
     drain_thread: Option<Thread>,
     pub(crate) published: crate::published::Registry,
 }
 
-/// Set when a thread announced itself since the last scan.
+/// Set when a thread announced itself since the last look.
 static ANNOUNCED: AtomicBool = AtomicBool::new(false);
 
 /// The table; `None` when there is no memory for the page that points to it.
@@ -59,7 +61,9 @@ pub fn register_drain_thread() {
 /// attach it at once. Called by the runtime's thread-start hook.
 pub fn announce_runtime_thread() {
     let Some(mut told) = told() else { return };
-    told.touched_runtime.insert(crate::sys::current_tid());
+    let tid = crate::sys::current_tid();
+    told.touched_runtime.insert(tid);
+    told.announced.insert(tid);
     ANNOUNCED.store(true, Ordering::Release);
     if let Some(drain) = &told.drain_thread {
         drain.unpark();
@@ -69,13 +73,18 @@ pub fn announce_runtime_thread() {
 /// Says that the calling runtime thread is about to end.
 pub fn retire_runtime_thread() {
     if let Some(mut told) = told() {
-        told.touched_runtime.remove(&crate::sys::current_tid());
+        let tid = crate::sys::current_tid();
+        told.touched_runtime.remove(&tid);
+        told.announced.remove(&tid);
     }
 }
 
-/// Whether a thread has announced itself since the last call.
-pub(crate) fn take_announced() -> bool {
-    ANNOUNCED.swap(false, Ordering::AcqRel)
+/// The threads that have announced themselves since the last call.
+pub(crate) fn take_announced() -> HashSet<u32> {
+    if !ANNOUNCED.swap(false, Ordering::AcqRel) {
+        return HashSet::new();
+    }
+    told().map_or_else(HashSet::new, |mut told| std::mem::take(&mut told.announced))
 }
 
 pub(crate) fn is_own(tid: u32) -> bool {
@@ -92,9 +101,10 @@ pub(crate) fn forget(tid: u32) {
     let Some(mut told) = told() else { return };
     told.own.remove(&tid);
     told.touched_runtime.remove(&tid);
+    told.announced.remove(&tid);
 }
 
-/// Whether a thread has announced itself since the last scan.
+/// Whether a thread has announced itself since the last look.
 pub(crate) fn is_announced() -> bool {
     ANNOUNCED.load(Ordering::Acquire)
 }

@@ -28,9 +28,26 @@ pub(crate) fn clock_ns(clock: libc::clockid_t) -> Option<u64> {
     (result == 0).then(|| time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
 }
 
+/// The calling thread's CPU clock, in nanoseconds.
+pub fn thread_cpu_ns() -> u64 {
+    clock_ns(libc::CLOCK_THREAD_CPUTIME_ID).unwrap_or(0)
+}
+
 /// The monotonic clock, in nanoseconds.
 pub(crate) fn monotonic_ns() -> u64 {
     clock_ns(libc::CLOCK_MONOTONIC).unwrap_or(0)
+}
+
+/// Whether a file is the kernel's own in `/proc`, and not one that was mounted over it.
+pub(crate) fn is_on_procfs(path: &str) -> bool {
+    let Ok(path) = std::ffi::CString::new(path) else {
+        return false;
+    };
+    // SAFETY: zero is a valid value of every field.
+    let mut system: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the path ends with a zero, and `system` is a valid place for the result.
+    let result = unsafe { libc::statfs(path.as_ptr(), &mut system) };
+    result == 0 && system.f_type == libc::PROC_SUPER_MAGIC
 }
 
 /// A soft resource limit; `u64::MAX` when there is none.

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 
 /// A slice shorter than this is closed only for an asker who wants it exactly.
 const LEAST_SLICE: Duration = Duration::from_millis(100);
-/// Threads that announce themselves come in crowds: no scan follows another sooner.
-const LEAST_SCAN_PERIOD: Duration = Duration::from_millis(10);
+/// Threads that announce themselves come in crowds: no look follows another sooner.
+const LEAST_LOOK_PERIOD: Duration = Duration::from_millis(5);
+/// A scan that a look asks for comes this many times sooner than it would.
+const SOONER: u32 = 4;
 /// How long to wait for our other threads to say that they are ours, before threads are looked for.
 const THREADS_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -25,9 +27,11 @@ pub(super) fn run(shared: &Shared, sampler: Sampler) {
         shared,
         sampler,
         pace: Pace::new(),
-        own_tid: hotpoll_sampler::current_tid(),
         slice_began: Instant::now(),
         scanned: Instant::now(),
+        looked: Instant::now(),
+        drained: Instant::now(),
+        scan_sooner: false,
         first_slice: true,
     };
     drain.sampler.scan_threads();
@@ -48,9 +52,12 @@ struct Drain<'a> {
     shared: &'a Shared,
     sampler: Sampler,
     pace: Pace,
-    own_tid: u32,
     slice_began: Instant,
     scanned: Instant,
+    looked: Instant,
+    drained: Instant,
+    /// Whether there are threads that only a scan can find.
+    scan_sooner: bool,
     first_slice: bool,
 }
 
@@ -67,10 +74,12 @@ impl Drain<'_> {
             // Who asks wants to see threads that have just come, too.
             if wanted || Instant::now() >= self.scan_at() {
                 self.scan();
+            } else if Instant::now() >= self.look_at() {
+                self.look();
             }
-            if wanted || age >= self.pace.slice_period() {
+            if wanted || age >= self.pace.slice.period() {
                 self.close_slice();
-            } else {
+            } else if Instant::now() >= self.drain_at() {
                 self.drain();
             }
             if self.sampler.check_handler() == HandlerState::Replaced {
@@ -87,22 +96,52 @@ impl Drain<'_> {
     }
 
     fn scan(&mut self) {
+        let before_ns = hotpoll_sampler::thread_cpu_ns();
         self.sampler.scan_threads();
+        let cpu_ns = hotpoll_sampler::thread_cpu_ns() - before_ns;
+        let since_ns = self.scanned.elapsed().as_nanos() as u64;
+        self.pace.scan.done(cpu_ns, since_ns);
         self.scanned = Instant::now();
+        self.looked = self.scanned;
+        self.scan_sooner = false;
     }
 
-    /// When to look for threads: soon after one has announced itself, else now and then.
+    fn look(&mut self) {
+        let before_ns = hotpoll_sampler::thread_cpu_ns();
+        self.scan_sooner = self.sampler.look_for_newcomers();
+        let cpu_ns = hotpoll_sampler::thread_cpu_ns() - before_ns;
+        let since_ns = self.looked.elapsed().as_nanos() as u64;
+        self.pace.look.done(cpu_ns, since_ns);
+        self.looked = Instant::now();
+    }
+
     fn scan_at(&self) -> Instant {
+        let period = self.pace.scan.period();
+        self.scanned
+            + if self.scan_sooner {
+                period / SOONER
+            } else {
+                period
+            }
+    }
+
+    /// When to look for newcomers: soon after one has announced itself, else now and then.
+    fn look_at(&self) -> Instant {
         let period = if self.sampler.announced() {
-            LEAST_SCAN_PERIOD
+            LEAST_LOOK_PERIOD
         } else {
-            self.pace.scan_period()
+            self.pace.look.period()
         };
-        self.scanned + period
+        self.looked + period
+    }
+
+    fn drain_at(&self) -> Instant {
+        self.drained + Duration::from_nanos(self.sampler.next_drain_ns())
     }
 
     /// Empties the rings into the recorder.
     fn drain(&mut self) {
+        self.drained = Instant::now();
         let mut recorder = lock(&self.shared.recorder);
         self.sampler.drain(&mut |thread, record| {
             recorder.observe(&Observation {
@@ -121,17 +160,15 @@ impl Drain<'_> {
 
     /// How long there is nothing to do.
     fn until_next(&self) -> Duration {
-        let now = Instant::now();
-        let drain = Duration::from_nanos(self.sampler.next_drain_ns());
-        let scan = self.scan_at().saturating_duration_since(now);
-        let slice_ends = self.slice_began + self.pace.slice_period();
-        drain
-            .min(scan)
-            .min(slice_ends.saturating_duration_since(now))
+        let slice_ends = self.slice_began + self.pace.slice.period();
+        let next = self.scan_at().min(self.look_at()).min(self.drain_at());
+        next.min(slice_ends)
+            .saturating_duration_since(Instant::now())
     }
 
     fn close_slice(&mut self) {
         self.drain();
+        let before_ns = hotpoll_sampler::thread_cpu_ns();
         // The sampler forgets ended threads when the slice closes.
         let ended = self.sampler.threads().filter(|(_, thread)| thread.exited);
         let mut recorder = lock(&self.shared.recorder);
@@ -139,13 +176,6 @@ impl Drain<'_> {
         drop(recorder);
 
         let clocks = self.sampler.close_slice();
-        let own_key = self
-            .sampler
-            .threads()
-            .find(|(_, thread)| thread.tid == self.own_tid);
-        let own_key = own_key.map(|(key, _)| key);
-        let own = clocks.threads.iter().find(|(key, _)| Some(*key) == own_key);
-        let own_cpu_ns = own.map_or(0, |(_, accounts)| accounts.cpu_ns);
         let clocks = SliceClocks {
             start_unix_ns: clocks.start_unix_ns,
             duration_ns: clocks.duration_ns,
@@ -160,7 +190,8 @@ impl Drain<'_> {
 
         // The first one holds the attaching of all threads, which does not come again.
         if !std::mem::take(&mut self.first_slice) {
-            self.pace.slice_closed(own_cpu_ns, clocks.duration_ns);
+            let cpu_ns = hotpoll_sampler::thread_cpu_ns() - before_ns;
+            self.pace.slice.done(cpu_ns, clocks.duration_ns);
         }
         self.slice_began = Instant::now();
         *lock(&self.shared.sampling) = self.sampling_facts();
@@ -183,7 +214,8 @@ impl Drain<'_> {
             descriptors: limits.descriptors,
             descriptors_allowed: limits.descriptors_allowed,
             handler_replaced,
-            stretch: self.pace.stretch(),
+            slice_stretch: self.pace.slice.stretch(),
+            look_stretch: self.pace.look.stretch(),
         }
     }
 }

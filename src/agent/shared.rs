@@ -65,8 +65,9 @@ pub(crate) struct SamplingFacts {
     pub descriptors: u64,
     pub descriptors_allowed: u64,
     pub handler_replaced: bool,
-    /// By how much the drain's periods are stretched.
-    pub stretch: u32,
+    /// By how much the drain's slices, and its looks for new threads, are stretched.
+    pub slice_stretch: u32,
+    pub look_stretch: u32,
 }
 
 /// Locks; a thread that panicked has left the value as good as it was.
@@ -186,11 +187,15 @@ impl Shared {
                 self.facts.signal
             ));
         }
-        if sampling.stretch > 1 {
-            notices.push(format!(
-                "to stay under 1 % of a core hotpoll looks for threads and closes slices {} times less often",
-                sampling.stretch
-            ));
+        for (stretch, what) in [
+            (sampling.slice_stretch, "closes slices"),
+            (sampling.look_stretch, "looks for new threads"),
+        ] {
+            if stretch > 1 {
+                notices.push(format!(
+                    "to stay under 1 % of a core hotpoll {what} {stretch} times less often"
+                ));
+            }
         }
         notices
     }

@@ -9,6 +9,7 @@ mod budget;
 mod engine;
 mod entry;
 mod inject;
+mod newcomers;
 mod pool;
 mod scan;
 pub mod start;
@@ -22,6 +23,7 @@ use crate::settings::Settings;
 use crate::signal::{install, tsc};
 use crate::slot::{HandlerTimes, table::SlotId};
 use crate::sys;
+use crate::thread::numbers::Numbers;
 use budget::Budget;
 use entry::Entry;
 use hotpoll_profile::thread::Accounts;
@@ -63,6 +65,10 @@ pub struct Sampler {
     next_key: ThreadKey,
     entries: BTreeMap<ThreadKey, Entry>,
     by_tid: HashMap<u32, ThreadKey>,
+    /// What tells of new threads between scans.
+    numbers: Numbers,
+    /// Threads whose clocks are read between scans: those that used CPU time before the last one, and those that came since.
+    busy: Vec<ThreadKey>,
     replaced: bool,
     /// Threads found by the first scan were there before sampling started.
     next_scan_is_first: bool,

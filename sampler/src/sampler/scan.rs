@@ -7,7 +7,9 @@ use crate::own;
 use crate::sys;
 use crate::thread::files;
 use std::collections::HashSet;
-use std::sync::atomic::Ordering::Relaxed;
+
+/// A thread that used so much CPU time from one scan to the next is worth watching in between.
+const LEAST_BUSY_NS: u64 = 1_000_000;
 
 impl Sampler {
     /// Looks at the process's threads: new ones get a timer, ended ones are marked, and every clock is read.
@@ -22,28 +24,12 @@ impl Sampler {
             self.begin_accounts(&found);
         }
         let mut alive: HashSet<ThreadKey> = HashSet::with_capacity(found.len());
+        self.busy.clear();
         for thread in found {
-            if let Some(&key) = self.by_tid.get(&thread.tid)
-                && let Some(entry) = self.entries.get_mut(&key)
-            {
-                if is_still(entry, thread) {
-                    alive.insert(key);
-                    entry.read_clock();
-                    if announced
-                        && let Some(slot) = entry.slot()
-                        && own::has_touched_runtime(thread.tid)
-                    {
-                        slot.agent.task_id_ready.store(true, Relaxed);
-                    }
-                    continue;
-                }
-                // Its ID has passed to another thread.
-                entry.info.exited = true;
-                self.by_tid.remove(&thread.tid);
-            }
-            self.attach(thread);
-            if let Some(&key) = self.by_tid.get(&thread.tid) {
-                alive.insert(key);
+            let key = self.meet(thread);
+            alive.extend(key);
+            if announced.contains(&thread.tid) {
+                self.tell_runtime_thread(thread.tid);
             }
         }
         self.next_scan_is_first = false;
@@ -85,9 +71,29 @@ impl Sampler {
         self.slice = SliceStart::now();
     }
 
-    /// Whether a thread has announced itself: scan now.
-    pub fn announced(&self) -> bool {
-        own::is_announced()
+    /// A thread that was found: reads its clock when it is known, and attaches it otherwise.
+    pub(super) fn meet(&mut self, found: files::Entry) -> Option<ThreadKey> {
+        if let Some(&key) = self.by_tid.get(&found.tid)
+            && let Some(entry) = self.entries.get_mut(&key)
+        {
+            if is_still(entry, found) {
+                let before_ns = entry.cpu_ns;
+                entry.read_clock();
+                if entry.cpu_ns - before_ns >= LEAST_BUSY_NS {
+                    self.watch(key);
+                }
+                return Some(key);
+            }
+            // Its ID has passed to another thread.
+            entry.info.exited = true;
+            self.by_tid.remove(&found.tid);
+        }
+        self.attach(found);
+        let key = self.by_tid.get(&found.tid).copied();
+        if let Some(key) = key {
+            self.watch(key);
+        }
+        key
     }
 }
 

@@ -13,6 +13,7 @@ use crate::signal::{self, install, stack_bounds, tsc};
 use crate::slot::table;
 use crate::sys;
 use crate::thread::files;
+use crate::thread::numbers::Numbers;
 use crate::timer;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,6 +85,8 @@ fn begin(
         next_key: 0,
         entries: BTreeMap::new(),
         by_tid: HashMap::new(),
+        numbers: Numbers::new(),
+        busy: Vec::new(),
         replaced: false,
         next_scan_is_first: true,
         tsc: tsc::Calibration::begin(),

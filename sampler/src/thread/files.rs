@@ -1,6 +1,6 @@
 //! What the kernel says about a thread in `/proc/self/task/TID`.
 
-use std::os::unix::fs::DirEntryExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 
 /// A thread in the task folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,20 @@ pub(crate) fn list() -> std::io::Result<Vec<Entry>> {
         }
     }
     Ok(entries)
+}
+
+/// The thread with this ID, as the task folder lists it; `None` when it is not one of this process, or has ended.
+pub(crate) fn entry(tid: u32) -> Option<Entry> {
+    let inode = std::fs::metadata(format!("/proc/self/task/{tid}"))
+        .ok()?
+        .ino();
+    Some(Entry { tid, inode })
+}
+
+/// How many threads there are, without listing them: the task folder has a link for each, and its own two.
+pub(crate) fn count() -> Option<usize> {
+    let links = std::fs::metadata("/proc/self/task").ok()?.nlink();
+    usize::try_from(links).ok()?.checked_sub(2)
 }
 
 /// From `/proc/self/task/TID/stat`.
@@ -140,7 +154,12 @@ mod tests {
             .name("(odd) name".into())
             .spawn(|| {
                 let tid = crate::sys::current_tid();
-                assert!(list().unwrap().iter().any(|entry| entry.tid == tid));
+                let listed = list().unwrap();
+                let listed = listed.iter().find(|entry| entry.tid == tid);
+                assert_eq!(listed.copied(), entry(tid));
+                // The other tests' threads come and go.
+                assert!((2..10_000).contains(&count().unwrap()));
+                assert_eq!(entry(std::os::unix::process::parent_id()), None);
                 assert_eq!(stat(tid).unwrap().name, "(odd) name");
                 assert!(!status(tid).unwrap().blocks(libc::SIGPROF));
                 let _blocked = crate::signal::install::BlockSignals::new();
