@@ -62,6 +62,19 @@ impl Profile {
             ),
             self.threads.len(),
             "a slice's thread",
+        )?;
+        let Some(snapshot) = &self.snapshot else {
+            return Ok(());
+        };
+        all(
+            Box::new(snapshot.threads.iter().map(|now| now.thread)),
+            self.threads.len(),
+            "a snapshot's thread",
+        )?;
+        all(
+            Box::new(snapshot.stacks().flatten().copied()),
+            locations.len(),
+            "a snapshot's stack",
         )
     }
 }

@@ -1,6 +1,8 @@
 //! Two profiles become one: consecutive fetches of one process, or files of several.
 
-use crate::{Function, Line, Location, Module, Process, Profile, Sample, Slice, State, Thread};
+use crate::{
+    Function, Line, Location, Module, Process, Profile, Sample, Slice, Snapshot, State, Thread,
+};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +12,8 @@ impl Profile {
     /// *Of the same process* (PID and start time): threads, modules, locations, functions and samples that both know become one; slices that are there already are
     /// ignored, and totals grow by the slices that are new. So fetches may overlap, and one may be merged twice.
     ///
-    /// *Of another process*: its threads stay its own, its slices get new sequence numbers, and totals are added.
+    /// *Of another process*: its threads stay its own, its slices get new sequence numbers, and totals are added. There is no
+    /// snapshot of several: it is left out.
     ///
     /// To add many, use a [`Merger`].
     pub fn merge(&mut self, newer: Profile) {
@@ -67,6 +70,7 @@ impl SampleKey {
 struct Places {
     threads: Vec<u32>,
     samples: Vec<u32>,
+    locations: Vec<u32>,
 }
 
 impl Merger {
@@ -149,6 +153,10 @@ impl Merger {
         if newer.slices.is_empty() {
             self.add_totals(&newer, &places);
         }
+        // The later one, which is the newer one's if it has any.
+        if let Some(snapshot) = newer.snapshot {
+            self.profile.snapshot = Some(places.snapshot(snapshot));
+        }
         let mut new_slices = 0;
         for slice in &newer.slices {
             if self.slices.insert(slice_key(slice)) {
@@ -203,6 +211,8 @@ impl Merger {
             }
             merged.interval_ns = merged.interval_ns.max(newer.interval_ns);
         }
+        // A snapshot is of one process at one moment: its tasks have the numbers of that process.
+        merged.snapshot = None;
         join_processes(&mut merged.process, newer.process);
         // No process has PID 0: what is added next is another one, whichever it is.
         merged.process.pid = 0;
@@ -259,7 +269,11 @@ impl Merger {
                 }
             });
         }
-        Places { threads, samples }
+        Places {
+            threads,
+            samples,
+            locations,
+        }
     }
 
     /// A location's place. Its address decides, unless symbols say that the same address is different code: files of tools that give no
@@ -353,6 +367,16 @@ impl Sample {
 }
 
 impl Places {
+    fn snapshot(&self, mut snapshot: Snapshot) -> Snapshot {
+        for now in &mut snapshot.threads {
+            now.thread = self.threads[now.thread as usize];
+        }
+        for location in snapshot.stacks_mut().flatten() {
+            *location = self.locations[*location as usize];
+        }
+        snapshot
+    }
+
     fn slice(&self, slice: &Slice) -> Slice {
         let mut slice = slice.clone();
         for row in &mut slice.rows {

@@ -53,6 +53,12 @@ impl Profile {
         totals
     }
 
+    /// Whether threads were looked at by the wall clock, so that there are samples of waiting too, or could be.
+    pub fn has_wall(&self) -> bool {
+        self.process.wall_asked_hz > 0.0
+            || self.samples.iter().any(|sample| !sample.state.is_on_cpu())
+    }
+
     /// The highest slice sequence in the profile: what the next "since" asks for. 0 when there are no slices.
     pub fn last_sequence(&self) -> u64 {
         self.slices

@@ -41,3 +41,28 @@ pub struct ThreadNow {
     /// How long it had been polling it; 0 when it was not.
     pub poll_ns: u64,
 }
+
+impl Snapshot {
+    /// Every stack in it.
+    pub fn stacks(&self) -> impl Iterator<Item = &Vec<u32>> {
+        let threads = self.threads.iter().map(|now| &now.stack);
+        let tasks = self.tasks.tasks.iter().flat_map(|task| &task.waits);
+        let polls = self.tasks.kinds.iter().flat_map(|kind| {
+            let polls = kind.longest_poll.iter().chain(&kind.long_polls);
+            polls.flat_map(|poll| &poll.stacks)
+        });
+        (threads.chain(tasks.map(|wait| &wait.stack))).chain(polls.map(|look| &look.stack))
+    }
+
+    /// Every stack in it, to be rewritten.
+    pub fn stacks_mut(&mut self) -> impl Iterator<Item = &mut Vec<u32>> {
+        let threads = self.threads.iter_mut().map(|now| &mut now.stack);
+        let tasks = self.tasks.tasks.iter_mut();
+        let waits = tasks.flat_map(|task| &mut task.waits);
+        let polls = self.tasks.kinds.iter_mut().flat_map(|kind| {
+            let polls = kind.longest_poll.iter_mut().chain(&mut kind.long_polls);
+            polls.flat_map(|poll| &mut poll.stacks)
+        });
+        (threads.chain(waits.map(|wait| &mut wait.stack))).chain(polls.map(|look| &mut look.stack))
+    }
+}

@@ -1,6 +1,6 @@
 //! A profile cut to its last part, and rid of what nothing refers to any more.
 
-use crate::{Profile, Slice, thread::Accounts};
+use crate::{Profile, Slice, Snapshot, thread::Accounts};
 
 impl Profile {
     /// Keeps the slices that reach into the last `duration_ns`, counted back from the end of the newest, and makes all totals anew from
@@ -95,7 +95,15 @@ impl Profile {
         for thread in self.slices.iter().flat_map(|slice| &slice.threads) {
             threads.keep(thread.thread);
         }
+        for now in self.snapshot.iter().flat_map(|snapshot| &snapshot.threads) {
+            threads.keep(now.thread);
+        }
         let places = threads.sweep(&mut self.threads);
+        if let Some(snapshot) = &mut self.snapshot {
+            for now in &mut snapshot.threads {
+                now.thread = places[now.thread as usize];
+            }
+        }
         for sample in &mut self.samples {
             sample.thread = places[sample.thread as usize];
         }
@@ -107,7 +115,15 @@ impl Profile {
         for location in self.samples.iter().flat_map(|sample| &sample.stack) {
             locations.keep(*location);
         }
+        for location in self.snapshot.iter().flat_map(Snapshot::stacks).flatten() {
+            locations.keep(*location);
+        }
         let places = locations.sweep(&mut self.locations);
+        if let Some(snapshot) = &mut self.snapshot {
+            for location in snapshot.stacks_mut().flatten() {
+                *location = places[*location as usize];
+            }
+        }
         for location in self.samples.iter_mut().flat_map(|sample| &mut sample.stack) {
             *location = places[*location as usize];
         }

@@ -6,8 +6,8 @@
 use hotpoll_profile::pprof::{decode, encode_gzip};
 use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{
-    Counts, Function, Line, Location, Module, Process, Profile, Sample, State, Thread, Truncation,
-    row,
+    Counts, Function, Line, Location, Module, Process, Profile, Sample, Snapshot, State, TaskKind,
+    Tasks, Thread, Truncation, row,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -169,7 +169,28 @@ fn profile() -> Profile {
             },
             sample(1, &[0, 1], 7),
             sample(1, &[], 3),
+            Sample {
+                thread: 1,
+                state: State::Lock,
+                kind: 4,
+                task: 9,
+                stack: vec![1],
+                count: 40,
+                wall_ns: 2_000_000_000,
+                ..Sample::default()
+            },
         ],
+        snapshot: Some(Snapshot {
+            tasks: Tasks {
+                kinds: vec![TaskKind {
+                    id: 4,
+                    name: "checkout".to_owned(),
+                    ..TaskKind::default()
+                }],
+                ..Tasks::default()
+            },
+            ..Snapshot::default()
+        }),
         process_cpu_ns: 445_000_000,
         unseen_cpu_ns: 5_000_000,
         ..Profile::default()
@@ -253,13 +274,35 @@ fn sample_counts_are_there() {
     assert!(text.contains(" of 35 total"), "{text}");
 }
 
+/// By the wall clock there is what ran, as long as it ran, and what waited; by the CPU clock nothing changes.
+#[test]
+fn waiting_is_there_by_the_wall_clock() {
+    if !go_is_here() {
+        return;
+    }
+    let file = write(&profile(), "wall");
+    let flags = |more| ["-top", "-unit=ms", "-nodefraction=0", more];
+    let (_, total) = top(&pprof(&flags("-sample_index=wall"), &file));
+    assert_eq!(total, 445 + 2_000);
+    let (_, total) = top(&pprof(&flags("-sample_index=cpu"), &file));
+    assert_eq!(total, 445);
+    let focused = [
+        "-top",
+        "-unit=ms",
+        "-sample_index=wall",
+        "-tagfocus=task_kind=checkout",
+    ];
+    let (rows, _) = top(&pprof(&focused, &file));
+    assert_eq!(flat(&rows, "std::thread::spawn"), 2_000);
+}
+
 #[test]
 fn labels_and_comments_are_there() {
     if !go_is_here() {
         return;
     }
     let file = write(&profile(), "labels");
-    let tags = pprof(&["-tags"], &file);
+    let tags = pprof(&["-tags", "-sample_index=wall"], &file);
     for tag in [
         "thread:",
         "thread_id:",
@@ -268,6 +311,9 @@ fn labels_and_comments_are_there() {
         "truncation:",
         "no unwind information",
         "task:",
+        "task_kind:",
+        "kind 3",
+        "checkout",
     ] {
         assert!(tags.contains(tag), "no {tag} in {tags}");
     }

@@ -147,6 +147,38 @@ fn reading_takes_no_more_than_the_limits() {
         &own(&field(8, &field(9, &vec![0; FILE_BYTES]))),
     );
     check("notices", &own(&field(4, &repeated(&field(13, &[])))));
+    let snapshot = |more: &[u8]| own(&field(9, more));
+    for (tag, ids, what) in [
+        (7, 1, "stacks"),
+        (8, 1, "threads"),
+        (9, 1, "kinds"),
+        (10, 1, "tasks"),
+        (11, 1, "long polls"),
+        (12, 1, "runtimes"),
+    ] {
+        let rows = field(ids, &vec![0; FILE_BYTES]);
+        check(
+            &format!("a snapshot of {what}"),
+            &snapshot(&field(tag, &rows)),
+        );
+    }
+    // A stack of a thousand frames in which every task is suspended.
+    let mut stack = Vec::new();
+    varint(1_000, &mut stack);
+    let stack = [field(1, &stack), field(2, &vec![0; 1_000])].concat();
+    let waits = [
+        field(1, &vec![0; FILE_BYTES / 4]),
+        field(20, &vec![1; FILE_BYTES / 4]),
+        field(21, &vec![0; FILE_BYTES / 4]),
+    ];
+    check(
+        "a snapshot of tasks in one deep stack",
+        &snapshot(&[field(7, &stack), field(10, &waits.concat())].concat()),
+    );
+    check(
+        "one task with all the waits",
+        &snapshot(&field(10, &field(20, &[0xff, 0xff, 0xff, 0xff, 0x0f]))),
+    );
     check(
         "module columns",
         &own(&field(6, &field(2, &vec![1; FILE_BYTES]))),

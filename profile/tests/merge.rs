@@ -13,16 +13,17 @@ use std::collections::BTreeMap;
 /// What a profile says, without saying in which order: every index is replaced by what it means.
 #[derive(Debug, PartialEq)]
 struct Meaning {
-    samples: BTreeMap<String, (u64, u64)>,
+    samples: BTreeMap<String, [u64; 3]>,
     threads: BTreeMap<(u32, u64), u64>,
     slices: Vec<String>,
     window: (u64, u64, u64, u64),
+    snapshot: Option<String>,
 }
 
 fn meaning(profile: &Profile) -> Meaning {
     assert_eq!(profile.check(), Ok(()));
-    let stack = |sample: &Sample| -> Vec<String> {
-        let frames = sample.stack.iter().map(|&at| {
+    let stack = |stack: &[u32]| -> Vec<String> {
+        let frames = stack.iter().map(|&at| {
             let location = &profile.locations[at as usize];
             let module = location
                 .module
@@ -46,16 +47,23 @@ fn meaning(profile: &Profile) -> Meaning {
             stack: vec![],
             count: 0,
             cpu_ns: 0,
+            wall_ns: 0,
             ..*sample
         };
-        format!("{:?} {bare:?} {:?}", key(sample.thread), stack(sample))
+        format!(
+            "{:?} {bare:?} {:?}",
+            key(sample.thread),
+            stack(&sample.stack)
+        )
     };
-    let mut samples: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    let mut samples: BTreeMap<String, [u64; 3]> = BTreeMap::new();
     for sample in &profile.samples {
-        if sample.count > 0 || sample.cpu_ns > 0 {
-            let sum = samples.entry(name(sample)).or_default();
-            sum.0 = sum.0.saturating_add(sample.count);
-            sum.1 = sum.1.saturating_add(sample.cpu_ns);
+        let values = [sample.count, sample.cpu_ns, sample.wall_ns];
+        if values != [0; 3] {
+            let sums = samples.entry(name(sample)).or_default();
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum = sum.saturating_add(value);
+            }
         }
     }
     let mut threads: BTreeMap<(u32, u64), u64> = BTreeMap::new();
@@ -68,10 +76,10 @@ fn meaning(profile: &Profile) -> Meaning {
         let rows: Vec<_> = slice
             .rows
             .iter()
-            .filter(|row| row.count > 0 || row.cpu_ns > 0)
+            .filter(|row| row.count > 0 || row.cpu_ns > 0 || row.wall_ns > 0)
             .map(|row| {
                 let sample = &profile.samples[row.sample as usize];
-                (name(sample), row.count, row.cpu_ns)
+                (name(sample), row.count, row.cpu_ns, row.wall_ns)
             })
             .collect();
         let threads: Vec<_> = slice
@@ -95,6 +103,15 @@ fn meaning(profile: &Profile) -> Meaning {
             profile.process_cpu_ns,
             profile.unseen_cpu_ns,
         ),
+        snapshot: profile.snapshot.as_ref().map(|snapshot| {
+            let threads: Vec<_> = snapshot.threads.iter().map(|now| key(now.thread)).collect();
+            let stacks: Vec<_> = snapshot.stacks().map(|one| stack(one)).collect();
+            // The numbers that are not indices.
+            let mut rest = snapshot.clone();
+            rest.threads.iter_mut().for_each(|now| now.thread = 0);
+            rest.stacks_mut().for_each(Vec::clear);
+            format!("{threads:?} {stacks:?} {rest:?}")
+        }),
     }
 }
 

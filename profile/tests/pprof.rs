@@ -3,7 +3,7 @@
 mod support;
 
 use hotpoll_profile::pprof::{DecodeError, Limits, decode, decode_with, encode, encode_gzip};
-use hotpoll_profile::{Function, Profile, row};
+use hotpoll_profile::{Function, Location, Profile, Snapshot, Suspension, Task, Tasks, Waker, row};
 use proptest::prelude::*;
 
 proptest! {
@@ -136,5 +136,44 @@ fn row_names_are_what_other_tools_see() {
     let file = encode(&profile);
     let name = row::UNSEEN_THREADS.as_bytes();
     assert!(file.windows(name.len()).any(|window| window == name));
+    assert_eq!(decode(&file), Ok(profile));
+}
+
+/// A hundred thousand tasks in a few places: each takes some tens of bytes, and comes back.
+#[test]
+fn a_hundred_thousand_tasks_fit() {
+    const TASKS: u64 = 100_000;
+    let stacks: Vec<Vec<u32>> = (0..50u32).map(|at| (at..at + 30).collect()).collect();
+    let tasks = (0..TASKS).map(|id| Task {
+        id: id + 1,
+        kind: id % 7,
+        age_ns: id * 1_000_003,
+        state_ns: id * 977,
+        polls: id % 100,
+        wakes: id % 99,
+        busy_ns: id * 313,
+        idle_ns: id * 999_983,
+        last_waker: Waker::Thread(77),
+        wakers: 1,
+        waits: vec![Suspension {
+            stack: stacks[id as usize % stacks.len()].clone(),
+            ..Suspension::default()
+        }],
+        ..Task::default()
+    });
+    let profile = Profile {
+        locations: vec![Location::default(); 100],
+        snapshot: Some(Snapshot {
+            tasks: Tasks {
+                tasks: tasks.collect(),
+                ..Tasks::default()
+            },
+            ..Snapshot::default()
+        }),
+        ..Profile::default()
+    };
+    let file = encode(&profile);
+    let each = file.len() as u64 / TASKS;
+    assert!(each < 64, "{each} bytes each");
     assert_eq!(decode(&file), Ok(profile));
 }

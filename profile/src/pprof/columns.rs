@@ -7,7 +7,7 @@ use crate::{Counts, Module, ModuleKind, Reason, Sample, Slice, SliceRow, State, 
 use prost::Message;
 
 /// A column, or nothing when all of it is zero.
-fn column<T, C: Default + PartialEq>(rows: &[T], value: impl Fn(&T) -> C) -> Vec<C> {
+pub(super) fn column<T, C: Default + PartialEq>(rows: &[T], value: impl Fn(&T) -> C) -> Vec<C> {
     let zero = C::default();
     if rows.iter().all(|row| value(row) == zero) {
         return Vec::new();
@@ -16,7 +16,7 @@ fn column<T, C: Default + PartialEq>(rows: &[T], value: impl Fn(&T) -> C) -> Vec
 }
 
 /// Puts a column's values into rows; a column that was left out leaves them as they are.
-fn fill<T, C: Copy>(
+pub(super) fn fill<T, C: Copy>(
     rows: &mut [T],
     column: &[C],
     mut put: impl FnMut(&mut T, C),
@@ -79,6 +79,11 @@ pub(super) struct SampleColumns {
     contexts: Vec<u64>,
     #[prost(uint32, repeated, tag = "6")]
     truncations: Vec<u32>,
+    /// The counts of samples off the processor. They are not among pprof's values: readers take those for timer expiries.
+    #[prost(uint64, repeated, tag = "7")]
+    looks: Vec<u64>,
+    #[prost(uint64, repeated, tag = "8")]
+    wall_ns: Vec<u64>,
 }
 
 impl SampleColumns {
@@ -90,6 +95,8 @@ impl SampleColumns {
             kinds: column(samples, |sample| sample.kind),
             contexts: column(samples, |sample| sample.context),
             truncations: column(samples, |sample| u32::from(sample.truncation)),
+            looks: column(samples, |sample| looks(sample.state, sample.count)),
+            wall_ns: column(samples, |sample| sample.wall_ns),
         }
     }
 
@@ -108,8 +115,17 @@ impl SampleColumns {
         })?;
         fill(samples, &self.truncations, |sample, truncation| {
             sample.truncation = u8::try_from(truncation).unwrap_or(u8::MAX);
-        })
+        })?;
+        fill(samples, &self.looks, |sample, looks| {
+            sample.count = sample.count.saturating_add(looks);
+        })?;
+        fill(samples, &self.wall_ns, |sample, ns| sample.wall_ns = ns)
     }
+}
+
+/// What of a row's count are looks by the wall clock, and no timer expiries.
+fn looks(state: State, count: u64) -> u64 {
+    if state.is_on_cpu() { 0 } else { count }
 }
 
 /// Where a column's value goes.
@@ -157,6 +173,23 @@ pub(super) struct SliceMessage {
     lost: Vec<u64>,
     #[prost(uint64, repeated, tag = "19")]
     truncated: Vec<u64>,
+    /// The counts of rows off the processor, which `row_counts` has as 0.
+    #[prost(uint64, repeated, tag = "20")]
+    row_looks: Vec<u64>,
+    #[prost(uint64, repeated, tag = "21")]
+    row_wall_ns: Vec<u64>,
+    #[prost(uint64, repeated, tag = "22")]
+    wall_ns: Vec<u64>,
+    #[prost(uint64, repeated, tag = "23")]
+    runnable_ns: Vec<u64>,
+    #[prost(uint64, repeated, tag = "24")]
+    looks: Vec<u64>,
+    #[prost(uint64, repeated, tag = "25")]
+    captured: Vec<u64>,
+    #[prost(uint64, repeated, tag = "26")]
+    kept: Vec<u64>,
+    #[prost(uint64, repeated, tag = "27")]
+    capture_failed: Vec<u64>,
 }
 
 /// The counts of all threads, one after the other, each as wide as the widest needs.
@@ -198,8 +231,13 @@ fn fill_counts<R: Reason>(
 }
 
 impl SliceMessage {
-    pub(super) fn of(slice: &Slice, interval_ns: u64) -> Self {
+    pub(super) fn of(slice: &Slice, samples: &[Sample], interval_ns: u64) -> Self {
         let threads = &slice.threads;
+        let row_looks = |row: &SliceRow| match samples.get(row.sample as usize) {
+            Some(sample) => looks(sample.state, row.count),
+            None => 0,
+        };
+        let expiries = |row: &SliceRow| row.count - row_looks(row);
         let account = |value: fn(&Accounts) -> u64| {
             column(threads, |thread: &ThreadSlice| value(&thread.accounts))
         };
@@ -210,12 +248,14 @@ impl SliceMessage {
             process_cpu_ns: slice.process_cpu_ns,
             unseen_cpu_ns: slice.unseen_cpu_ns,
             row_samples: slice.rows.iter().map(|row| row.sample).collect(),
-            row_counts: column(&slice.rows, |row| row.count),
+            row_counts: column(&slice.rows, expiries),
             row_cpu_rests: column(&slice.rows, |row| {
                 row.cpu_ns
-                    .wrapping_sub(row.count.wrapping_mul(interval_ns))
+                    .wrapping_sub(expiries(row).wrapping_mul(interval_ns))
                     .cast_signed()
             }),
+            row_looks: column(&slice.rows, row_looks),
+            row_wall_ns: column(&slice.rows, |row| row.wall_ns),
             threads: threads.iter().map(|thread| thread.thread).collect(),
             cpu_ns: account(|accounts| accounts.cpu_ns),
             sampled_ns: account(|accounts| accounts.sampled_ns),
@@ -227,6 +267,14 @@ impl SliceMessage {
             switches: account(|accounts| accounts.switches),
             lost: counts_table(threads.iter().map(|thread| &thread.accounts.lost)),
             truncated: counts_table(threads.iter().map(|thread| &thread.accounts.truncated)),
+            wall_ns: account(|accounts| accounts.wall_ns),
+            runnable_ns: account(|accounts| accounts.runnable_ns),
+            looks: account(|accounts| accounts.looks),
+            captured: account(|accounts| accounts.captured),
+            kept: account(|accounts| accounts.kept),
+            capture_failed: counts_table(
+                threads.iter().map(|thread| &thread.accounts.capture_failed),
+            ),
         }
     }
 
@@ -253,6 +301,10 @@ impl SliceMessage {
         fill(&mut rows, &self.row_cpu_rests, |row, rest| {
             row.cpu_ns = row.cpu_ns.wrapping_add(rest.cast_unsigned());
         })?;
+        fill(&mut rows, &self.row_looks, |row, looks| {
+            row.count = row.count.saturating_add(looks);
+        })?;
+        fill(&mut rows, &self.row_wall_ns, |row, ns| row.wall_ns = ns)?;
 
         let mut threads: Vec<ThreadSlice> = self
             .threads
@@ -262,7 +314,7 @@ impl SliceMessage {
                 ..ThreadSlice::default()
             })
             .collect();
-        let columns: [(&[u64], Place); 8] = [
+        let columns: [(&[u64], Place); 13] = [
             (&self.cpu_ns, |accounts| &mut accounts.cpu_ns),
             (&self.sampled_ns, |accounts| &mut accounts.sampled_ns),
             (&self.kernel_ns, |accounts| &mut accounts.kernel_ns),
@@ -271,6 +323,11 @@ impl SliceMessage {
             (&self.overrun, |accounts| &mut accounts.overrun),
             (&self.handler_ns, |accounts| &mut accounts.handler_ns),
             (&self.switches, |accounts| &mut accounts.switches),
+            (&self.wall_ns, |accounts| &mut accounts.wall_ns),
+            (&self.runnable_ns, |accounts| &mut accounts.runnable_ns),
+            (&self.looks, |accounts| &mut accounts.looks),
+            (&self.captured, |accounts| &mut accounts.captured),
+            (&self.kept, |accounts| &mut accounts.kept),
         ];
         for (column, place) in columns {
             fill(&mut threads, column, |thread, value| {
@@ -282,6 +339,9 @@ impl SliceMessage {
         })?;
         fill_counts(&mut threads, &self.truncated, |accounts, truncated| {
             accounts.truncated = truncated;
+        })?;
+        fill_counts(&mut threads, &self.capture_failed, |accounts, failed| {
+            accounts.capture_failed = failed;
         })?;
         Ok(Slice {
             sequence: self.sequence,

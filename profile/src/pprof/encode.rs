@@ -2,12 +2,13 @@
 
 use super::columns::{ModuleColumns, SampleColumns, SliceMessage};
 use super::private::{self, PRIVATE_FIELD, ProcessMessage, ThreadMessage, WindowMessage};
+use super::snapshot::SnapshotMessage;
 use super::strings::Interner;
 use super::wire::{self, field};
 use crate::{Profile, Reason, State, Thread, Truncation, row};
 use flate2::{Compression, write::GzEncoder};
 use prost::encoding::{bytes, int64, message, string, uint32};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
 /// Writes a profile as a pprof message, not compressed.
@@ -15,6 +16,9 @@ use std::io::Write;
 /// The sum of its `cpu` values is the CPU time by the threads' clocks plus that of [`row::UNSEEN_THREADS`]: what no sample stands for is
 /// there as a frame named [`row::KERNEL`] or [`row::UNSAMPLED`], with the thread's labels and no sample count. Where samples stand
 /// for more than the clock says, the sum is that much larger, and a comment in the file says so.
+///
+/// Where threads were looked at by the wall clock too, there is a third value, `wall`: samples of waiting have it alone, and of CPU time it
+/// is the same again.
 pub fn encode(profile: &Profile) -> Vec<u8> {
     Writer::new(profile).write()
 }
@@ -35,6 +39,10 @@ struct Writer<'a> {
     out: Vec<u8>,
     /// Named rows that were used, and their location IDs: after the real ones.
     rows: BTreeMap<&'static str, u64>,
+    /// Whether samples have a third value: time by the wall clock.
+    has_wall: bool,
+    /// What task kinds are called.
+    kinds: HashMap<u64, String>,
 }
 
 /// pprof's IDs start at 1; 0 is none.
@@ -49,6 +57,8 @@ impl<'a> Writer<'a> {
             strings: Interner::new(),
             out: Vec::new(),
             rows: BTreeMap::new(),
+            has_wall: profile.has_wall(),
+            kinds: kind_titles(profile),
         }
     }
 
@@ -79,6 +89,10 @@ impl<'a> Writer<'a> {
         let cpu = self.value_type("cpu", "nanoseconds");
         message::encode(field::SAMPLE_TYPE, &samples, &mut self.out);
         message::encode(field::SAMPLE_TYPE, &cpu, &mut self.out);
+        if self.has_wall {
+            let wall = self.value_type("wall", "nanoseconds");
+            message::encode(field::SAMPLE_TYPE, &wall, &mut self.out);
+        }
         message::encode(field::PERIOD_TYPE, &cpu, &mut self.out);
         for (tag, value) in [
             (field::PERIOD, self.profile.interval_ns.cast_signed()),
@@ -101,17 +115,18 @@ impl<'a> Writer<'a> {
                 self.thread_labels(thread, &mut labels);
             }
             if sample.kind != 0 {
-                let kind = format!("kind {}", sample.kind);
-                labels.push(self.text_label("task", kind));
+                let title = self.kinds.get(&sample.kind).cloned();
+                let title = title.unwrap_or_else(|| format!("kind {}", sample.kind));
+                labels.push(self.text_label("task_kind", title));
             }
             if sample.task != 0 {
-                labels.push(self.number_label("task_id", sample.task));
+                labels.push(self.number_label("task", sample.task));
             }
             if sample.context != 0 {
                 labels.push(self.number_label("context", sample.context));
             }
-            if sample.state == State::Kernel {
-                labels.push(self.text_label("state", "kernel"));
+            if sample.state != State::Running {
+                labels.push(self.text_label("state", sample.state.label()));
             }
             if sample.truncation != Truncation::Complete as u8 {
                 let why = Truncation::from_index(sample.truncation.into())
@@ -125,11 +140,24 @@ impl<'a> Writer<'a> {
             };
             let message = wire::Sample {
                 location_ids,
-                values: vec![sample.count.cast_signed(), sample.cpu_ns.cast_signed()],
+                values: match sample.state.is_on_cpu() {
+                    true => self.values(sample.count, sample.cpu_ns, sample.cpu_ns),
+                    // Looks are no timer expiries: a reader that divides the two values must not be misled.
+                    false => self.values(0, sample.cpu_ns, sample.wall_ns),
+                },
                 labels,
             };
             message::encode(field::SAMPLE, &message, &mut self.out);
         }
+    }
+
+    /// A sample's values, in the order of [`Self::sample_types`].
+    fn values(&self, count: u64, cpu_ns: u64, wall_ns: u64) -> Vec<i64> {
+        let mut values = vec![count.cast_signed(), cpu_ns.cast_signed()];
+        if self.has_wall {
+            values.push(wall_ns.cast_signed());
+        }
+        values
     }
 
     /// CPU time without samples, so that the file's total is the clocks' total.
@@ -153,7 +181,7 @@ impl<'a> Writer<'a> {
         }
         let message = wire::Sample {
             location_ids: vec![self.row(name)],
-            values: vec![0, cpu_ns.cast_signed()],
+            values: self.values(0, cpu_ns, cpu_ns),
             labels,
         };
         message::encode(field::SAMPLE, &message, &mut self.out);
@@ -326,11 +354,24 @@ impl<'a> Writer<'a> {
         let samples = SampleColumns::of(&profile.samples);
         message::encode(field::SAMPLE_COLUMNS, &samples, &mut private);
         for slice in &profile.slices {
-            let slice = SliceMessage::of(slice, profile.interval_ns);
+            let slice = SliceMessage::of(slice, &profile.samples, profile.interval_ns);
             message::encode(field::SLICE, &slice, &mut private);
+        }
+        if let Some(snapshot) = &profile.snapshot {
+            let snapshot = SnapshotMessage::of(snapshot, &mut self.strings);
+            message::encode(field::SNAPSHOT, &snapshot, &mut private);
         }
         bytes::encode(PRIVATE_FIELD, &private, &mut self.out);
     }
+}
+
+/// Titles of the task kinds that the snapshot knows.
+fn kind_titles(profile: &Profile) -> HashMap<u64, String> {
+    let kinds = profile.snapshot.iter();
+    kinds
+        .flat_map(|snapshot| &snapshot.tasks.kinds)
+        .map(|kind| (kind.id, kind.title()))
+        .collect()
 }
 
 fn comments(profile: &Profile) -> Vec<String> {

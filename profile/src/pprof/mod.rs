@@ -5,7 +5,7 @@
 //! [`PRIVATE_FIELD`], that other readers skip. Files of other tools are read too, as far as they go ([`decode`]).
 //!
 //! - `wire.rs`: google's profile.proto as prost messages, and a walk over a message's fields
-//! - `private.rs`: the messages inside the private field
+//! - `private.rs`: the messages inside the private field; `columns.rs` and `snapshot/`: those of many rows, as columns
 //! - `encode.rs`: out
 //! - `decode.rs`: in, whoever wrote the file; `own.rs` for our files, `foreign.rs` for others
 //! - `limits.rs`: how much a file may make us allocate; `error.rs`: why a file cannot be read
@@ -18,6 +18,7 @@ mod foreign;
 mod limits;
 mod own;
 mod private;
+mod snapshot;
 mod strings;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use super::columns::{ModuleColumns, SampleColumns, SliceMessage};
 use super::decode::{Raw, unhex};
 use super::limits::Budget;
 use super::private::{self, ProcessMessage, ThreadMessage, VERSION, WindowMessage};
+use super::snapshot::SnapshotMessage;
 use super::wire::{self, Field, columns, entry, fields};
 use crate::{Function, Line, Location, Module, Process, Profile, Sample, Thread};
 
@@ -17,6 +18,7 @@ struct Private<'a> {
     modules: ModuleColumns,
     samples: SampleColumns,
     slices: Vec<&'a [u8]>,
+    snapshot: Option<SnapshotMessage>,
 }
 
 impl<'a> Private<'a> {
@@ -57,6 +59,9 @@ impl<'a> Private<'a> {
                 }
                 field::SAMPLE_COLUMNS => {
                     private.samples = columns(bytes, "sample columns", budget)?
+                }
+                field::SNAPSHOT => {
+                    private.snapshot = Some(columns(bytes, "the snapshot", budget)?);
                 }
                 field::THREAD => {
                     budget.take_many::<&[u8]>(1)?;
@@ -108,6 +113,9 @@ pub(super) fn read(
         profile
             .slices
             .push(slice.into_slice(profile.interval_ns, budget)?);
+    }
+    if let Some(snapshot) = private.snapshot {
+        profile.snapshot = Some(snapshot.into_snapshot(raw, budget)?);
     }
     profile.check().map_err(DecodeError::DanglingIndex)?;
     Ok(profile)

@@ -13,7 +13,9 @@ pub const PRIVATE_FIELD: u32 = 1000;
 /// The version of that message.
 pub const VERSION: u32 = 1;
 /// Counts additions that older readers of the same [`VERSION`] can skip.
-pub(super) const MINOR: u32 = 0;
+///
+/// 1: states off the processor with wall time, accounts of looks, the snapshot.
+pub(super) const MINOR: u32 = 1;
 
 /// Field numbers of the private message.
 pub(super) mod field {
@@ -25,6 +27,7 @@ pub(super) mod field {
     pub const MODULE_COLUMNS: u32 = 6;
     pub const SAMPLE_COLUMNS: u32 = 7;
     pub const SLICE: u32 = 8;
+    pub const SNAPSHOT: u32 = 9;
 }
 
 /// The profile's own numbers, and how many entries of pprof's tables are real: those after them say `[kernel]` and the like to
@@ -75,6 +78,12 @@ pub(super) struct ProcessMessage {
     unwind_table_bytes: u64,
     #[prost(string, repeated, tag = "13")]
     notices: Vec<String>,
+    #[prost(double, tag = "14")]
+    wall_asked_hz: f64,
+    #[prost(double, tag = "15")]
+    wall_delivered_hz: f64,
+    #[prost(uint32, tag = "16")]
+    wall_stretch: u32,
 }
 
 impl From<&Process> for ProcessMessage {
@@ -93,6 +102,9 @@ impl From<&Process> for ProcessMessage {
             cpus: process.cpus,
             unwind_table_bytes: process.unwind_table_bytes,
             notices: process.notices.clone(),
+            wall_asked_hz: process.wall_asked_hz,
+            wall_delivered_hz: process.wall_delivered_hz,
+            wall_stretch: process.wall_stretch,
         }
     }
 }
@@ -112,8 +124,10 @@ impl From<ProcessMessage> for Process {
             self_time_measured: message.self_time_measured,
             cpus: message.cpus,
             unwind_table_bytes: message.unwind_table_bytes,
+            wall_asked_hz: message.wall_asked_hz,
+            wall_delivered_hz: message.wall_delivered_hz,
+            wall_stretch: message.wall_stretch,
             notices: message.notices,
-            ..Process::default()
         }
     }
 }
@@ -200,6 +214,18 @@ struct AccountsMessage {
     lost: Vec<u64>,
     #[prost(uint64, repeated, tag = "10")]
     truncated: Vec<u64>,
+    #[prost(uint64, tag = "11")]
+    wall_ns: u64,
+    #[prost(uint64, tag = "12")]
+    runnable_ns: u64,
+    #[prost(uint64, tag = "13")]
+    looks: u64,
+    #[prost(uint64, tag = "14")]
+    captured: u64,
+    #[prost(uint64, tag = "15")]
+    kept: u64,
+    #[prost(uint64, repeated, tag = "16")]
+    capture_failed: Vec<u64>,
 }
 
 impl From<&Accounts> for AccountsMessage {
@@ -215,6 +241,12 @@ impl From<&Accounts> for AccountsMessage {
             switches: accounts.switches,
             lost: accounts.lost.as_slice().to_vec(),
             truncated: accounts.truncated.as_slice().to_vec(),
+            wall_ns: accounts.wall_ns,
+            runnable_ns: accounts.runnable_ns,
+            looks: accounts.looks,
+            captured: accounts.captured,
+            kept: accounts.kept,
+            capture_failed: accounts.capture_failed.as_slice().to_vec(),
         }
     }
 }
@@ -232,7 +264,12 @@ impl From<AccountsMessage> for Accounts {
             switches: message.switches,
             lost: Counts::from_slice(&message.lost),
             truncated: Counts::from_slice(&message.truncated),
-            ..Accounts::default()
+            wall_ns: message.wall_ns,
+            runnable_ns: message.runnable_ns,
+            looks: message.looks,
+            captured: message.captured,
+            kept: message.kept,
+            capture_failed: Counts::from_slice(&message.capture_failed),
         }
     }
 }

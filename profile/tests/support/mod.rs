@@ -2,10 +2,13 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod snapshot;
+
 use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{
-    Counts, Engine, EngineReason, Function, Line, Location, Loss, Module, ModuleKind, Process,
-    Profile, Reason, Sample, Slice, SliceRow, State, Thread, ThreadSlice, Truncation,
+    CaptureFailure, Counts, Engine, EngineReason, Function, Line, Location, Loss, Module,
+    ModuleKind, Process, Profile, Reason, Sample, Slice, SliceRow, State, Thread, ThreadSlice,
+    Truncation,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -38,20 +41,29 @@ pub fn accounts() -> impl Strategy<Value = Accounts> {
         [number(), number(), number(), number()],
         counts::<Loss>(),
         counts::<Truncation>(),
+        [number(), number(), number(), number(), number()],
+        counts::<CaptureFailure>(),
     )
-        .prop_map(|(first, second, lost, truncated)| Accounts {
-            cpu_ns: first[0],
-            sampled_ns: first[1],
-            kernel_ns: first[2],
-            fired: first[3],
-            recorded: second[0],
-            overrun: second[1],
-            handler_ns: second[2],
-            switches: second[3],
-            lost,
-            truncated,
-            ..Accounts::default()
-        })
+        .prop_map(
+            |(first, second, lost, truncated, wall, capture_failed)| Accounts {
+                cpu_ns: first[0],
+                sampled_ns: first[1],
+                kernel_ns: first[2],
+                fired: first[3],
+                recorded: second[0],
+                overrun: second[1],
+                handler_ns: second[2],
+                switches: second[3],
+                lost,
+                truncated,
+                wall_ns: wall[0],
+                runnable_ns: wall[1],
+                looks: wall[2],
+                captured: wall[3],
+                kept: wall[4],
+                capture_failed,
+            },
+        )
 }
 
 fn reason<R: Reason + std::fmt::Debug>() -> impl Strategy<Value = R> {
@@ -91,6 +103,8 @@ prop_compose! {
         (tick_hz, delivery_ns, self_time_measured) in (small(), number(), any::<bool>()),
         (cpus, unwind_table_bytes) in (small(), number()),
         notices in vec(text(), 0..3),
+        [wall_asked_hz, wall_delivered_hz] in [0.0..1e6, 0.0..1e6],
+        wall_stretch in small(),
     ) -> Process {
         Process {
             pid,
@@ -106,7 +120,9 @@ prop_compose! {
             cpus,
             unwind_table_bytes,
             notices,
-            ..Process::default()
+            wall_asked_hz,
+            wall_delivered_hz,
+            wall_stretch,
         }
     }
 }
@@ -143,13 +159,13 @@ fn fit(index: u32, len: usize) -> Option<u32> {
     (len > 0).then(|| index % len as u32)
 }
 
-type RawSample = (u32, bool, [u64; 3], u8, Vec<u32>, [u64; 2]);
+type RawSample = (u32, State, [u64; 3], u8, Vec<u32>, [u64; 2]);
 type RawSlice = ([u64; 5], Vec<(u32, u64, u64)>, Vec<(u32, Accounts)>);
 
 fn raw_sample() -> impl Strategy<Value = RawSample> {
     (
         any::<u32>(),
-        any::<bool>(),
+        prop::sample::select(State::ALL),
         [number(), number(), number()],
         prop_oneof![Just(0u8), 0..13u8, any::<u8>()],
         vec(any::<u32>(), 0..5),
@@ -176,6 +192,7 @@ prop_compose! {
         locations in vec((number(), any::<Option<u32>>(), vec((any::<u32>(), small()), 0..3)), 0..6),
         samples in vec(raw_sample(), 0..6),
         slices in vec(raw_slice(), 0..4),
+        snapshot in prop::option::of(snapshot::snapshot()),
     ) -> Profile {
         let mut profile = Profile {
             process,
@@ -204,25 +221,30 @@ prop_compose! {
                 lines: lines.collect(),
             });
         }
-        for (thread, in_kernel, [task, kind, context], truncation, stack, [count, cpu_ns]) in samples {
+        for (thread, state, [task, kind, context], truncation, stack, [count, time_ns]) in samples {
             let Some(thread) = fit(thread, profile.threads.len()) else { continue };
             let stack = stack.into_iter().filter_map(|at| fit(at, profile.locations.len()));
             profile.samples.push(Sample {
                 thread,
-                state: if in_kernel { State::Kernel } else { State::Running },
+                state,
                 task,
                 kind,
                 context,
                 truncation,
                 stack: stack.collect(),
                 count,
-                cpu_ns,
-                wall_ns: 0,
+                cpu_ns: if state.is_on_cpu() { time_ns } else { 0 },
+                wall_ns: if state.is_on_cpu() { 0 } else { time_ns },
             });
         }
         for ([sequence, start_unix_ns, duration_ns, process_cpu_ns, unseen_cpu_ns], rows, threads) in slices {
-            let rows = rows.into_iter().filter_map(|(sample, count, cpu_ns)| {
-                Some(SliceRow { sample: fit(sample, profile.samples.len())?, count, cpu_ns, wall_ns: 0 })
+            let rows = rows.into_iter().filter_map(|(sample, count, time_ns)| {
+                let sample = fit(sample, profile.samples.len())?;
+                let (cpu_ns, wall_ns) = match profile.samples[sample as usize].state.is_on_cpu() {
+                    true => (time_ns, 0),
+                    false => (0, time_ns),
+                };
+                Some(SliceRow { sample, count, cpu_ns, wall_ns })
             });
             let threads = threads.into_iter().filter_map(|(thread, accounts)| {
                 Some(ThreadSlice { thread: fit(thread, profile.threads.len())?, accounts })
@@ -237,6 +259,8 @@ prop_compose! {
                 threads: threads.collect(),
             });
         }
+        let tables = (profile.threads.len(), profile.locations.len());
+        profile.snapshot = snapshot.map(|snapshot| snapshot::fit(snapshot, tables.0, tables.1));
         profile
     }
 }
