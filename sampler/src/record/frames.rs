@@ -9,11 +9,6 @@
 /// In place of a distance: the address follows. It is no distance itself.
 const FAR: u32 = 1 << 31;
 
-/// The most words that so many frames may take.
-pub(super) const fn words_at_most(frames: usize) -> usize {
-    (3 * frames).div_ceil(2)
-}
-
 /// Packs the frames of a callchain but the outermost ones. An iterator without allocation or bound of its own: the callchain is its bound.
 #[derive(Debug, Clone)]
 pub(crate) struct FrameWords<'a> {

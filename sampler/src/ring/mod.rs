@@ -13,6 +13,11 @@
 //!
 //! The words are relaxed atomics, which are plain moves on x86-64, so that no `unsafe` is needed. `tests.rs` has the loom model.
 
+#![cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64")),
+    allow(dead_code, reason = "nobody samples there")
+)]
+
 mod atomics;
 #[cfg(test)]
 mod tests;

@@ -20,10 +20,9 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 /// of 30 changed frames fit: a stall of 200 ms at 1,000 records a second (record.rs has the sum, tests/truth_loss.rs the test).
 pub(crate) const RING_WORDS: usize = 4096;
 
-/// What a thread may cost: all that is mapped for it. Fewer pages are touched: of the two callchains as many as the stack is deep, of the ring
-/// all once a thread has been busy for a while.
-const MOST_BYTES: usize = 64 << 10;
-const _: () = assert!(size_of::<Slot>() <= MOST_BYTES);
+// What a thread may cost: all that is mapped for it. Fewer pages are touched: of the two callchains as many as the stack is deep, of the ring
+// all once a thread has been busy for a while.
+const _: () = assert!(size_of::<Slot>() <= 64 << 10);
 
 /// One thread's slot. Fields are grouped by who writes them.
 #[repr(C)]
