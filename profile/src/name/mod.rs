@@ -73,7 +73,11 @@ const MAX_NAME_BYTES: usize = 4096;
 
 fn cut(mut name: String) -> String {
     if name.len() > MAX_NAME_BYTES {
-        name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
+        let mut end = MAX_NAME_BYTES;
+        while !name.is_char_boundary(end) {
+            end -= 1;
+        }
+        name.truncate(end);
         name.push('…');
     }
     name
