@@ -1,5 +1,6 @@
 //! One connection: a request is read, its answer is written, and so on.
 
+use super::kept::Kept;
 use super::sys;
 use hotpoll_profile::protocol::{ErrorReply, FrameDecoder, Request, Response};
 use std::io::{ErrorKind, Read};
@@ -20,7 +21,7 @@ const READ_BYTES: usize = 4096;
 /// A connection and where it stands.
 #[derive(Debug)]
 pub(super) struct Client {
-    stream: UnixStream,
+    stream: Kept<UnixStream>,
     decoder: FrameDecoder,
     turn: Turn,
     /// The other side sends nothing any more; it may still read.
@@ -52,7 +53,7 @@ impl Client {
     /// A connection just accepted.
     pub fn new(stream: UnixStream) -> Self {
         Self {
-            stream,
+            stream: Kept::new(stream),
             decoder: FrameDecoder::for_requests(),
             turn: Turn::Request {
                 until: Instant::now() + REQUEST_PATIENCE,
@@ -68,7 +69,7 @@ impl Client {
         use std::os::fd::AsFd;
         let readable = matches!(self.turn, Turn::Request { .. }) && !self.sent_all;
         let writable = matches!(self.turn, Turn::Reading { .. });
-        sys::Interest::new(self.stream.as_fd(), readable, writable)
+        sys::Interest::new(self.stream.get().map(AsFd::as_fd), readable, writable)
     }
 
     /// When to look at it again at the latest; `None` while it is our turn.
@@ -105,9 +106,10 @@ impl Client {
         }
     }
 
-    /// Lets go of a client that is gone, or too slow.
+    /// Lets go of a client that is gone, or too slow, or that the host has cut off.
     pub fn expire(&mut self, gone: bool) {
         if gone
+            || self.stream.get().is_none()
             || self
                 .deadline()
                 .is_some_and(|deadline| Instant::now() >= deadline)
@@ -118,8 +120,12 @@ impl Client {
 
     /// Reads what there is.
     pub fn read(&mut self) {
+        let Some(mut stream) = self.stream.get() else {
+            self.turn = Turn::Over;
+            return;
+        };
         let mut bytes = [0; READ_BYTES];
-        match (&self.stream).read(&mut bytes) {
+        match stream.read(&mut bytes) {
             Ok(0) => self.sent_all = true,
             Ok(read) => self.decoder.push(&bytes[..read]),
             Err(error) if is_for_later(error.kind()) => return,
@@ -179,8 +185,12 @@ impl Client {
         else {
             return;
         };
+        let Some(stream) = self.stream.get() else {
+            self.turn = Turn::Over;
+            return;
+        };
         while *sent < bytes.len() {
-            match sys::send(&self.stream, &bytes[*sent..]) {
+            match sys::send(stream, &bytes[*sent..]) {
                 Ok(taken) => {
                     *sent += taken;
                     *progress_until = Instant::now() + PROGRESS_PATIENCE;

@@ -8,11 +8,13 @@
 //! - `server.rs`: the thread: one loop around `poll`
 //! - `client.rs`: one connection
 //! - `answer.rs`: what is answered
+//! - `kept.rs`: descriptors that the host may have closed
 //! - `sys.rs`: the system calls that std has no words for
 
 mod answer;
 mod client;
 mod directory;
+mod kept;
 mod server;
 mod sys;
 

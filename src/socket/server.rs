@@ -2,7 +2,8 @@
 
 use super::answer;
 use super::client::Client;
-use super::directory::{Listening, remove_stale};
+use super::directory::{Listening, bind, remove_stale};
+use super::kept::Kept;
 use super::sys::{self, Interest};
 use crate::agent::Shared;
 use hotpoll_profile::protocol::{ErrorCode, ErrorReply};
@@ -27,15 +28,22 @@ const ACCEPT_REST: Duration = Duration::from_secs(1);
 /// Connections taken before the others have their turn.
 const ACCEPTED_AT_ONCE: usize = 16;
 
+/// The host may close our descriptors at any time: this is how long that goes unnoticed.
+const MOST_PATIENCE: Duration = Duration::from_secs(1);
+/// The same for what else the waker would have told, once it is closed.
+const PATIENCE_WITHOUT_WAKER: Duration = Duration::from_millis(50);
+
 /// The socket thread's state.
 pub(crate) struct Server {
-    listener: UnixListener,
+    listener: Kept<UnixListener>,
     path: PathBuf,
     shared: Arc<Shared>,
     clients: BTreeMap<u64, Client>,
     next_client: u64,
     most_clients: usize,
     accept_after: Instant,
+    /// When to listen again, should the host have closed the listener.
+    listen_after: Instant,
     answer_after: Instant,
 }
 
@@ -46,13 +54,14 @@ impl Server {
         let share = (sys::descriptor_limit() / DESCRIPTOR_SHARE).max(1);
         let now = Instant::now();
         Self {
-            listener: listening.listener,
+            listener: Kept::new(listening.listener),
             path: listening.path,
             shared,
             clients: BTreeMap::new(),
             next_client: 0,
             most_clients: MOST_CLIENTS.min(usize::try_from(share).unwrap_or(MOST_CLIENTS)),
             accept_after: now,
+            listen_after: now,
             answer_after: now,
         }
     }
@@ -70,9 +79,12 @@ impl Server {
     fn turn(&mut self) {
         let ids: Vec<u64> = self.clients.keys().copied().collect();
         let now = Instant::now();
+        self.listen_again(now);
+        let waker = self.shared.waker.reader();
+        let listener = self.listener.get().map(AsFd::as_fd);
         let mut interests = vec![
-            Interest::new(self.shared.waker.as_fd(), true, false),
-            Interest::new(self.listener.as_fd(), now >= self.accept_after, false),
+            Interest::new(waker, true, false),
+            Interest::new(listener, now >= self.accept_after, false),
         ];
         interests.extend(ids.iter().map(|id| self.clients[id].interest()));
         sys::poll(&mut interests, self.patience(now));
@@ -97,7 +109,7 @@ impl Server {
     }
 
     /// How long nothing needs to be done unless something happens.
-    fn patience(&self, now: Instant) -> Option<Duration> {
+    fn patience(&self, now: Instant) -> Duration {
         let clients = self.clients.values();
         let deadlines = clients.clone().filter_map(Client::deadline);
         let answers = clients
@@ -105,13 +117,38 @@ impl Server {
             .map(|(request, since)| answer::ready_at(request, since, &self.shared))
             .map(|ready| ready.max(self.answer_after));
         let accept = (self.accept_after > now).then_some(self.accept_after);
+        let most = match self.shared.waker.reader() {
+            Some(_) => MOST_PATIENCE,
+            None => PATIENCE_WITHOUT_WAKER,
+        };
         let next = deadlines.chain(answers).chain(accept).min();
-        next.map(|next| next.saturating_duration_since(now))
+        next.map_or(most, |next| next.saturating_duration_since(now).min(most))
+    }
+
+    /// A host that closes all descriptors closes the listener too; then it is bound anew, at most once a second.
+    fn listen_again(&mut self, now: Instant) {
+        if self.listener.get().is_some() || now < self.listen_after {
+            return;
+        }
+        self.listen_after = now + MOST_PATIENCE;
+        let facts = &self.shared.facts;
+        match bind(facts.pid, facts.start_ticks) {
+            Ok(listening) => {
+                self.listener = Kept::new(listening.listener);
+                self.path = listening.path;
+            }
+            Err(reason) => self.shared.notice(format!(
+                "the program has closed hotpoll's socket, and another cannot be made ({reason}): the command cannot reach it"
+            )),
+        }
     }
 
     fn accept(&mut self) {
         for _ in 0..ACCEPTED_AT_ONCE {
-            match self.listener.accept() {
+            let Some(listener) = self.listener.get() else {
+                return;
+            };
+            match listener.accept() {
                 Ok((stream, _)) => self.welcome(stream),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -1,67 +1,64 @@
 //! Small system calls that std has no words for.
 #![allow(unsafe_code)] // Thin wrappers of libc calls.
 
+use super::kept::Kept;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// Wakes the thread that polls it.
+/// Wakes the thread that polls it: a pipe, because an eventfd cannot be told from one of the host's that has its number.
 #[derive(Debug)]
-pub(crate) struct Waker(OwnedFd);
+pub(crate) struct Waker {
+    reader: Kept<OwnedFd>,
+    writer: Kept<OwnedFd>,
+}
 
 impl Waker {
-    /// Makes one: a descriptor, closed on exec.
+    /// Makes one: two descriptors, closed on exec.
     pub fn new() -> io::Result<Self> {
-        // SAFETY: eventfd takes no pointers.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if fd < 0 {
+        let mut ends = [-1; 2];
+        // SAFETY: the place for the result is valid.
+        if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the descriptor was just made and belongs to nobody else.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+        // SAFETY: both descriptors were just made and belong to nobody else.
+        let [reader, writer] = ends.map(|fd| Kept::new(unsafe { OwnedFd::from_raw_fd(fd) }));
+        Ok(Self { reader, writer })
     }
 
-    /// Makes it readable.
+    /// Makes it readable, if the host has left it to us.
     pub fn wake(&self) {
-        if !self.is_ours() {
-            return;
+        if let Some(writer) = self.writer.get() {
+            // SAFETY: the buffer is valid for its length. Fails only when there is plenty to read already.
+            unsafe { libc::write(writer.as_raw_fd(), [1_u8].as_ptr().cast(), 1) };
         }
-        let one = 1_u64.to_ne_bytes();
-        // SAFETY: the buffer is valid for its length. Fails only when it is readable already.
-        unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
     }
 
     /// Makes it unreadable again.
     pub fn rest(&self) {
-        if !self.is_ours() {
-            return;
+        if let Some(reader) = self.reader.get() {
+            let mut bytes = [0_u8; 64];
+            // SAFETY: the buffer is valid for its length. Fails only when it is not readable.
+            unsafe { libc::read(reader.as_raw_fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
         }
-        let mut count = [0_u8; 8];
-        // SAFETY: the buffer is valid for its length. Fails only when it is not readable.
-        unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+
+    /// What to poll; `None` when the host has closed it.
+    pub(super) fn reader(&self) -> Option<BorrowedFd<'_>> {
+        self.reader.get().map(AsFd::as_fd)
     }
 }
 
-impl Waker {
-    /// Whether the descriptor is still an anonymous one of the kernel's: a host that closes all descriptors, as daemons do, and opens files
-    /// gives its number to one of them.
-    fn is_ours(&self) -> bool {
-        // SAFETY: zero is a valid stat, and it is a valid place for the result.
-        let kind = unsafe {
-            let mut stat: libc::stat = std::mem::zeroed();
-            if libc::fstat(self.0.as_raw_fd(), &mut stat) != 0 {
-                return false;
-            }
-            stat.st_mode & libc::S_IFMT
-        };
-        kind == 0
-    }
-}
+/// What a descriptor stands for: device and number of its file.
+pub(super) type Identity = (u64, u64);
 
-impl AsFd for Waker {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+/// What this descriptor stands for now.
+pub(super) fn identity(fd: BorrowedFd<'_>) -> Option<Identity> {
+    // SAFETY: zero is a valid stat, and it is a valid place for the result.
+    unsafe {
+        let mut stat: libc::stat = std::mem::zeroed();
+        (libc::fstat(fd.as_raw_fd(), &mut stat) == 0).then_some((stat.st_dev, stat.st_ino))
     }
 }
 
@@ -70,8 +67,8 @@ impl AsFd for Waker {
 pub(super) struct Interest(libc::pollfd);
 
 impl Interest {
-    /// Waits for a descriptor to be readable or writable; for neither, only its end is noticed.
-    pub fn new(fd: BorrowedFd<'_>, readable: bool, writable: bool) -> Self {
+    /// Waits for a descriptor to be readable or writable; for neither, only its end is noticed. Without a descriptor nothing happens.
+    pub fn new(fd: Option<BorrowedFd<'_>>, readable: bool, writable: bool) -> Self {
         let mut events = 0;
         if readable {
             events |= libc::POLLIN;
@@ -80,7 +77,7 @@ impl Interest {
             events |= libc::POLLOUT;
         }
         Self(libc::pollfd {
-            fd: fd.as_raw_fd(),
+            fd: fd.map_or(-1, |fd| fd.as_raw_fd()),
             events,
             revents: 0,
         })
@@ -102,12 +99,10 @@ impl Interest {
     }
 }
 
-/// Waits until something happens on one of the descriptors, or for so long (`None`: for ever). Errors look like nothing happened.
-pub(super) fn poll(interests: &mut [Interest], patience: Option<Duration>) {
+/// Waits until something happens on one of the descriptors, or for so long. Errors look like nothing happened.
+pub(super) fn poll(interests: &mut [Interest], patience: Duration) {
     // Rounded up, so that a deadline has passed when it was waited for.
-    let timeout_ms = patience.map_or(-1, |patience| {
-        i32::try_from(patience.as_millis() + 1).unwrap_or(i32::MAX)
-    });
+    let timeout_ms = i32::try_from(patience.as_millis() + 1).unwrap_or(i32::MAX);
     // SAFETY: Interest is a transparent pollfd, and the slice is valid for its length.
     let result = unsafe {
         libc::poll(

@@ -116,11 +116,23 @@ impl Host {
         line.trim_end().to_owned()
     }
 
+    /// Writes a line to it.
+    pub fn tell(&mut self) {
+        let stdin = self.child.stdin.as_mut().expect("a pipe");
+        stdin.write_all(b"\n").expect("it reads");
+    }
+
     /// All that it prints until its end.
     pub fn rest(&mut self) -> String {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).expect("text");
         rest
+    }
+
+    /// Lets it come to its end, and returns what it prints until then.
+    pub fn last_words(&mut self) -> String {
+        drop(self.child.stdin.take());
+        self.rest()
     }
 
     /// Lets it come to its end (roles wait for the end of their input).

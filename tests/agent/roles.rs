@@ -60,6 +60,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "dead-runtime" => dead_runtime(),
         "stopped" => stopped(),
         "sleeps" => sleeps(),
+        "closes-all" => closes_all(argument),
         "stranger" => stranger(argument),
         _ => panic!("no role {role}"),
     }
@@ -130,6 +131,68 @@ fn busy() {
     let _burning = Burning::start();
     ready();
     wait_for_end();
+}
+
+/// Closes every descriptor, as daemons do, while hotpoll runs, and opens files, pipes and events in their places. Says what came of them.
+fn closes_all(folder: &str) {
+    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+    let guard = hotpoll::start().expect("hotpoll starts");
+    let _burning = Burning::start();
+    ready();
+    // Until the test has seen it at work: it writes a line.
+    std::io::stdin().read_exact(&mut [0]).expect("a line");
+    let before: usize = descriptors().len();
+    // SAFETY: whoever else has descriptors in this process is what is tested.
+    unsafe { libc::close_range(3, u32::MAX, 0) };
+    let path = std::path::Path::new(folder).join("host");
+    fs::write(&path, "the host's own").expect("a file");
+    let mut files = Vec::new();
+    let mut events: Vec<OwnedFd> = Vec::new();
+    let mut pipes = Vec::new();
+    for _ in 0..before + 8 {
+        let file = fs::File::options().read(true).write(true).open(&path);
+        files.push(file.expect("a file"));
+        // SAFETY: eventfd takes no pointers, and the descriptor is new. Readable from the start.
+        events.push(unsafe { OwnedFd::from_raw_fd(libc::eventfd(7, libc::EFD_NONBLOCK)) });
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        writer.write_all(b"12").expect("a new pipe has room");
+        pipes.push((reader, writer));
+    }
+    let fired = |guard: &Guard| -> u64 {
+        let profile = guard.profile();
+        let slices = profile.slices.iter().flat_map(|slice| &slice.threads);
+        slices.map(|thread| thread.accounts.fired).sum()
+    };
+    // Two slices later whatever was closed has been noticed.
+    let seen = fired(&guard);
+    burn_for(Duration::from_secs(3));
+    ready();
+    wait_for_end();
+    let profile = guard.profile();
+    let own = |index: u32| profile.threads[index as usize].own;
+    let accounts = profile.slices.iter().flat_map(|slice| &slice.threads);
+    let agent_ns: u64 = accounts
+        .filter(|thread| own(thread.thread))
+        .map(|thread| thread.accounts.cpu_ns)
+        .sum();
+    let fired_since = fired(&guard) - seen;
+    guard.stop();
+    drop(guard);
+    let mut intact = fs::read_to_string(&path).expect("a file") == "the host's own";
+    for (file, (event, (mut reader, writer))) in files.iter().zip(events.iter().zip(pipes)) {
+        let mut count = [0; 8];
+        // SAFETY: the buffer is valid for its length.
+        let read = unsafe { libc::read(event.as_raw_fd(), count.as_mut_ptr().cast(), 8) };
+        intact &= read == 8 && u64::from_ne_bytes(count) == 7;
+        drop(writer);
+        let mut rest = String::new();
+        intact &= reader.read_to_string(&mut rest).is_ok() && rest == "12";
+        let mut text = String::new();
+        intact &= (&mut &*file).read_to_string(&mut text).is_ok() && text == "the host's own";
+    }
+    println!("intact {intact}");
+    println!("fired {fired_since}");
+    println!("agent {} ms", agent_ns / 1_000_000);
 }
 
 fn sleeps() {

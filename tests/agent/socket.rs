@@ -38,6 +38,10 @@ pub const TESTS: &[Test] = &[
     ),
     ("socket::closed_to_others", closed_to_others),
     ("socket::other_users_are_refused", other_users_are_refused),
+    (
+        "socket::host_that_closes_all_descriptors",
+        host_that_closes_all_descriptors,
+    ),
 ];
 
 const ALL: Request = Request::Fetch(Fetch {
@@ -450,4 +454,36 @@ fn other_users_are_refused() {
     let said = folder.run(&role, &[]);
     assert!(said.contains("this process belongs to user 0"), "{said}");
     is_well(&mut host);
+}
+
+/// Nothing of the host's that has our numbers now is read, written to or closed; sampling goes on, and the command finds the process again.
+fn host_that_closes_all_descriptors() {
+    for engine in ["perf", "ctimer"] {
+        let folder = Folder::new();
+        let role = format!("closes-all {}", folder.0.display());
+        let mut host = folder.start_ready(&role, &[("HOTPOLL_ENGINE", engine)]);
+        wait_until("samples", || host.status().fired > 20);
+        // A client that is connected when it happens.
+        let idle = host.connect();
+        host.tell();
+        assert_eq!(host.line(), "ready");
+        drop(idle);
+        wait_until("it listens again", || {
+            UnixStream::connect(host.socket()).is_ok()
+        });
+        let before = host.status().fired;
+        wait_until("more samples", || host.status().fired > before + 20);
+        let said = host.last_words();
+        assert!(said.contains("intact true"), "{engine}: {said}");
+        assert!(host.wait().success());
+        let number = |of: &str| {
+            let line = said.lines().find_map(|line| line.strip_prefix(of));
+            let digits = line.expect("said").split(' ').next();
+            digits.expect("a number").parse::<u64>().expect("a number")
+        };
+        // Three seconds of two threads at 99 Hz, and at least half of it.
+        assert!(number("fired ") > 300, "{engine}: {said}");
+        // A poll that always returns at once would use seconds.
+        assert!(number("agent ") < 1_000, "{engine}: {said}");
+    }
 }

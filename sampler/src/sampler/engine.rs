@@ -7,6 +7,7 @@ use super::entry::Entry;
 use super::{Sampler, ThreadKey};
 use crate::broken::{self, Defect};
 use crate::settings::{EngineSetting, Settings};
+use crate::timer::Timer;
 use hotpoll_profile::{Engine, EngineReason};
 
 /// What a perf event adds to a context switch, measured: about 0.8 µs at 100 Hz, 2.9 µs at 1 kHz.
@@ -165,6 +166,11 @@ impl Sampler {
         }
         if entry.info.exited || entry.attached.is_none() || self.replaced {
             return;
+        }
+        if let Some(Timer::Perf(event, _)) = &entry.timer
+            && !event.is_open()
+        {
+            self.arm(entry, Engine::Perf);
         }
         if entry.info.engine == Engine::Ctimer && has_short_bursts(behaviour, means.tick_hz) {
             entry.info.tick_biased = true;

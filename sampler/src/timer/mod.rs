@@ -12,8 +12,5 @@ pub(crate) enum Timer {
     /// A POSIX timer on the thread's CPU clock.
     Cpu(#[allow(dead_code, reason = "held for its Drop")] CpuTimer),
     /// A perf event, which is blind in the kernel, and a POSIX timer beside it that speaks for the kernel only.
-    Perf(
-        #[allow(dead_code, reason = "held for its Drop")] PerfEvent,
-        Option<CpuTimer>,
-    ),
+    Perf(PerfEvent, Option<CpuTimer>),
 }

@@ -87,6 +87,11 @@ impl PerfEvent {
         };
         if done { Ok(event) } else { Err(sys::errno()) }
     }
+
+    /// Whether the descriptor is still the event's: a host that closes all descriptors ends the event with it.
+    pub fn is_open(&self) -> bool {
+        self.id.is_some() && event_id(self.descriptor) == self.id
+    }
 }
 
 impl PerfEvent {
@@ -117,7 +122,7 @@ impl Drop for PerfEvent {
         if !crate::fork::is_in_force(self.start_number) {
             return; // the event is the parent's, and must go on; this copy of its descriptor goes with exec or the child
         }
-        if self.id.is_none() || event_id(self.descriptor) != self.id {
+        if !self.is_open() {
             table::set_descriptor(self.descriptor, None);
             return; // the host has closed all descriptors, as daemons do, and the number is another file's now
         }
