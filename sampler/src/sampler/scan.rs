@@ -19,7 +19,13 @@ impl Sampler {
             return;
         }
         let announced = own::take_announced();
-        let Ok(found) = files::list() else { return };
+        if let Ok(found) = files::list() {
+            self.compare(found, announced);
+        }
+    }
+
+    /// Compares a listing of the task folder with what is known. `announced`: threads that have said so themselves.
+    fn compare(&mut self, found: Vec<files::Entry>, announced: HashSet<u32>) {
         if self.next_scan_is_first {
             self.begin_accounts(&found);
         }
@@ -120,5 +126,54 @@ impl Entry {
             }
             self.cpu_ns = self.cpu_ns.max(cpu_ns.saturating_sub(self.cpu_before_ns));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+    use std::sync::mpsc::channel;
+
+    /// A listing of 1,781 missed 84 living threads while others came and went. Here is one that misses one.
+    #[test]
+    fn thread_that_a_listing_misses_lives_on() {
+        let (mut sampler, modules) = crate::start(Settings::default()).unwrap();
+        let (told, tell) = (channel::<u32>(), channel::<()>());
+        let thread = std::thread::spawn(move || {
+            told.0.send(sys::current_tid()).unwrap();
+            // Until the sender is dropped.
+            let _ = tell.1.recv();
+        });
+        let tid = told.1.recv().unwrap();
+        sampler.scan_threads();
+        let key = sampler.by_tid[&tid];
+        let slot = sampler.entries[&key].slot().map(std::ptr::from_ref);
+        let without = |mut found: Vec<files::Entry>| {
+            found.retain(|thread| thread.tid != tid);
+            found
+        };
+        sampler.compare(without(files::list().unwrap()), HashSet::new());
+        assert_eq!(sampler.by_tid.get(&tid), Some(&key));
+        assert!(!sampler.entries[&key].info.exited);
+        sampler.scan_threads();
+        assert_eq!(
+            sampler.by_tid.get(&tid),
+            Some(&key),
+            "not found a second time"
+        );
+        let now = sampler.entries[&key].slot().map(std::ptr::from_ref);
+        assert_eq!(now, slot, "the same slot all the while");
+        drop(tell.0);
+        thread.join().unwrap();
+        // join() returns a moment before the kernel has forgotten the thread.
+        while std::path::Path::new(&format!("/proc/self/task/{tid}")).exists() {
+            std::thread::yield_now();
+        }
+        sampler.compare(without(files::list().unwrap()), HashSet::new());
+        assert!(sampler.entries[&key].info.exited);
+        assert_eq!(sampler.by_tid.get(&tid), None);
+        drop(modules);
+        sampler.stop();
     }
 }
