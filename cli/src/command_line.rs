@@ -19,6 +19,7 @@ const EXPORT_EXAMPLES: &str = "\
 Examples:
   hotpoll export shop.pb.gz --format html -o shop.html     for any browser
   hotpoll export shop.pb.gz --format folded | grep serde
+  hotpoll export shop.pb.gz --wall --by task --format html -o wait.html
   hotpoll export shop.pb.gz --format firefox -o shop.json  for its profiler";
 
 /// Ask live Rust processes what they burn CPU on

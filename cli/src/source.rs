@@ -19,6 +19,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How much of a process's past to keep for the case that it ends before there is anything new.
 const PAST: Duration = Duration::from_secs(10);
 
+/// What to do about a profile without samples of waiting.
+pub const NO_WALL: &str = "they come from a process with this version of hotpoll that looks at waiting threads: `hotpoll doctor TARGET` says whether it does";
+
 /// Reads a profile file.
 pub fn read(path: &Path) -> Result<Profile, Failure> {
     let bytes = std::fs::read(path).map_err(|error| Failure::reading(path, &error))?;

@@ -13,7 +13,7 @@ pub struct Tasks {
     pub tracked: u64,
     /// A poll longer than this is a long one.
     pub long_poll_ns: u64,
-    /// The kinds, with what their completed tasks did.
+    /// The kinds. Their numbers are of all their tasks: those that ended, and those alive, up to this moment.
     pub kinds: Vec<TaskKind>,
     /// Live tasks: all of them, or the odd and the top ones.
     pub tasks: Vec<Task>,

@@ -62,6 +62,9 @@ impl Category {
     /// Whose code this function is.
     pub fn of_function(function: &Function, module: Option<&Module>) -> Self {
         let (name, file) = (&function.name, &function.file);
+        if name.starts_with('[') && name.ends_with(']') {
+            return Self::Marker;
+        }
         let of_crate = crate_name(name);
         match origin(name, file) {
             // A crate's name must not make the C library the program's own.

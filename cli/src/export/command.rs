@@ -1,6 +1,6 @@
 //! `hotpoll export`: the arguments, and the file or standard output that they ask for.
 
-use super::{ExportError, Format, Options, Unit, encode};
+use super::{ExportError, Format, Options, Root, Unit, encode};
 use crate::exit::{FINE, Failure, Outcome};
 use crate::profile_file;
 use crate::source;
@@ -25,6 +25,12 @@ pub struct ExportArgs {
     /// What the weights of `folded` and `svg` count
     #[arg(long, value_enum, default_value_t)]
     pub unit: Unit,
+    /// Draw waiting too, by the wall clock: what a thread was blocked in is a frame at the end of its stack
+    #[arg(long)]
+    pub wall: bool,
+    /// What stacks stand on: the kind of the task that was being polled
+    #[arg(long, value_enum)]
+    pub by: Option<Root>,
 }
 
 /// Carries the command out.
@@ -36,7 +42,16 @@ pub fn run(args: &ExportArgs) -> Outcome {
 }
 
 fn write(args: &ExportArgs, profile: &Profile) -> Result<(), Failure> {
-    let encoded = encode(profile, args.format, &Options { unit: args.unit })?;
+    if args.wall && !profile.has_wall() {
+        let what = "the profile has no samples of waiting";
+        return Err(Failure::new(what).next(source::NO_WALL));
+    }
+    let options = Options {
+        unit: args.unit,
+        wall: args.wall,
+        by: args.by,
+    };
+    let encoded = encode(profile, args.format, &options)?;
     match &args.output {
         Some(path) => {
             profile_file::replace(path, &encoded).map_err(|error| Failure::writing(path, &error))
@@ -80,6 +95,8 @@ mod tests {
             format: Format::Folded,
             output: Some(output.into()),
             unit: Unit::Ns,
+            wall: false,
+            by: None,
         }
     }
 
@@ -108,6 +125,38 @@ mod tests {
         assert!(
             failure.to_string().contains("record for longer"),
             "{failure}"
+        );
+    }
+
+    /// Half of the waiting in the fixture, drawn and not drawn.
+    #[test]
+    fn waiting_is_drawn_when_asked_for() {
+        let mut profile = fixture::service();
+        let written = |profile: &Profile, wall, by| {
+            let options = Options {
+                wall,
+                by,
+                ..Options::default()
+            };
+            String::from_utf8(encode(profile, Format::Folded, &options).unwrap()).unwrap()
+        };
+        let before = written(&profile, false, None);
+        profile.samples.push(hotpoll_profile::Sample {
+            state: hotpoll_profile::State::Lock,
+            wall_ns: 123_456_789,
+            count: 3,
+            ..profile.samples[0].clone()
+        });
+        let waits = profile.samples.last_mut().unwrap();
+        waits.cpu_ns = 0;
+        assert_eq!(written(&profile, false, None), before);
+        let waiting = written(&profile, true, None);
+        let line = waiting.lines().find(|line| line.contains("[lock]"));
+        assert!(line.unwrap().ends_with(";[lock] 123456789"), "{waiting}");
+        let by_task = written(&profile, true, Some(Root::Task));
+        assert!(
+            by_task.contains("[no task];shop::main") && by_task.contains("[lock] 123456789"),
+            "{by_task}"
         );
     }
 }

@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn in_nanoseconds() {
         let profile = fixture::service();
-        let text = folded(&profile, &Options { unit: Unit::Ns });
+        let text = folded(&profile, &Options::default());
         golden::check("service.ns.folded", &text);
         let total: u64 = text
             .lines()
@@ -76,6 +76,7 @@ mod tests {
             &fixture::service(),
             &Options {
                 unit: Unit::Samples,
+                ..Options::default()
             },
         );
         golden::check("service.samples.folded", &text);

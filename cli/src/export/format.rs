@@ -1,8 +1,10 @@
 //! The formats, by name.
 
-use super::{Options, firefox, folded, html, json, speedscope, svg};
+use super::{Options, Root, firefox, folded, html, json, speedscope, svg};
 use clap::ValueEnum;
 use hotpoll_profile::{Profile, pprof};
+use hotpoll_symbolizer::view::wall;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A format to write.
@@ -60,6 +62,7 @@ pub fn encode(
     format: Format,
     options: &Options,
 ) -> Result<Vec<u8>, ExportError> {
+    let profile = &seen(profile, format, options);
     let text = match format {
         Format::Pprof => return Ok(pprof::encode_gzip(profile)),
         Format::Folded => folded::folded(profile, options),
@@ -70,6 +73,20 @@ pub fn encode(
         Format::Json => json::json(profile),
     };
     Ok(text.into_bytes())
+}
+
+/// What of the profile is written, and on which roots.
+fn seen<'p>(profile: &'p Profile, format: Format, options: &Options) -> Cow<'p, Profile> {
+    let profile = match format {
+        // They have a place for each of the two times.
+        Format::Pprof | Format::Json => Cow::Borrowed(profile),
+        _ if options.wall => Cow::Owned(wall::with_waiting(profile)),
+        _ => wall::cpu_only(profile),
+    };
+    match options.by {
+        Some(Root::Task) if format != Format::Json => Cow::Owned(wall::by_kind(&profile)),
+        _ => profile,
+    }
 }
 
 #[cfg(test)]

@@ -73,6 +73,7 @@ fn data(profile: &Profile) -> Value {
             "stack": sample.stack,
             "count": sample.count,
             "cpu_ns": sample.cpu_ns,
+            "wall_ns": sample.wall_ns,
         })).collect::<Vec<_>>(),
         "slices": profile.slices.iter().map(slice).collect::<Vec<_>>(),
     })
@@ -123,6 +124,7 @@ fn slice(slice: &Slice) -> Value {
             "sample": row.sample,
             "count": row.count,
             "cpu_ns": row.cpu_ns,
+            "wall_ns": row.wall_ns,
         })).collect::<Vec<_>>(),
         "threads": slice.threads.iter().map(|of_thread| json!({
             "thread": of_thread.thread,

@@ -25,4 +25,4 @@ mod golden;
 
 pub use command::{ExportArgs, run};
 pub use format::{ExportError, Format, encode};
-pub use options::{Options, Unit};
+pub use options::{Options, Root, Unit};

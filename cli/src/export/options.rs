@@ -12,9 +12,20 @@ pub enum Unit {
     Ns,
 }
 
+/// What stacks stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Root {
+    /// The kind of the task that was being polled.
+    Task,
+}
+
 /// What a person may choose.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// What the weights count.
     pub unit: Unit,
+    /// Whether waiting is weight too, by the wall clock.
+    pub wall: bool,
+    /// What stacks stand on, if on anything else than their thread's start.
+    pub by: Option<Root>,
 }

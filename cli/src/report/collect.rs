@@ -29,7 +29,7 @@ pub fn collect(profile: &Profile, options: &Options) -> Data {
     let selected: Vec<&Sample> = profile
         .samples
         .iter()
-        .filter(|sample| focus.selects(&frames, sample))
+        .filter(|sample| sample.state.is_on_cpu() && focus.selects(&frames, sample))
         .collect();
     let summary = Summary::new(profile);
     let whole = summary.cpu_ns;

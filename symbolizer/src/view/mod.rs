@@ -14,6 +14,7 @@ pub mod summary;
 pub mod tasks;
 pub mod threads;
 pub mod tree;
+pub mod wall;
 pub mod weight;
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl Summary {
         // The kernel folds overruns into one signal.
         summary.delivery_ns =
             (summary.fired - summary.overrun.min(summary.fired)) * profile.process.delivery_ns;
-        for sample in &profile.samples {
+        for sample in profile.samples.iter().filter(|one| one.state.is_on_cpu()) {
             let weight = Weight::of(sample);
             summary.samples.add(weight);
             if sample.state == State::Kernel {

@@ -12,8 +12,11 @@ pub struct Weight {
 }
 
 impl Weight {
-    /// What one folded sample row weighs.
+    /// What one folded sample row weighs in CPU time. Waiting weighs nothing there: `wall` is for that.
     pub fn of(sample: &Sample) -> Self {
+        if !sample.state.is_on_cpu() {
+            return Self::default();
+        }
         Self {
             cpu_ns: sample.cpu_ns,
             count: sample.count,
