@@ -169,13 +169,8 @@ impl Drain<'_> {
     fn close_slice(&mut self) {
         self.drain();
         let before_ns = hotpoll_sampler::thread_cpu_ns();
-        // The sampler forgets ended threads when the slice closes.
-        let ended = self.sampler.threads().filter(|(_, thread)| thread.exited);
-        let mut recorder = lock(&self.shared.recorder);
-        ended.for_each(|(key, thread)| recorder.describe_thread(key, &facts(thread)));
-        drop(recorder);
-
-        let clocks = self.sampler.close_slice();
+        let mut clocks = self.sampler.close_slice();
+        let ended = std::mem::take(&mut clocks.ended);
         let clocks = SliceClocks {
             start_unix_ns: clocks.start_unix_ns,
             duration_ns: clocks.duration_ns,
@@ -184,6 +179,9 @@ impl Drain<'_> {
             threads: clocks.threads,
         };
         let mut recorder = lock(&self.shared.recorder);
+        for (key, thread) in &ended {
+            recorder.describe_thread(*key, &facts(thread));
+        }
         describe_threads(&self.sampler, &mut recorder);
         let sequence = recorder.close_slice(&clocks);
         drop(recorder);

@@ -75,10 +75,12 @@ impl Sampler {
             entry.unjudged.total_unsampled_ns = totals.unsampled_ns();
             let accounts = difference(&totals, &before);
             entry.reported = totals;
+            entry.count_slice();
             if accounts != Accounts::default() {
                 threads.push((key, accounts));
             }
             if entry.info.exited {
+                entry.judge_at_end(self.tick_hz, self.settings.interval_ns);
                 dead.push((key, entry.cpu_ns));
             } else {
                 live_cpu_ns += entry.cpu_ns;
@@ -88,19 +90,19 @@ impl Sampler {
         for (key, behaviour) in behaviours {
             self.reconsider(key, &behaviour);
         }
+        let mut ended = Vec::new();
         for (key, cpu_ns) in dead {
             self.slice.dead_threads_cpu_ns += cpu_ns;
-            self.forget(key);
+            ended.extend(self.forget(key).map(|info| (key, info)));
         }
-        self.turn_slice(process_cpu_ns, live_cpu_ns, threads)
+        SliceClocks {
+            threads,
+            ended,
+            ..self.turn_slice(process_cpu_ns, live_cpu_ns)
+        }
     }
 
-    fn turn_slice(
-        &mut self,
-        process_cpu: u64,
-        live_cpu_ns: u64,
-        threads: Vec<(ThreadKey, Accounts)>,
-    ) -> SliceClocks {
+    fn turn_slice(&mut self, process_cpu: u64, live_cpu_ns: u64) -> SliceClocks {
         let start = self.slice;
         // The clocks are read one after the other, so the difference wavers by microseconds: only its rise counts.
         let mut unseen = process_cpu
@@ -122,7 +124,7 @@ impl Sampler {
             duration_ns: now_ns - start.monotonic_ns,
             process_cpu_ns: process_cpu.saturating_sub(start.process_cpu_ns),
             unseen_cpu_ns: unseen - start.unseen_cpu_ns,
-            threads,
+            ..SliceClocks::default()
         }
     }
 }
@@ -140,26 +142,34 @@ impl Entry {
                 self.count_kernel(kernel * USER_TICK_NS);
             }
         }
-        if let Some(status) = files::status(self.info.tid) {
-            self.info.signal_blocked = status.blocks(signal);
-            if self.inspected {
-                let voluntary = status
-                    .voluntary_switches
-                    .saturating_sub(self.voluntary_switches);
-                let involuntary = status
-                    .involuntary_switches
-                    .saturating_sub(self.involuntary_switches);
-                self.unjudged.voluntary_switches += voluntary;
-                self.unjudged.switches += voluntary + involuntary;
-                self.switches += voluntary + involuntary;
-            } else {
-                // Its switches are known from now on, so its CPU time must not count from before.
-                self.unjudged = Behaviour::default();
-            }
-            self.voluntary_switches = status.voluntary_switches;
-            self.involuntary_switches = status.involuntary_switches;
-        }
+        self.read_status(signal);
         self.inspected = true;
+    }
+
+    /// Reads its signal mask and switches.
+    pub(super) fn read_status(&mut self, signal: i32) {
+        let Some(status) = files::status(self.info.tid) else {
+            return;
+        };
+        self.info.signal_blocked = status.blocks(signal);
+        if self.switches_known {
+            let voluntary = status
+                .voluntary_switches
+                .saturating_sub(self.voluntary_switches);
+            let involuntary = status
+                .involuntary_switches
+                .saturating_sub(self.involuntary_switches);
+            self.unjudged.voluntary_switches += voluntary;
+            self.unjudged.switches += voluntary + involuntary;
+            self.switches += voluntary + involuntary;
+        } else {
+            // Its switches are known from now on, so its CPU time must not count from before.
+            self.unjudged = Behaviour::default();
+            self.switches_known = true;
+        }
+        self.voluntary_switches = status.voluntary_switches;
+        self.involuntary_switches = status.involuntary_switches;
+        self.switches_cpu_ns = self.cpu_ns;
     }
 }
 

@@ -41,6 +41,9 @@ impl Sampler {
         let mut entry = Entry::new(info, found.inode);
         entry.kernel_ticks = stat.kernel_ticks;
         entry.cpu_before_ns = self.cpu_before_ns.get(&found.tid).copied().unwrap_or(0);
+        // Of a thread that came after the start the clock and the switches count from its birth.
+        entry.switches_known = !self.next_scan_is_first;
+        entry.unjudged.from_birth = entry.switches_known;
         if !own
             && !self.replaced
             && let Some((id, slot)) = self.take_slot(found.tid, stat.start_ticks)
@@ -64,6 +67,8 @@ impl Sampler {
                 return;
             }
         }
+        entry.read_clock();
+        entry.unarmed_ns = entry.cpu_ns;
         let key = self.next_key;
         self.next_key += 1;
         self.by_tid.insert(found.tid, key);
@@ -138,16 +143,16 @@ impl Sampler {
     }
 
     /// Forgets a thread that has ended, and frees its slot.
-    pub(super) fn forget(&mut self, key: ThreadKey) {
+    pub(super) fn forget(&mut self, key: ThreadKey) -> Option<ThreadInfo> {
         self.detach(key);
-        if let Some(entry) = self.entries.remove(&key) {
-            if self.by_tid.get(&entry.info.tid) == Some(&key) {
-                self.by_tid.remove(&entry.info.tid);
-            }
-            if let Some((id, _)) = entry.attached {
-                free_slot(id);
-            }
+        let entry = self.entries.remove(&key)?;
+        if self.by_tid.get(&entry.info.tid) == Some(&key) {
+            self.by_tid.remove(&entry.info.tid);
         }
+        if let Some((id, _)) = entry.attached {
+            free_slot(id);
+        }
+        Some(entry.info)
     }
 
     fn take_slot(&mut self, tid: u32, start_ticks: u64) -> Option<(SlotId, &'static Slot)> {

@@ -25,6 +25,8 @@ const LEAST_CPU_NS: u64 = 20_000_000;
 /// Bursts that last this many ticks on the average can be biased. A burst locked to the tick is looked at once in each, always at the same
 /// places: of 3 ms in one function and 3 ms in another, one and a half ticks, the first got 96 %. At five ticks at most a fifth can be amiss.
 const TICKS_OF_SHORT_BURSTS: u64 = 5;
+/// A thread that is judged for the first time, from its birth on, must have shown so many bursts.
+const LEAST_BURSTS_FROM_BIRTH: u64 = 4;
 /// The share of a thread's CPU time that may go unsampled before perf is tried.
 const UNSAMPLED_SHARE: f64 = 0.05;
 /// Unsampled time is judged over at least this many intervals.
@@ -61,6 +63,9 @@ pub(super) struct Behaviour {
     /// CPU time and unsampled time since it was first seen.
     pub total_cpu_ns: u64,
     pub total_unsampled_ns: i64,
+    /// Whether this is the first judgement on a thread, from its birth on: a thread that has just begun may have waited once or twice for
+    /// something that does not come again.
+    pub from_birth: bool,
 }
 
 /// What should happen to a thread's engine.
@@ -85,9 +90,27 @@ pub(super) struct Means {
 pub(super) fn has_short_bursts(behaviour: &Behaviour, tick_hz: u32) -> bool {
     !broken::is(Defect::MissesBursts)
         && behaviour.cpu_ns >= LEAST_CPU_NS
-        && behaviour.voluntary_switches > 0
+        && behaviour.voluntary_switches >= least_bursts(behaviour)
         && behaviour.cpu_ns / behaviour.voluntary_switches
             < TICKS_OF_SHORT_BURSTS * 1_000_000_000 / u64::from(tick_hz.max(1))
+}
+
+fn least_bursts(behaviour: &Behaviour) -> u64 {
+    if behaviour.from_birth {
+        LEAST_BURSTS_FROM_BIRTH
+    } else {
+        1
+    }
+}
+
+/// Whether ctimer has missed more of a thread than the promise allows: 1 %, an interval and a tick; and the thread ran in bursts, so that this
+/// is the tick's doing and not a blocked signal's.
+fn has_missed_bursts(behaviour: &Behaviour, interval_ns: u64, tick_hz: u32) -> bool {
+    let tick_ns = 1_000_000_000 / u64::from(tick_hz.max(1));
+    let promise = behaviour.total_cpu_ns / 100 + interval_ns + tick_ns;
+    !broken::is(Defect::MissesBursts)
+        && behaviour.voluntary_switches >= LEAST_BURSTS_FROM_BIRTH
+        && behaviour.total_unsampled_ns > promise as i64
 }
 
 /// Decides for a thread under `auto`. Pure.
@@ -194,6 +217,30 @@ impl Sampler {
     }
 }
 
+impl Entry {
+    /// A thread that has ended gets no other engine, but the mark that it deserves: one that lives for less than two slices was never judged,
+    /// and a third of its time could be missing without a word.
+    pub(super) fn judge_at_end(&mut self, tick_hz: u32, interval_ns: u64) {
+        if self.info.engine != Engine::Ctimer || self.info.signal_blocked {
+            return;
+        }
+        // Its switches were last read a little before its clock was.
+        let since_ns = self.cpu_ns.saturating_sub(self.switches_cpu_ns);
+        let lost_ns = self.reported.lost.total() * interval_ns;
+        let behaviour = Behaviour {
+            cpu_ns: self.unjudged.cpu_ns.saturating_sub(since_ns),
+            total_unsampled_ns: self.unjudged.total_unsampled_ns
+                - (self.unarmed_ns + lost_ns) as i64,
+            ..self.unjudged
+        };
+        if has_short_bursts(&behaviour, tick_hz)
+            || has_missed_bursts(&behaviour, interval_ns, tick_hz)
+        {
+            self.info.tick_biased = true;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +257,7 @@ mod tests {
         switches: 100,
         total_cpu_ns: 900_000_000,
         total_unsampled_ns: 0,
+        from_birth: false,
     };
 
     fn check(behaviour: Behaviour, means: Means, expected: Verdict) {
@@ -268,6 +316,36 @@ mod tests {
         assert!(!has_short_bursts(&bursts(400_000_000, 10), 250));
         // Once for all that is too little to tell.
         assert!(!has_short_bursts(&bursts(1_200_000, 1), 250));
+    }
+
+    #[test]
+    fn two_waits_at_birth_are_no_bursts() {
+        let young = |voluntary_switches| Behaviour {
+            cpu_ns: 30_000_000,
+            voluntary_switches,
+            from_birth: true,
+            ..BUSY
+        };
+        assert!(!has_short_bursts(&young(2), 250));
+        assert!(has_short_bursts(&young(20), 250));
+    }
+
+    #[test]
+    fn what_the_tick_missed_is_more_than_the_promise() {
+        // 300 ms of CPU: 3 + 10.1 + 4 ms may be unsampled.
+        let missed = |total_unsampled_ns, voluntary_switches| {
+            let behaviour = Behaviour {
+                total_cpu_ns: 300_000_000,
+                total_unsampled_ns,
+                voluntary_switches,
+                ..BUSY
+            };
+            has_missed_bursts(&behaviour, MEANS.interval_ns, MEANS.tick_hz)
+        };
+        assert!(!missed(17_000_000, 100));
+        assert!(missed(18_000_000, 100));
+        assert!(!missed(100_000_000, 0), "a thread that never waits");
+        assert!(!missed(-50_000_000, 100));
     }
 
     #[test]

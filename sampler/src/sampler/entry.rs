@@ -48,11 +48,17 @@ pub(super) struct Entry {
     pub cpu_ns: u64,
     /// What its CPU clock showed when sampling started; 0 for threads that came later. Time before is not accounted for.
     pub cpu_before_ns: u64,
+    /// What its CPU clock showed when its first timer was armed, since sampling started: no sample can stand for that.
+    pub unarmed_ns: u64,
     /// Its kernel time, as last read, in units of 10 ms.
     pub kernel_ticks: u64,
     pub voluntary_switches: u64,
     pub involuntary_switches: u64,
-    /// Switches since it was first inspected.
+    /// Whether its switches are counted: from its birth when it came after the start, otherwise from its first inspection on.
+    pub switches_known: bool,
+    /// What its CPU clock showed when they were last read.
+    pub switches_cpu_ns: u64,
+    /// Switches since they are counted.
     pub switches: u64,
     /// Sampled time so far, by weight of the records drained.
     pub sampled_ns: u64,
@@ -66,6 +72,8 @@ pub(super) struct Entry {
     pub reported: Accounts,
     /// Whether a slice was closed since it was first seen.
     pub inspected: bool,
+    /// How many slices were closed since, up to [`Entry::YOUNG_SLICES`].
+    slices: u8,
 }
 
 impl Entry {
@@ -78,9 +86,12 @@ impl Entry {
             unpacker: Unpacker::default(),
             cpu_ns: 0,
             cpu_before_ns: 0,
+            unarmed_ns: 0,
             kernel_ticks: 0,
             voluntary_switches: 0,
             involuntary_switches: 0,
+            switches_known: false,
+            switches_cpu_ns: 0,
             switches: 0,
             sampled_ns: 0,
             kernel_counted_ns: 0,
@@ -89,7 +100,20 @@ impl Entry {
             unjudged: Behaviour::default(),
             reported: Accounts::default(),
             inspected: false,
+            slices: 0,
         }
+    }
+
+    /// A thread is young until so many slices were closed since it was found.
+    const YOUNG_SLICES: u8 = 2;
+
+    /// Whether it may end before it has been judged for as long as others: it is looked at more often.
+    pub fn is_young(&self) -> bool {
+        self.slices < Self::YOUNG_SLICES
+    }
+
+    pub fn count_slice(&mut self) {
+        self.slices = (self.slices + 1).min(Self::YOUNG_SLICES);
     }
 
     pub fn slot(&self) -> Option<&'static Slot> {

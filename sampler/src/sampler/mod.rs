@@ -51,6 +51,8 @@ pub struct SliceClocks {
     pub unseen_cpu_ns: u64,
     /// The threads with anything to say, and their accounts.
     pub threads: Vec<(ThreadKey, Accounts)>,
+    /// What is known of the threads that have ended in it: they are forgotten now.
+    pub ended: Vec<(ThreadKey, ThreadInfo)>,
 }
 
 /// Samples the threads of this process. Made by [`start::start`]; one exists at a time.

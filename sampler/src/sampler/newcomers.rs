@@ -10,6 +10,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 /// The most busy threads whose clocks are read between scans: 70 ns each.
 const MOST_BUSY: usize = 256;
+/// A young thread's switches are read again when it has used so much CPU time: they cost 3 µs, a thousandth of that at most.
+const LEAST_CPU_TO_READ_NS: u64 = 5_000_000;
 
 impl Sampler {
     /// Gives a timer to threads that have come since the last look, and reads the clocks of busy ones: what a thread used between the last
@@ -38,6 +40,11 @@ impl Sampler {
         for key in &self.busy {
             if let Some(entry) = self.entries.get_mut(key) {
                 entry.read_clock();
+                // One that ends soon is judged by what was seen of it.
+                let since_ns = entry.cpu_ns.saturating_sub(entry.switches_cpu_ns);
+                if entry.is_young() && !entry.info.own && since_ns >= LEAST_CPU_TO_READ_NS {
+                    entry.read_status(self.settings.signal);
+                }
             }
         }
         // Where the numbers are hidden the threads' count still shows most newcomers: all but those that another's end hides.

@@ -97,6 +97,7 @@ impl Harness {
             self.info.insert(key, info.clone());
         }
         let clocks = self.sampler.close_slice();
+        self.info.extend(clocks.ended);
         let mut slice = BTreeMap::new();
         for (key, accounts) in &clocks.threads {
             self.accounts.entry(*key).or_default().add(accounts);
