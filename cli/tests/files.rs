@@ -487,3 +487,48 @@ fn every_command_has_examples_and_the_exit_codes() {
         }
     }
 }
+
+/// A disk that is full after four kilobytes, as far as the command can tell: a limit, and its signal ignored so that writing fails.
+fn with_a_full_disk(arguments: &[&str]) -> Output {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"]);
+    command.arg(env!("CARGO_BIN_EXE_hotpoll")).args(arguments);
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn a_full_disk_is_said_and_leaves_what_was_there() {
+    let folder = Folder::new("full-file");
+    let profile = folder.file("p.pb.gz", &pprof::encode_gzip(&profile(3_000)));
+    for format in [
+        "pprof",
+        "folded",
+        "svg",
+        "html",
+        "speedscope",
+        "firefox",
+        "json",
+    ] {
+        let old = folder.file(&format!("old.{format}"), b"older");
+        let arguments = [
+            "export",
+            name(&profile),
+            "--format",
+            format,
+            "-o",
+            name(&old),
+        ];
+        let output = with_a_full_disk(&arguments);
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{format}: {told}");
+        assert!(told.contains(name(&old)), "{format}: {told}");
+        assert!(told.contains("File too large"), "{format}: {told}");
+        assert_eq!(std::fs::read(&old).unwrap(), b"older", "{format}");
+    }
+    let mut left: Vec<_> = std::fs::read_dir(&folder.0)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.retain(|file| !file.to_str().unwrap().starts_with("old."));
+    assert_eq!(left, ["p.pb.gz"], "no half-written file is left");
+}

@@ -7,7 +7,6 @@
 #![allow(unsafe_code)] // it changes the stack pointer and the frame pointer
 
 #[path = "common/mod.rs"]
-#[allow(dead_code)] // a part of it is used
 mod common;
 
 use common::{Harness, at_hz, thread_cpu};

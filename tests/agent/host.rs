@@ -71,10 +71,12 @@ impl Folder {
 
     /// Starts a role.
     pub fn start(&self, role: &str, variables: &[(&str, &str)]) -> Host {
-        let mut child = self
-            .command(role, variables)
-            .spawn()
-            .expect("this binary runs");
+        self.spawn(self.command(role, variables))
+    }
+
+    /// Starts what [`Folder::command`] made.
+    pub fn spawn(&self, mut command: Command) -> Host {
+        let mut child = command.spawn().expect("this binary runs");
         let stdout = child.stdout.take().expect("a pipe");
         Host {
             child,

@@ -26,6 +26,7 @@ pub const TESTS: &[Test] = &[
     ),
     ("output::unwritable_paths", unwritable_paths),
     ("output::a_disk_that_fails_later", a_disk_that_fails_later),
+    ("output::a_full_disk", a_full_disk),
 ];
 
 /// A path in the folder as the variable has it, and as it will be for a process.
@@ -192,4 +193,36 @@ fn a_disk_that_fails_later() {
             .any(|notice| notice.contains("could not be written"))
     });
     assert!(host.finish().success());
+}
+
+/// A file may have no more than 512 bytes: the disk is full, and beyond that the kernel sends a signal that ends a process. The service
+/// neither ends nor learns of it; reports say so, and no half of a file is left.
+fn a_full_disk() {
+    use std::os::unix::process::CommandExt;
+    let folder = Folder::new();
+    let (variable, _) = pattern(&folder);
+    let limit = libc::rlimit {
+        rlim_cur: 512,
+        rlim_max: 512,
+    };
+    let mut command = folder.command("busy", &[("HOTPOLL_OUT", &variable)]);
+    // SAFETY: setrlimit may be called between fork and exec, and the limit is initialised.
+    unsafe {
+        command.pre_exec(move || {
+            libc::setrlimit(libc::RLIMIT_FSIZE, &limit);
+            Ok(())
+        })
+    };
+    let mut host = folder.spawn(command);
+    assert_eq!(host.line(), "ready");
+    wait_until("a notice", || {
+        let notices = host.status().notices;
+        let said = |notice: &String| {
+            notice.contains("could not be written") && notice.contains("File too large")
+        };
+        notices.iter().any(said)
+    });
+    assert_eq!(folder.names(), [""; 0]);
+    assert!(host.finish().success());
+    assert_eq!(folder.names(), [""; 0]);
 }
