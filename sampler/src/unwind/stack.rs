@@ -48,20 +48,6 @@ impl StackReader for BoundedStack {
     }
 }
 
-/// Two stacks seen as one: a signal handler's alternate stack, and the one that the signal interrupted.
-#[derive(Clone, Copy, Debug)]
-pub struct TwoStacks<A, B>(pub A, pub B);
-
-impl<A: StackReader, B: StackReader> StackReader for TwoStacks<A, B> {
-    #[cfg_attr(not(debug_assertions), inline(always))]
-    fn read(&self, address: u64) -> Option<u64> {
-        match self.0.read(address) {
-            Some(word) => Some(word),
-            None => self.1.read(address),
-        }
-    }
-}
-
 /// A copy of a stack, or a made-up one: the address of the first word, and the words.
 impl StackReader for (u64, &[u64]) {
     #[inline]

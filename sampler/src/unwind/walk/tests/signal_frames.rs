@@ -55,6 +55,15 @@ fn signal_frame_leads_to_the_interrupted_instruction() {
     );
 }
 
+/// A signal handler's alternate stack, and the one that the signal interrupted.
+struct TwoStacks<'a>([(u64, &'a [u64]); 2]);
+
+impl crate::unwind::StackReader for TwoStacks<'_> {
+    fn read(&self, address: u64) -> Option<u64> {
+        self.0.iter().find_map(|stack| stack.read(address))
+    }
+}
+
 #[test]
 fn signal_frame_may_lead_down_to_another_stack() {
     let functions = [
@@ -66,7 +75,7 @@ fn signal_frame_may_lead_down_to_another_stack() {
     let alternate = interrupted(at(2), 0x1000, 0, &[]);
     let tables = tables(&functions);
     let mut out = [0; 8];
-    let stacks = crate::unwind::TwoStacks((STACK, &alternate[..]), (0x1000, &[at(3)][..]));
+    let stacks = TwoStacks([(STACK, &alternate[..]), (0x1000, &[at(3)][..])]);
     let walk = walk(
         &tables,
         &mut RuleCache::new(),
