@@ -11,6 +11,7 @@
 
 mod support;
 
+use hotpoll_sampler::testing::Injector;
 use hotpoll_sampler::{EngineSetting, Sampler, Settings, ThreadKey};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -69,9 +70,7 @@ fn own_key(sampler: &Sampler) -> ThreadKey {
 fn cost_at(frames: usize, rounds: usize) -> Cost {
     // The timer itself fires about never.
     let (mut sampler, _modules) = sampler(Settings::GREATEST_INTERVAL_NS);
-    let injector = sampler
-        .injector(own_key(&sampler))
-        .expect("this thread has a slot");
+    let injector = Injector::of(&sampler, own_key(&sampler)).expect("this thread has a slot");
     let ours = installed();
     let empty = empty_action(&ours);
     let mut captured = 0;

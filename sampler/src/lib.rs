@@ -67,9 +67,6 @@ pub mod unwind;
 pub use record::{Record, Words};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#[doc(hidden)]
-pub use self::sampler::Injector;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::{
     fork::{in_forked_child, start_number},
     modules::ModuleWatch,

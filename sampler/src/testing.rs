@@ -1,13 +1,60 @@
-//! What the tests and benchmarks of this repository need beside the public API. It may change at any time.
+//! What the tests and benchmarks of this repository need beside the public API: expiries at will, in place of a timer's, and the handler's
+//! limits. It may change at any time.
+#![allow(unsafe_code)] // It sends a signal with a siginfo of its own.
 
 use crate::sampler::{Sampler, ThreadKey};
 use crate::signal::source::{self, Scope};
 
 pub use crate::signal::{ROOM_FOR_LEAF, ROOM_FOR_WALK, ROOM_TO_LOOK};
 
-/// The cookie that a CPU timer's signals to this thread carry, while it is attached: a process that sends itself such a signal runs the whole
-/// handler.
-pub fn timer_cookie(sampler: &Sampler, thread: ThreadKey) -> Option<u64> {
-    let (id, tag) = sampler.slot_id(thread)?;
-    Some(source::cookie(id, tag, Scope::All))
+/// Makes the signals of a thread's CPU timer. Only that thread may send them.
+#[derive(Debug, Clone, Copy)]
+pub struct Injector {
+    signal: libc::c_int,
+    cookie: u64,
+}
+
+impl Injector {
+    /// An injector for a thread while it is attached.
+    pub fn of(sampler: &Sampler, thread: ThreadKey) -> Option<Self> {
+        let (id, tag) = sampler.slot_id(thread)?;
+        Some(Self {
+            signal: sampler.settings().signal,
+            cookie: source::cookie(id, tag, Scope::All),
+        })
+    }
+
+    /// The siginfo that the kernel would hand over with an expiry that comes with this many overruns.
+    pub fn siginfo(&self, overrun: u32) -> [u64; 16] {
+        // Signal and errno, code and padding, timer and overrun, value: two of the kernel's 32-bit fields a word, the first one low.
+        let mut info = [0; 16];
+        info[0] = self.signal as u64;
+        info[1] = u64::from(libc::SI_TIMER as u32);
+        info[2] = u64::from(overrun) << 32;
+        info[3] = self.cookie;
+        info
+    }
+
+    /// Sends the calling thread the signal of such an expiry. It has been handled when the call returns, unless the thread blocks the signal.
+    ///
+    /// # Errors
+    /// The system's error number.
+    pub fn fire(&self, overrun: u32) -> Result<(), i32> {
+        let info = self.siginfo(overrun);
+        // SAFETY: the siginfo is as large as the kernel's and outlives the call, which may send any code but a kill's to its own thread.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_rt_tgsigqueueinfo,
+                libc::getpid(),
+                crate::sys::current_tid(),
+                self.signal,
+                info.as_ptr(),
+            )
+        };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(crate::sys::errno())
+        }
+    }
 }

@@ -6,7 +6,8 @@
 mod truth;
 
 use hotpoll_profile::{Engine, Loss, Truncation, thread::Accounts};
-use hotpoll_sampler::{EngineSetting, Injector, Settings};
+use hotpoll_sampler::testing::Injector;
+use hotpoll_sampler::{EngineSetting, Settings};
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::{Arc, Barrier, Mutex};
@@ -89,7 +90,7 @@ impl Firing {
         settings.limit_share = 0.0;
         let harness = Harness::start(settings);
         for (key, info) in harness.sampler.threads() {
-            if let Some(injector) = harness.sampler.injector(key) {
+            if let Some(injector) = Injector::of(&harness.sampler, key) {
                 orders.lock().unwrap().injectors.insert(info.tid, injector);
             }
         }

@@ -8,15 +8,12 @@ mod attach;
 mod budget;
 mod engine;
 mod entry;
-mod inject;
 mod newcomers;
 mod pool;
 mod scan;
 pub mod start;
 
 pub use entry::{ThreadInfo, ThreadKey};
-#[doc(hidden)]
-pub use inject::Injector;
 
 use crate::record::Record;
 use crate::settings::Settings;

@@ -14,13 +14,12 @@ impl Expiry {
             .threads()
             .find(|(_, info)| info.tid == tid)
             .expect("the thread is not seen");
-        let cookie = hotpoll_sampler::testing::timer_cookie(sampler, key).expect("not attached");
-        let signal = sampler.settings().signal;
-        let mut info = [0; 16];
-        info[0] = signal as u64;
-        info[1] = u64::from(libc::SI_TIMER as u32);
-        info[3] = cookie;
-        Self { info, signal, tid }
+        let injector = hotpoll_sampler::testing::Injector::of(sampler, key).expect("not attached");
+        Self {
+            info: injector.siginfo(0),
+            signal: sampler.settings().signal,
+            tid,
+        }
     }
 
     /// Any other signal, with nothing to tell.
