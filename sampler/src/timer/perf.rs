@@ -2,6 +2,11 @@
 //!
 //! It is a high-resolution timer, so it samples between ticks and up to 10 kHz. The kernel is always excluded: with it included, a late signal
 //! killed exec'ed children and interrupted sleepers. So kernel time carries no samples, and each context switch costs a little more.
+//!
+//! The first expiry comes after a whole interval, not after a random part of one as ctimer's, and the period never changes: the kernel has one
+//! number for both, and setting it (PERF_EVENT_IOC_PERIOD) throws away what has passed of the running period. Opened with 3 ms and set to
+//! 10 ms before it was enabled, an event fired at 10, 20 and 30 ms; set 2 ms after, at 12 and 22. Each change would leave half an interval
+//! unsampled on the average, or give a sample a weight that nobody measured.
 #![allow(unsafe_code)] // perf_event_open, fcntl and ioctl on the event's descriptor.
 
 use crate::slot::table::{self, Descriptor, SlotId};
