@@ -39,6 +39,8 @@ pub mod module;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod modules;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod off_cpu;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod own;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod pin;
@@ -70,6 +72,7 @@ pub use record::{Record, Words};
 pub use self::{
     fork::{in_forked_child, start_number},
     modules::ModuleWatch,
+    off_cpu::{Look, OffCpu},
     own::{
         announce_runtime_thread, register_drain_thread, register_own_thread, retire_runtime_thread,
     },

@@ -1,6 +1,7 @@
 //! The modules that are loaded, and the unwind tables that the handler reads. For the agent's module thread.
 
 use crate::module::{ModuleUnwind, Tracker};
+use crate::off_cpu::Roster;
 use crate::signal;
 use hotpoll_profile::Module;
 use std::sync::Arc;
@@ -8,18 +9,19 @@ use std::sync::Arc;
 /// Keeps the handler's unwind tables in step with the loader.
 ///
 /// It has a thread of its own, because listing modules takes the loader's lock: a `dlopen` that takes long must not delay the drain.
-#[derive(Debug)]
 pub struct ModuleWatch {
     tracker: Tracker,
     /// Every module that was ever seen: samples of closed ones still need their names.
     seen: Arc<Vec<Module>>,
+    roster: Arc<Roster>,
 }
 
 impl ModuleWatch {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(roster: Arc<Roster>) -> Self {
         Self {
             tracker: Tracker::new(),
             seen: Arc::default(),
+            roster,
         }
     }
 
@@ -29,6 +31,7 @@ impl ModuleWatch {
         let Some(tables) = self.tracker.refresh() else {
             return false;
         };
+        self.roster.set_tables(tables.share());
         signal::publish_tables(tables);
         let new: Vec<Module> = self
             .tracker
@@ -58,5 +61,13 @@ impl ModuleWatch {
             .unwind()
             .map(|module| module.size.bytes as u64)
             .sum()
+    }
+}
+
+impl std::fmt::Debug for ModuleWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ModuleWatch")
+            .field("seen", &self.seen.len())
+            .finish_non_exhaustive()
     }
 }

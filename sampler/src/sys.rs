@@ -50,6 +50,11 @@ pub(crate) fn is_on_procfs(path: &str) -> bool {
     result == 0 && system.f_type == libc::PROC_SUPER_MAGIC
 }
 
+/// Time since boot, in nanoseconds: what start times of threads count from.
+pub(crate) fn boot_ns() -> u64 {
+    clock_ns(libc::CLOCK_BOOTTIME).unwrap_or(0)
+}
+
 /// A soft resource limit; `u64::MAX` when there is none.
 pub(crate) fn soft_limit(resource: libc::__rlimit_resource_t) -> u64 {
     let mut limit = libc::rlimit {

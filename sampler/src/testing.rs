@@ -2,6 +2,7 @@
 //! limits. It may change at any time.
 #![allow(unsafe_code)] // It sends a signal with a siginfo of its own.
 
+use crate::off_cpu::OffCpu;
 use crate::sampler::{Sampler, ThreadKey};
 use crate::signal::source::{self, Scope};
 
@@ -57,4 +58,9 @@ impl Injector {
             Err(crate::sys::errno())
         }
     }
+}
+
+/// Where the function around an address starts, by the tables that looks from outside use.
+pub fn function_start(off_cpu: &OffCpu, address: u64) -> Option<u64> {
+    off_cpu.tables().function_start(address)
 }

@@ -39,7 +39,7 @@ fn over_threads(
         assert_eq!(
             (
                 harness.sampler.limits().timers,
-                harness.sampler.limits().descriptors
+                harness.sampler.limits().perf_descriptors()
             ),
             (0, 0)
         );
@@ -69,8 +69,8 @@ fn descriptors_are_taken_up_to_a_quarter() {
         limit(libc::RLIMIT_NOFILE, 64);
         let before = open_descriptors();
         over_threads(30, with_engine(1_000, EngineSetting::Perf), |harness| {
-            let taken = harness.sampler.limits().descriptors;
-            assert_eq!(harness.sampler.limits().descriptors_allowed, 16);
+            let taken = harness.sampler.limits().perf_descriptors();
+            assert_eq!(harness.sampler.limits().descriptors_allowed(), 16);
             assert_eq!(taken, 16);
             assert!(open_descriptors() <= before + 16);
             assert_eq!(count(harness, |info| info.engine == Engine::Perf), 16);

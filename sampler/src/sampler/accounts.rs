@@ -9,7 +9,7 @@ use hotpoll_profile::thread::Accounts;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Kernel ticks in `/proc/…/stat` are hundredths of a second, whatever the kernel's own tick.
-const USER_TICK_NS: u64 = 10_000_000;
+pub(super) const USER_TICK_NS: u64 = 10_000_000;
 /// Threads that used less CPU time than this in a slice are not asked for their name, mask and switches.
 const LEAST_CPU_NS: u64 = 1_000_000;
 
@@ -18,6 +18,8 @@ const LEAST_CPU_NS: u64 = 1_000_000;
 pub(super) struct SliceStart {
     pub unix_ns: u64,
     pub monotonic_ns: u64,
+    /// When sampling started, by the monotonic clock.
+    pub started_ns: u64,
     /// The process's CPU clock when sampling started, and at the slice's start.
     pub process_cpu_before_ns: u64,
     pub process_cpu_ns: u64,
@@ -29,9 +31,11 @@ pub(super) struct SliceStart {
 impl SliceStart {
     /// The first slice's: nothing was used yet.
     pub fn now() -> Self {
+        let started_ns = sys::monotonic_ns();
         Self {
             unix_ns: unix_ns(),
-            monotonic_ns: sys::monotonic_ns(),
+            monotonic_ns: started_ns,
+            started_ns,
             process_cpu_before_ns: process_cpu_ns(),
             ..Self::default()
         }
@@ -59,6 +63,7 @@ impl Sampler {
                 entry.read_clock();
             }
         }
+        let wall_now_ns = self.roster.is_listening().then(sys::monotonic_ns);
         let mut threads = Vec::new();
         let mut behaviours: Vec<(ThreadKey, Behaviour)> = Vec::new();
         let mut dead = Vec::new();
@@ -70,7 +75,7 @@ impl Sampler {
             if !entry.info.exited && (cpu_ns >= LEAST_CPU_NS || !entry.inspected) {
                 entry.inspect(self.settings.signal);
             }
-            let totals = entry.totals(ns_per_tick);
+            let totals = entry.totals(ns_per_tick, wall_now_ns);
             entry.unjudged.total_cpu_ns = totals.cpu_ns;
             entry.unjudged.total_unsampled_ns = totals.unsampled_ns();
             let accounts = difference(&totals, &before);

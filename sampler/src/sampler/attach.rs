@@ -1,7 +1,9 @@
 //! Giving a thread a slot and a timer, and taking them back.
 
+use super::accounts::USER_TICK_NS;
 use super::entry::{Entry, ThreadInfo, ThreadKey};
 use super::{Sampler, engine, pool};
+use crate::off_cpu::{Member, OffCpu};
 use crate::own;
 use crate::published;
 use crate::settings::Settings;
@@ -13,6 +15,7 @@ use crate::sys;
 use crate::thread::{files, stack};
 use crate::timer::{CpuTimer, PerfEvent, Timer};
 use hotpoll_profile::{Engine, EngineReason};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 impl Sampler {
@@ -39,6 +42,8 @@ impl Sampler {
             tick_biased: false,
         };
         let mut entry = Entry::new(info, found.inode);
+        entry.was_there = self.next_scan_is_first;
+        entry.begun_ns = self.begun_ns(stat.start_ticks);
         entry.kernel_ticks = stat.kernel_ticks;
         entry.cpu_before_ns = self.cpu_before_ns.get(&found.tid).copied().unwrap_or(0);
         // Of a thread that came after the start the clock and the switches count from its birth.
@@ -73,6 +78,7 @@ impl Sampler {
         self.next_key += 1;
         self.by_tid.insert(found.tid, key);
         self.entries.insert(key, entry);
+        self.tell_came(key);
     }
 
     /// Arms a timer of this engine; with ctimer instead when perf is refused.
@@ -88,7 +94,7 @@ impl Sampler {
             } else {
                 match PerfEvent::arm(entry.info.tid, self.settings.signal, interval_ns, id) {
                     Ok(event) => {
-                        self.budget.descriptors += 1;
+                        self.budget.pool().event_opened();
                         let companion = self.cpu_timer(entry.info.tid, id, Scope::KernelOnly).ok();
                         entry.info.engine = Engine::Perf;
                         entry.timer = Some(Timer::Perf(event, companion));
@@ -128,6 +134,38 @@ impl Sampler {
             Err(libc::EAGAIN) => Err(EngineReason::PendingSignalLimit),
             Err(_) => Err(EngineReason::TimerRefused),
         }
+    }
+
+    /// Since when the thread's life counts, by the monotonic clock: since it began, or since sampling did.
+    fn begun_ns(&self, start_ticks: u64) -> u64 {
+        let age_ns = sys::boot_ns().saturating_sub(start_ticks * USER_TICK_NS);
+        let begun_ns = sys::monotonic_ns().saturating_sub(age_ns);
+        begun_ns.max(self.slice.started_ns)
+    }
+
+    /// Has a thread looked at by the wall clock.
+    fn tell_came(&self, key: ThreadKey) {
+        if let Some(entry) = self.entries.get(&key).filter(|entry| !entry.info.own) {
+            let member = Member {
+                tid: entry.info.tid,
+                slot: entry.attached,
+                was_there: entry.was_there,
+                came_ns: entry.begun_ns,
+                counters: Arc::clone(&entry.wall),
+            };
+            self.roster.came(key, member);
+        }
+    }
+
+    /// What looks at threads by the wall clock; from now on their accounts have wall time. One at a time.
+    pub fn off_cpu(&mut self) -> OffCpu {
+        self.roster.listen(true);
+        for (&key, entry) in &self.entries {
+            if !entry.info.exited {
+                self.tell_came(key);
+            }
+        }
+        OffCpu::new(Arc::clone(&self.roster), self.settings.max_depth)
     }
 
     /// Ends sampling of a thread. Its last records must have been drained.

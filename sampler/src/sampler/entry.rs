@@ -3,12 +3,14 @@
 use super::budget::Budget;
 use super::engine::Behaviour;
 use crate::broken::{self, Defect};
+use crate::off_cpu::WallCounters;
 use crate::record::{Record, Unpacker};
 use crate::slot::{Slot, table::SlotId};
 use crate::timer::Timer;
 use hotpoll_profile::{
     Counts, Engine, EngineReason, Loss, Reason, State, Truncation, thread::Accounts,
 };
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A thread seen: a running number, never reused while the process lives.
@@ -74,6 +76,13 @@ pub(super) struct Entry {
     pub inspected: bool,
     /// How many slices were closed since, up to [`Entry::YOUNG_SLICES`].
     slices: u8,
+    /// Whether it was there before sampling began.
+    pub was_there: bool,
+    /// Its life as far as it counts, by the monotonic clock.
+    pub begun_ns: u64,
+    pub ended_ns: Option<u64>,
+    /// What looks by the wall clock have counted.
+    pub wall: Arc<WallCounters>,
 }
 
 impl Entry {
@@ -101,6 +110,10 @@ impl Entry {
             reported: Accounts::default(),
             inspected: false,
             slices: 0,
+            was_there: false,
+            begun_ns: 0,
+            ended_ns: None,
+            wall: Arc::default(),
         }
     }
 
@@ -156,7 +169,7 @@ impl Entry {
         match self.timer.take() {
             Some(Timer::Cpu(_)) => budget.timers -= 1,
             Some(Timer::Perf(_, companion)) => {
-                budget.descriptors -= 1;
+                budget.pool().event_closed();
                 budget.timers -= u64::from(companion.is_some());
             }
             None => {}
@@ -187,7 +200,8 @@ impl Entry {
     }
 
     /// Everything counted for the thread since it was first seen.
-    pub fn totals(&self, ns_per_tick: f64) -> Accounts {
+    /// With `now_ns` its wall time counts.
+    pub fn totals(&self, ns_per_tick: f64, now_ns: Option<u64>) -> Accounts {
         let mut totals = Accounts {
             cpu_ns: self.cpu_ns,
             sampled_ns: self.sampled_ns,
@@ -197,6 +211,11 @@ impl Entry {
         };
         if broken::is(Defect::Rescales) {
             totals.sampled_ns = totals.cpu_ns;
+        }
+        if let Some(now_ns) = now_ns.filter(|_| !self.info.own) {
+            let ended_ns = self.ended_ns.unwrap_or(now_ns);
+            totals.wall_ns = ended_ns.saturating_sub(self.begun_ns);
+            self.wall.add_to(&mut totals);
         }
         if let Some(slot) = self.slot() {
             let handler = &slot.handler;

@@ -15,6 +15,7 @@ pub mod start;
 
 pub use entry::{ThreadInfo, ThreadKey};
 
+use crate::off_cpu::Roster;
 use crate::record::Record;
 use crate::settings::Settings;
 use crate::signal::{install, tsc};
@@ -25,6 +26,7 @@ use budget::Budget;
 use entry::Entry;
 use hotpoll_profile::thread::Accounts;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Whether our signal handler is still the one that the kernel calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,8 @@ pub struct Sampler {
     /// Why perf events cannot be opened here, if so: the error number.
     perf_errno: Option<i32>,
     budget: Budget,
+    /// Where whoever looks at threads by the wall clock learns of them.
+    roster: Arc<Roster>,
     next_key: ThreadKey,
     entries: BTreeMap<ThreadKey, Entry>,
     by_tid: HashMap<u32, ThreadKey>,

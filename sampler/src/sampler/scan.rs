@@ -54,7 +54,8 @@ impl Sampler {
                     entry.read_clock();
                     continue;
                 }
-                entry.info.exited = true;
+                entry.ended();
+                self.roster.went(key);
                 own::forget(entry.info.tid);
                 self.by_tid.remove(&entry.info.tid);
             }
@@ -91,7 +92,8 @@ impl Sampler {
                 return Some(key);
             }
             // Its ID has passed to another thread.
-            entry.info.exited = true;
+            entry.ended();
+            self.roster.went(key);
             self.by_tid.remove(&found.tid);
         }
         self.attach(found);
@@ -118,6 +120,12 @@ fn is_still(entry: &mut Entry, found: files::Entry) -> bool {
 }
 
 impl Entry {
+    /// The thread has ended.
+    fn ended(&mut self) {
+        self.info.exited = true;
+        self.ended_ns = Some(sys::monotonic_ns());
+    }
+
     /// Reads the thread's CPU clock; a clock that is gone leaves the last reading.
     pub(super) fn read_clock(&mut self) {
         if let Some(mut cpu_ns) = sys::clock_ns(sys::thread_cpu_clock(self.info.tid)) {

@@ -6,6 +6,7 @@ use crate::broken;
 use crate::error::StartError;
 use crate::fork;
 use crate::modules::ModuleWatch;
+use crate::off_cpu::Roster;
 use crate::pin;
 use crate::record::MAX_DEPTH;
 use crate::settings::{EngineSetting, Settings};
@@ -16,6 +17,7 @@ use crate::thread::files;
 use crate::thread::numbers::Numbers;
 use crate::timer;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts starts in this process and, copied, in its children; never 0.
@@ -76,12 +78,15 @@ fn begin(
     stack_bounds::calibrate();
     signal::set_max_depth(settings.max_depth);
     install::install(settings.signal)?;
+    let budget = Budget::of_limits(settings.limit_share);
+    let roster = Arc::new(Roster::new(Arc::clone(budget.pool())));
     let sampler = Sampler {
+        roster: Arc::clone(&roster),
         tag: page.tag.load(Ordering::Relaxed),
         start_number: number,
         tick_hz: sys::tick_hz(),
         perf_errno,
-        budget: Budget::of_limits(settings.limit_share),
+        budget,
         next_key: 0,
         entries: BTreeMap::new(),
         by_tid: HashMap::new(),
@@ -98,7 +103,7 @@ fn begin(
         stopped: false,
         settings,
     };
-    Ok((sampler, ModuleWatch::new()))
+    Ok((sampler, ModuleWatch::new(roster)))
 }
 
 /// Lets the next start happen.

@@ -63,6 +63,21 @@ pub(crate) fn is_alive(tid: u32, start_ticks: u64) -> bool {
     stat(tid).is_some_and(|stat| stat.start_ticks == start_ticks)
 }
 
+/// Whether the thread sleeps where no signal reaches it: state D.
+pub(crate) fn is_uninterruptible(tid: u32) -> bool {
+    let Ok(text) = std::fs::read(format!("/proc/self/task/{tid}/stat")) else {
+        return false;
+    };
+    let name_end = text.iter().rposition(|&byte| byte == b')');
+    name_end.is_some_and(|end| text.get(end + 2) == Some(&b'D'))
+}
+
+/// How long the thread has waited for a processor since it began, in nanoseconds: the second number of `schedstat`.
+pub(crate) fn parse_run_delay(schedstat: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(schedstat).ok()?;
+    text.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 fn parse_stat(text: &str) -> Option<Stat> {
     // The name stands in parentheses and may itself contain any character: it ends at the last one.
     let (open, close) = (text.find('(')?, text.rfind(')')?);
@@ -146,6 +161,13 @@ mod tests {
         );
         assert_eq!(parse_stat("12 (a R"), None);
         assert_eq!(parse_stat(""), None);
+    }
+
+    #[test]
+    fn run_delay_is_the_second_number() {
+        assert_eq!(parse_run_delay(b"123 456 7\n"), Some(456));
+        assert_eq!(parse_run_delay(b"123"), None);
+        assert_eq!(parse_run_delay(b""), None);
     }
 
     #[test]

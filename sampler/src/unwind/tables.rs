@@ -48,6 +48,14 @@ impl Tables {
         }
     }
 
+    /// The same tables once more, for ordinary code that cannot be waited for as handlers are.
+    pub(crate) fn share(&self) -> Self {
+        Self {
+            generation: self.generation,
+            entries: self.entries.clone(),
+        }
+    }
+
     /// Tells these tables from all others of the process; 0 is that of empty tables alone.
     pub fn generation(&self) -> u32 {
         self.generation

@@ -1,0 +1,33 @@
+//! What threads do while they are off the processor, seen from outside: nobody is interrupted.
+//!
+//! In: the threads that the sampler knows, `/proc/self/task/TID`, their CPU clocks, copies of their stacks. Out: a [`Look`] for each thread
+//! and round: its state, how much wall time that stands for, and its callchain. Ordinary code of the agent; nothing here runs in the signal.
+//!
+//! ```text
+//! CPU clock unmoved since the last look, which found it blocked ──▶ the stack kept from then (a clock read is all it costs)
+//! else /proc/…/syscall: "running" ──▶ running or, when the clock stands still, runnable
+//!      or the system call, sp and pc ──▶ copy the stack ──▶ unwind the copy ──▶ nothing moved meanwhile? then it is true
+//! ```
+//! A thread's stack is copied by the kernel (`process_vm_readv`) and never dereferenced: the thread may end, and its stack be unmapped, at
+//! any moment. rbp is not in that file; `frame_pointer` finds it where code is built with frame pointers.
+//!
+//! What it cannot see: a thread that was woken and waits for a processor still counts as blocked until it has run, or until its clock moves.
+
+mod call_site;
+mod capture;
+mod counters;
+mod descriptor;
+mod frame_pointer;
+mod look;
+mod memory;
+mod roster;
+mod rounds;
+mod syscall_file;
+mod syscall_state;
+mod watched;
+
+pub(crate) use counters::WallCounters;
+pub(crate) use descriptor::DescriptorPool;
+pub use look::Look;
+pub(crate) use roster::{Member, Roster};
+pub use rounds::OffCpu;

@@ -1,0 +1,120 @@
+//! Rounds of looks at every thread, by the agent's capture thread.
+
+use super::capture::Capturer;
+use super::look::Look;
+use super::roster::Roster;
+use super::watched::Watched;
+use crate::sampler::ThreadKey;
+use crate::sys;
+use crate::unwind::Tables;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Looks at the threads of this process from outside. Made by [`crate::Sampler::off_cpu`]; it may live on another thread than the sampler.
+pub struct OffCpu {
+    roster: Arc<Roster>,
+    start_number: u64,
+    capturer: Capturer,
+    threads: BTreeMap<ThreadKey, Watched>,
+    tables: Arc<Tables>,
+}
+
+impl OffCpu {
+    pub(crate) fn new(roster: Arc<Roster>, max_depth: usize) -> Self {
+        let descriptors = Arc::clone(&roster.descriptors);
+        Self {
+            roster,
+            start_number: crate::fork::start_number(),
+            capturer: Capturer::new(max_depth, descriptors),
+            threads: BTreeMap::new(),
+            tables: Arc::default(),
+        }
+    }
+
+    /// Looks at every thread but hotpoll's own, and tells what it found: all looks first, then all findings, so that `sink` may take a lock.
+    ///
+    /// How often it is called is the wall rate; the time since the call before is what each look stands for. The times should not be in
+    /// step with the program's own.
+    pub fn look(&mut self, sink: &mut dyn FnMut(ThreadKey, &Look<'_>)) {
+        self.round(true, sink);
+    }
+
+    /// The same for somebody who wants to know now: no account counts it.
+    pub fn look_now(&mut self, sink: &mut dyn FnMut(ThreadKey, &Look<'_>)) {
+        self.round(false, sink);
+    }
+
+    fn round(&mut self, counts: bool, sink: &mut dyn FnMut(ThreadKey, &Look<'_>)) {
+        if !self.sync() {
+            return;
+        }
+        let now_ns = sys::monotonic_ns();
+        for thread in self.threads.values_mut() {
+            thread.look(&mut self.capturer, &self.tables, now_ns, counts);
+        }
+        for (&key, thread) in &self.threads {
+            if !thread.is_gone() {
+                sink(key, &thread.last());
+            }
+        }
+    }
+
+    /// Looks at one thread, which no account counts. `None` when there is no such thread here.
+    pub fn look_at(&mut self, tid: u32) -> Option<(ThreadKey, Look<'_>)> {
+        if !self.sync() {
+            return None;
+        }
+        let now_ns = sys::monotonic_ns();
+        let mut threads = self.threads.iter_mut();
+        let (&key, thread) =
+            threads.find(|(_, thread)| thread.tid() == tid && !thread.is_gone())?;
+        thread.look(&mut self.capturer, &self.tables, now_ns, false);
+        (!thread.is_gone()).then(|| (key, thread.last()))
+    }
+
+    /// The tables of the last round.
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    /// How many threads are looked at.
+    pub fn threads(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Descriptors kept open for it now.
+    pub fn descriptors(&self) -> u64 {
+        self.roster.descriptors.files()
+    }
+
+    /// Takes over who came and went, and the newest tables. False in a forked child, or after the sampler was stopped.
+    fn sync(&mut self) -> bool {
+        if !crate::fork::is_in_force(self.start_number) {
+            return false;
+        }
+        for (key, member) in self.roster.take_changes() {
+            match member {
+                Some(member) => self.threads.insert(key, Watched::new(member)),
+                None => self.threads.remove(&key),
+            };
+        }
+        if let Some(tables) = self.roster.tables() {
+            self.tables = tables;
+        }
+        true
+    }
+}
+
+impl Drop for OffCpu {
+    fn drop(&mut self) {
+        self.roster.listen(false);
+    }
+}
+
+impl std::fmt::Debug for OffCpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OffCpu")
+            .field("threads", &self.threads.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,141 @@
+//! Every kind of blocked thread is seen whole from outside, and none of them notices.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+
+#[path = "off_cpu_support/mod.rs"]
+mod stage;
+#[path = "guest_support/mod.rs"]
+mod support;
+
+use hotpoll_profile::{CaptureFailure, State, Truncation};
+use hotpoll_sampler::{OffCpu, Settings, ThreadKey, testing};
+use stage::{KINDS, Kind, SEMAPHORE, Stage};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+
+/// What was seen of one kind.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Fresh looks at which it was blocked.
+    captures: u64,
+    /// Of them with a stack that has the kind's function in it, and its callers to the thread's start as another unwinder sees them.
+    full: u64,
+    moved: u64,
+    states: BTreeMap<State, u64>,
+    failures: BTreeMap<CaptureFailure, u64>,
+    ends: BTreeMap<Truncation, u64>,
+}
+
+fn captures_wanted() -> u64 {
+    if std::env::var_os("HOTPOLL_TEST_LONG").is_some() {
+        100_000
+    } else {
+        4_000
+    }
+}
+
+#[test]
+fn blocked_threads_have_full_stacks_and_are_not_interrupted() {
+    support::in_child(
+        "blocked_threads_have_full_stacks_and_are_not_interrupted",
+        || {
+            let (mut sampler, mut modules) = hotpoll_sampler::start(Settings::default()).unwrap();
+            modules.refresh();
+            let stage = Stage::new();
+            stage
+                .blocked
+                .store(KINDS.len() as u64 + 1, Ordering::Relaxed);
+            let kinds: Vec<Kind> = KINDS.into_iter().chain([SEMAPHORE]).collect();
+            std::thread::scope(|scope| {
+                let _stop = support::SetAtEnd(&stage.stop);
+                let (tell, told) = mpsc::channel();
+                for (index, (name, block, release)) in kinds.iter().copied().enumerate() {
+                    let (stage, tell) = (&stage, tell.clone());
+                    let builder = std::thread::Builder::new().name(name.into());
+                    let blocked = move || {
+                        let known = (hotpoll_sampler::current_tid(), index, stage::callers());
+                        tell.send(known).unwrap();
+                        while !stage.stopped() {
+                            block(stage);
+                        }
+                        stage.blocked.fetch_sub(1, Ordering::Relaxed);
+                    };
+                    builder.spawn_scoped(scope, blocked).unwrap();
+                    if let Some(release) = release {
+                        scope.spawn(move || release(stage));
+                    }
+                }
+                let known = kinds.iter().map(|_| told.recv().unwrap());
+                let known: BTreeMap<_, _> = known
+                    .map(|(tid, index, callers)| (tid, (index, callers)))
+                    .collect();
+                sampler.scan_threads();
+                let mut off_cpu = sampler.off_cpu();
+                let threads: Threads = sampler
+                    .threads()
+                    .filter_map(|(key, info)| Some((key, known.get(&info.tid)?.clone())))
+                    .collect();
+                assert_eq!(threads.len(), kinds.len());
+                let seen = watch(&mut off_cpu, &threads, &kinds);
+                report_and_check(&kinds, &seen);
+            });
+            assert_eq!(stage.interrupted.load(Ordering::Relaxed), 0, "EINTR");
+            sampler.stop();
+        },
+    );
+}
+
+/// The threads' kinds, and the callers of the function that blocks again and again.
+type Threads = BTreeMap<ThreadKey, (usize, Vec<u64>)>;
+
+fn watch(off_cpu: &mut OffCpu, threads: &Threads, kinds: &[Kind]) -> Vec<Seen> {
+    let mut seen: Vec<Seen> = kinds.iter().map(|_| Seen::default()).collect();
+    let mut total = 0;
+    while total < captures_wanted() {
+        let mut found = Vec::new();
+        off_cpu.look(&mut |key, look| {
+            let Some(&(index, ref callers)) = threads.get(&key) else {
+                return;
+            };
+            let seen = &mut seen[index];
+            *seen.states.entry(look.state).or_default() += 1;
+            if !look.fresh || !look.state.is_blocked() {
+                return;
+            }
+            if let Some(failure) = look.failure {
+                *seen.failures.entry(failure).or_default() += 1;
+            }
+            if look.failure == Some(CaptureFailure::Moved) {
+                seen.moved += 1;
+                return;
+            }
+            total += 1;
+            seen.captures += 1;
+            *seen.ends.entry(look.truncation).or_default() += 1;
+            if look.truncation == Truncation::Complete && look.callchain.ends_with(callers) {
+                found.push((index, look.callchain.to_vec()));
+            }
+        });
+        for (index, callchain) in found {
+            let own = kinds[index].1 as *const () as u64;
+            let starts = callchain
+                .iter()
+                .map(|address| testing::function_start(off_cpu, address - 1));
+            seen[index].full += u64::from(starts.into_iter().any(|start| start == Some(own)));
+        }
+        std::thread::sleep(std::time::Duration::from_micros(500));
+    }
+    seen
+}
+
+fn report_and_check(kinds: &[Kind], seen: &[Seen]) {
+    let mut bad = Vec::new();
+    for ((name, ..), seen) in kinds.iter().zip(seen) {
+        let share = seen.full as f64 / seen.captures.max(1) as f64;
+        println!("{name}: {share:.4} {seen:?}");
+        if share < 0.95 || seen.captures < captures_wanted() / 200 {
+            bad.push(*name);
+        }
+    }
+    assert!(bad.is_empty(), "not seen whole: {bad:?}");
+}
