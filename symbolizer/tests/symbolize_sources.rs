@@ -11,7 +11,7 @@ use std::{
 use hotpoll_symbolizer::symbolize::{Options, Source};
 use support::{
     Folder, WHOLE_CHAIN, build_chain, build_id, chain_address, frames, options, profile, run,
-    symbolize_one,
+    symbol, symbolize_one,
 };
 
 #[test]
@@ -314,4 +314,157 @@ fn symbol_table_only() {
     let (id, address) = (build_id(&program), chain_address(&program));
     let hint = check("", &program, &id, address, &options(), OUTER_ONLY);
     assert!(hint.is_some_and(|hint| hint.contains("line-tables-only")));
+}
+
+/// As distributions do it: the file is stripped, and the names of local functions that the dynamic table lacks are put into a file inside it.
+#[test]
+fn names_in_a_file_inside_the_file() {
+    let folder = Folder::new();
+    let program = build_chain(&folder, "chain", &["-g"]);
+    let (id, address) = (build_id(&program), chain_address(&program));
+    let (malloc_caller, _) = symbol(&program, "rust_begin_unwind");
+    let names = folder.path("names");
+    run(Command::new("objcopy")
+        .args(["-S", "--remove-section=.comment", "--keep-symbols"])
+        .arg({
+            // Not all of them, so that it shows which table an answer came from.
+            let keep = folder.path("keep");
+            let table = run(Command::new("nm").args(["--format=posix"]).arg(&program));
+            let kept = table.lines().filter_map(|line| line.split(' ').next());
+            let kept: Vec<_> = kept.filter(|name| name.contains("outer")).collect();
+            fs::write(&keep, kept.join("\n")).unwrap();
+            keep
+        })
+        .args([&program, &names]));
+    run(Command::new("xz").arg(&names));
+    run(Command::new("strip").arg(&program));
+    let mini = folder.path("mini");
+    run(Command::new("objcopy")
+        .arg(format!(
+            "--add-section=.gnu_debugdata={}",
+            folder.path("names.xz").display()
+        ))
+        .args([&program, &mini]));
+    check("names inside", &mini, &id, address, &options(), OUTER_ONLY);
+    let unknown = [format!("mini+{malloc_caller:#x} :0")];
+    let unknown = (Source::SymbolTable, &[&*unknown[0]][..]);
+    check(
+        "not among them",
+        &mini,
+        &id,
+        malloc_caller,
+        &options(),
+        unknown,
+    );
+
+    // Half of it: no names, and no harm.
+    let half = fs::read(folder.path("names.xz")).unwrap();
+    fs::write(folder.path("half.xz"), &half[..half.len() / 2]).unwrap();
+    let damaged = folder.path("damaged");
+    run(Command::new("objcopy")
+        .arg(format!(
+            "--add-section=.gnu_debugdata={}",
+            folder.path("half.xz").display()
+        ))
+        .args([&program, &damaged]));
+    let nothing = [format!("damaged+{address:#x} :0")];
+    let nothing = (Source::Stripped, &[&*nothing[0]][..]);
+    check("damaged", &damaged, &id, address, &options(), nothing);
+}
+
+/// The stubs of calls into libraries have the names that binutils gives them, however the program was linked.
+#[test]
+fn stubs_of_calls_into_libraries() {
+    let folder = Folder::new();
+    let source = folder.path("calls.c");
+    fs::write(
+        &source,
+        "#include <stdio.h>\n#include <stdlib.h>\n#include <math.h>\n\
+         int main(int n, char **v) { void *p = malloc(n); printf(\"%p %f\\n\", p, pow(n, 0.3)); free(p); return atoi(v[0]); }\n",
+    )
+    .unwrap();
+    for flags in [
+        ["-Wl,-z,lazy", "-fcf-protection=none"],
+        ["-Wl,-z,lazy", "-fcf-protection=full"],
+        ["-Wl,-z,now", "-fcf-protection=full"],
+        ["-Wl,-z,now", "-fcf-protection=none"],
+    ] {
+        let program = folder.path("calls");
+        run(Command::new("cc")
+            .args(flags)
+            .args(["-O1", "-o"])
+            .args([&program, &source])
+            .arg("-lm"));
+        let listing = run(Command::new("objdump")
+            .args([
+                "-d",
+                "--section=.plt",
+                "--section=.plt.sec",
+                "--section=.plt.got",
+            ])
+            .arg(&program));
+        let mut addresses = Vec::new();
+        let mut expected = Vec::new();
+        for line in listing.lines() {
+            if let Some((address, name)) = line
+                .strip_suffix("@plt>:")
+                .and_then(|line| line.split_once(" <"))
+                && !name.starts_with('*')
+            {
+                addresses.push(u64::from_str_radix(address, 16).unwrap() + 1);
+                expected.push(format!("{name}@plt"));
+            }
+        }
+        assert!(addresses.len() >= 5, "{flags:?}: {listing}");
+        run(Command::new("strip").arg(&program));
+        let mut profile = profile(&program, build_id(&program), &addresses);
+        symbolize_one(&mut profile, &options());
+        let found: Vec<_> = (0..addresses.len())
+            .map(|index| {
+                let line = &profile.locations[index].lines[0];
+                let function = &profile.functions[line.function as usize];
+                // In reports the stub counts as the function.
+                assert_eq!(function.system_name, format!("{}@plt", function.name));
+                function.system_name.clone()
+            })
+            .collect();
+        assert_eq!(found, expected, "{flags:?}");
+        println!("{flags:?}: {} stubs", found.len());
+    }
+}
+
+/// dwz moves what two files share into a third, which both name.
+#[test]
+fn debug_info_shared_by_two_files() {
+    let folder = Folder::new();
+    if Command::new("dwz").arg("--version").output().is_err() {
+        assert!(
+            std::env::var_os("HOTPOLL_REQUIRE_TOOLS").is_none(),
+            "dwz is not installed"
+        );
+        println!("skipped: dwz is not installed");
+        return;
+    }
+    let one = build_chain(&folder, "one", &["-g", "-Cmetadata=one"]);
+    let other = build_chain(&folder, "other", &["-g", "-Cmetadata=other"]);
+    let (id, address) = (build_id(&one), chain_address(&one));
+    let shared = folder.path("shared.dwz");
+    run(Command::new("dwz")
+        .arg("-m")
+        .arg(&shared)
+        .arg("-M")
+        .arg(&shared)
+        .args([&one, &other]));
+    let whole = (Source::Dwarf, &WHOLE_CHAIN[..]);
+    check("shared", &one, &id, address, &options(), whole);
+
+    // Without it names are lost, and that is said; nothing is made up.
+    fs::remove_file(&shared).unwrap();
+    let mut profile = profile(&one, id, &[address]);
+    let module = symbolize_one(&mut profile, &options());
+    let hint = module.hint.expect("a lost file is said");
+    assert!(hint.contains("shared.dwz"), "{hint}");
+    let found = frames(&profile, 0);
+    let outer = found.last().expect("a frame");
+    assert!(outer.starts_with("chain::deep::outer "), "{found:?}");
 }

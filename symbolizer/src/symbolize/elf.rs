@@ -13,7 +13,10 @@ use object::{
     read::elf::{ElfFile64, FileHeader, ProgramHeader, SectionHeader},
 };
 
-use super::file_bytes::{FileBytes, FileRef};
+use super::{
+    file_bytes::{FileBytes, FileRef},
+    mini,
+};
 
 /// A parsed ELF file. Only 64-bit little-endian files are read: that is what the sampler runs on.
 pub(super) type Elf<'a> = ElfFile64<'a, LittleEndian, FileRef<'a>>;
@@ -146,7 +149,7 @@ impl Facts {
         let build_id = elf.build_id().ok().flatten().unwrap_or_default().to_vec();
         Self {
             has_debug_info: has_bytes(".debug_info"),
-            has_symbols: has_bytes(".symtab") || has_bytes(".dynsym"),
+            has_symbols: has_bytes(".symtab") || has_bytes(".dynsym") || mini::is_in(elf),
             has_full_symbols: has_bytes(".symtab"),
             debug_link: elf
                 .gnu_debuglink()

@@ -6,9 +6,10 @@ use super::{
     Source,
     arena::Arena,
     dwarf::Dwarf,
-    elf::Elf,
+    elf::{Elf, ElfFile},
     frame::{Answers, RawFrame},
     locate::Plan,
+    mini,
     sections::{LoadError, Sections},
     split::{MAX_DWO_FILES, SplitFiles},
     symbol_table::SymbolTable,
@@ -20,6 +21,8 @@ struct Memory {
     max_section_bytes: u64,
     /// Units of debug info that are parsed at a time.
     max_parsed_bytes: usize,
+    /// The file of names inside a stripped file.
+    max_mini_bytes: u64,
 }
 
 impl Memory {
@@ -27,13 +30,25 @@ impl Memory {
     const COMMAND: Self = Self {
         max_section_bytes: 4 << 30,
         max_parsed_bytes: 256 << 20,
+        max_mini_bytes: 256 << 20,
     };
 
     /// Files are read: we are a guest in somebody's process, which keeps what its allocator does not give back.
     const GUEST: Self = Self {
         max_section_bytes: 256 << 20,
         max_parsed_bytes: 8 << 20,
+        max_mini_bytes: 8 << 20,
     };
+}
+
+impl Memory {
+    fn of(map_files: bool) -> Self {
+        if map_files {
+            Self::COMMAND
+        } else {
+            Self::GUEST
+        }
+    }
 }
 
 /// Decompressed sections of a module: some for each `.dwo` file.
@@ -65,7 +80,17 @@ pub(super) fn look_up(plan: &Plan<'_>, addresses: &[u64], map_files: bool) -> Ou
         return outcome;
     };
     let separate = plan.debug.as_ref().and_then(|(file, _)| file.parse());
-    let symbols = SymbolTable::read([Some(&object), separate.as_ref()]);
+    let is_full = |file: &ElfFile| file.facts.has_full_symbols;
+    let has_names = plan.object.as_ref().is_some_and(is_full)
+        || plan.debug.as_ref().is_some_and(|(file, _)| is_full(file));
+    let mini = if has_names {
+        None
+    } else {
+        mini::read(&object, Memory::of(map_files).max_mini_bytes)
+    };
+    let mini = mini.as_ref().and_then(|file| file.parse());
+    let made = Arena::new(1);
+    let symbols = SymbolTable::read(&object, separate.as_ref(), mini.as_ref(), &made);
     if look_up_debug_info(
         plan,
         &object,
@@ -108,11 +133,7 @@ fn look_up_debug_info<'a>(
     };
     let decompressed = Arena::new(MAX_SECTIONS);
     let files = Arena::new(MAX_DWO_FILES);
-    let memory = if map_files {
-        Memory::COMMAND
-    } else {
-        Memory::GUEST
-    };
+    let memory = Memory::of(map_files);
     let sections = Sections::new(&decompressed, !map_files, memory.max_section_bytes);
     let supplement = plan.supplement.as_ref().and_then(|file| file.parse());
     let package = plan.package.as_ref().and_then(|file| file.parse());

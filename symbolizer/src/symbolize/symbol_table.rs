@@ -6,7 +6,7 @@ use object::{
     read::elf::{SectionHeader, Sym},
 };
 
-use super::elf::Elf;
+use super::{arena::Arena, elf::Elf, plt};
 
 /// How many symbols before the nearest one are asked whether they reach over an address: code in assembly puts labels inside functions.
 const MAX_ENCLOSING_STEPS: usize = 16;
@@ -15,42 +15,101 @@ const MAX_ENCLOSING_STEPS: usize = 16;
 #[derive(Default)]
 pub(super) struct SymbolTable<'a> {
     symbols: Vec<Symbol>,
-    names: &'a [u8],
+    names: Names<'a>,
     is_full: bool,
 }
+
+/// Tables of names.
+type Names<'a> = Vec<&'a [u8]>;
 
 #[derive(Clone, Copy)]
 struct Symbol {
     start: u64,
     /// One past its last address.
     end: u64,
-    /// Where its name begins in the table of names.
+    /// Where its name begins, and in which table of names.
     name: u32,
+    table: u8,
     has_size: bool,
     is_global: bool,
     is_weak: bool,
 }
 
 impl<'a> SymbolTable<'a> {
-    /// The first full table of the files; the first dynamic one where no file has a full one.
-    pub(super) fn read(files: [Option<&Elf<'a>>; 2]) -> Self {
-        for kind in [elf::SHT_SYMTAB, elf::SHT_DYNSYM] {
-            for file in files.into_iter().flatten() {
-                if let Some((mut symbols, names)) = collect(file, kind)
-                    && !symbols.is_empty()
-                {
-                    symbols.sort_by_key(|symbol| symbol.start);
-                    keep_best_names(&mut symbols, names);
-                    close_gaps(&mut symbols);
-                    return Self {
-                        symbols,
-                        names,
-                        is_full: kind == elf::SHT_SYMTAB,
-                    };
-                }
+    /// The first full table of the object file and its debug file; where neither has one, what is left: the dynamic one, and the names that
+    /// a distribution left in a file inside the file. And the stubs of calls into other files, whose names `made` keeps.
+    pub(super) fn read(
+        object: &Elf<'a>,
+        separate: Option<&Elf<'a>>,
+        mini: Option<&Elf<'a>>,
+        made: &'a Arena<Vec<u8>>,
+    ) -> Self {
+        let mut table = Self::default();
+        for file in [Some(object), separate].into_iter().flatten() {
+            if !table.is_full {
+                table.is_full = table.collect(file, elf::SHT_SYMTAB);
             }
         }
-        Self::default()
+        if !table.is_full {
+            table.is_full = mini.is_some_and(|mini| table.collect(mini, elf::SHT_SYMTAB));
+            let files = [Some(object), separate];
+            // The first that has any.
+            let mut files = files.into_iter().flatten();
+            files.any(|file| table.collect(file, elf::SHT_DYNSYM));
+        }
+        table.sort();
+        table.add_stubs(object, made);
+        table
+    }
+
+    fn sort(&mut self) {
+        self.symbols.sort_by_key(|symbol| symbol.start);
+        keep_best_names(&mut self.symbols, &self.names);
+        close_gaps(&mut self.symbols);
+    }
+
+    /// Adds a file's functions; whether there were any.
+    fn collect(&mut self, file: &Elf<'a>, kind: elf::SectionType) -> bool {
+        let Some((mut symbols, names)) = collect(file, kind) else {
+            return false;
+        };
+        for symbol in &mut symbols {
+            symbol.table = self.names.len() as u8;
+        }
+        self.names.push(names);
+        self.symbols.extend_from_slice(&symbols);
+        !symbols.is_empty()
+    }
+
+    /// Adds the stubs of calls into other files, where nothing else has a name.
+    fn add_stubs(&mut self, object: &Elf<'a>, made: &'a Arena<Vec<u8>>) {
+        let mut names = Vec::new();
+        let mut added = Vec::new();
+        for stub in plt::stubs(object) {
+            let name = match stub.target {
+                plt::Target::Named(name) => name,
+                plt::Target::Chosen(address) => self.find(address).unwrap_or_default().as_bytes(),
+            };
+            if name.is_empty() || self.find(stub.start).is_some() {
+                continue;
+            }
+            added.push(Symbol {
+                start: stub.start,
+                end: stub.end,
+                name: names.len() as u32,
+                table: self.names.len() as u8,
+                has_size: true,
+                is_global: false,
+                is_weak: false,
+            });
+            names.extend_from_slice(name);
+            names.extend_from_slice(b"@plt\0");
+        }
+        if let Some(names) = made.keep(names) {
+            self.names.push(names);
+            self.symbols.extend(added);
+            self.symbols.sort_by_key(|symbol| symbol.start);
+        }
     }
 
     /// Whether it is the table for linkers and debuggers, not the one for the loader.
@@ -68,15 +127,15 @@ impl<'a> SymbolTable<'a> {
             .rev()
             .take(MAX_ENCLOSING_STEPS)
             .find(|symbol| address < symbol.end)
-            .and_then(|symbol| name_at(self.names, symbol.name))
+            .and_then(|symbol| name_of(&self.names, symbol))
     }
 }
 
 /// One symbol for each start: of several the one with a size, the most public one, and the plainest name (`malloc` before
 /// `__libc_malloc`).
-fn keep_best_names(symbols: &mut Vec<Symbol>, names: &[u8]) {
+fn keep_best_names(symbols: &mut Vec<Symbol>, names: &Names<'_>) {
     let rank = |symbol: &Symbol| {
-        let name = name_at(names, symbol.name).unwrap_or_default();
+        let name = name_of(names, symbol).unwrap_or_default();
         let underscores = name.bytes().take_while(|&byte| byte == b'_').count();
         (
             !symbol.has_size,
@@ -146,6 +205,7 @@ fn collect<'a>(file: &Elf<'a>, kind: elf::SectionType) -> Option<(Vec<Symbol>, &
                 start.saturating_add(size)
             },
             name: symbol.st_name(endian),
+            table: 0,
             has_size: size != 0,
             is_global: symbol.st_bind() == STB_GLOBAL,
             is_weak: symbol.st_bind() == STB_WEAK,
@@ -172,8 +232,9 @@ fn names_of<'a>(file: &Elf<'a>, table: SectionIndex) -> Option<&'a [u8]> {
     names.data().ok()
 }
 
-fn name_at(names: &[u8], offset: u32) -> Option<&str> {
-    let name = names.get(offset as usize..)?;
+fn name_of<'a>(names: &Names<'a>, symbol: &Symbol) -> Option<&'a str> {
+    let names: &'a [u8] = names.get(usize::from(symbol.table))?;
+    let name = names.get(symbol.name as usize..)?;
     let end = name.iter().position(|&byte| byte == 0)?;
     std::str::from_utf8(&name[..end]).ok()
 }
