@@ -19,7 +19,8 @@ pub struct Process {
     pub engine_setting: String,
     /// The kernel's tick rate, in Hz.
     pub tick_hz: u32,
-    /// Nanoseconds that delivering one signal costs here, measured at start; 0 when not measured.
+    /// Nanoseconds that delivering one signal costs here, a perf event's interrupt included, as measured at start: the mean over the signals of both
+    /// engines. 0 when not measured.
     pub delivery_ns: u64,
     /// Whether handler self-time could be measured (the TSC is invariant and the kernel's clock source).
     pub self_time_measured: bool,

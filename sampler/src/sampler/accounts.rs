@@ -81,6 +81,7 @@ impl Sampler {
             let accounts = difference(&totals, &before);
             entry.reported = totals;
             entry.count_slice();
+            entry.count_signals(&accounts, &mut self.delivery);
             if accounts != Accounts::default() {
                 threads.push((key, accounts));
             }

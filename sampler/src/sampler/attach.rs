@@ -59,6 +59,7 @@ impl Sampler {
                 .generation
                 .store(u32::from(id.generation), Release);
             entry.attached = Some((id, slot));
+            entry.handler_entries = slot.handler.entries.load(Relaxed) & !1;
             self.arm(&mut entry, engine);
             // The ID may have passed to another thread between the listing and the arming; then nothing is kept.
             let now = files::stat(found.tid).map(|again| again.start_ticks);

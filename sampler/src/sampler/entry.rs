@@ -68,6 +68,9 @@ pub(super) struct Entry {
     pub kernel_counted_ns: u64,
     pub kernel_sampled_ns: u64,
     pub kernel_ns: u64,
+    /// Its handler's counter of entries and exits, and the records of perf events, since they were last counted as signals.
+    pub handler_entries: u32,
+    pub perf_records: u64,
     /// What it did since its engine was last judged.
     pub unjudged: Behaviour,
     /// Totals at the last close of a slice.
@@ -106,6 +109,8 @@ impl Entry {
             kernel_counted_ns: 0,
             kernel_sampled_ns: 0,
             kernel_ns: 0,
+            handler_entries: 0,
+            perf_records: 0,
             unjudged: Behaviour::default(),
             reported: Accounts::default(),
             inspected: false,
@@ -156,6 +161,7 @@ impl Entry {
                 break;
             };
             self.sampled_ns += record.cpu_ns;
+            self.perf_records += u64::from(record.engine == Engine::Perf);
             if perf && record.state == State::Kernel {
                 self.kernel_sampled_ns += record.cpu_ns;
             }

@@ -6,6 +6,7 @@
 mod accounts;
 mod attach;
 mod budget;
+mod delivery;
 mod engine;
 mod entry;
 mod newcomers;
@@ -78,7 +79,7 @@ pub struct Sampler {
     /// Their CPU clocks then; empty but in the first scan.
     cpu_before_ns: HashMap<u32, u64>,
     tsc: tsc::Calibration,
-    delivery_ns: u64,
+    delivery: delivery::Delivery,
     /// Handler times of threads that are gone.
     past_handler_times: HandlerTimes,
     slice: accounts::SliceStart,
@@ -126,16 +127,6 @@ impl Sampler {
         } else {
             HandlerState::Ours
         }
-    }
-
-    /// Measures what delivering a signal costs here, on the calling thread: about a millisecond.
-    pub fn measure_delivery(&mut self) {
-        self.delivery_ns = install::measure_delivery_ns(self.settings.signal, self.tag);
-    }
-
-    /// What delivering one signal costs here, in nanoseconds; 0 before it was measured.
-    pub fn delivery_ns(&self) -> u64 {
-        self.delivery_ns
     }
 
     /// The settings in force.

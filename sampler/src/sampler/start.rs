@@ -1,7 +1,7 @@
 //! Starting: what must be true before the first timer is armed.
 
 use super::budget::Budget;
-use super::{Sampler, accounts, attach, pool};
+use super::{Sampler, accounts, attach, delivery, pool};
 use crate::broken;
 use crate::error::StartError;
 use crate::fork;
@@ -95,7 +95,7 @@ fn begin(
         replaced: false,
         next_scan_is_first: true,
         tsc: tsc::Calibration::begin(),
-        delivery_ns: 0,
+        delivery: delivery::Delivery::default(),
         past_handler_times: attach::no_handler_times(),
         slice: accounts::SliceStart::now(),
         cpu_before_ns: HashMap::new(),

@@ -120,6 +120,30 @@ impl Drop for BlockSignals {
     }
 }
 
+/// Lets one signal through to the calling thread until dropped.
+pub(crate) struct UnblockSignal(libc::sigset_t);
+
+impl UnblockSignal {
+    pub fn new(signal: libc::c_int) -> Self {
+        // SAFETY: both sets are initialised before they are read.
+        unsafe {
+            let mut only: libc::sigset_t = std::mem::zeroed();
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&mut only);
+            libc::sigaddset(&mut only, signal);
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &only, &mut before);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for UnblockSignal {
+    fn drop(&mut self) {
+        // SAFETY: the set was filled in by pthread_sigmask in new().
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
+    }
+}
+
 /// What delivering one signal costs here, in nanoseconds: signals sent to the calling thread itself, less the cost of the sending call alone.
 /// Takes about a millisecond. Restores the thread's signal mask.
 pub(crate) fn measure_delivery_ns(signal: libc::c_int, tag: u64) -> u64 {
@@ -127,14 +151,10 @@ pub(crate) fn measure_delivery_ns(signal: libc::c_int, tag: u64) -> u64 {
     const BATCH: u32 = 50;
     let cookie = super::source::calibration_cookie(tag);
     let tid = crate::sys::current_tid() as libc::pid_t;
-    // SAFETY: the sets are initialised before they are read; the siginfo is zeroed and then filled in as SI_QUEUE; sending a queued signal to
-    // the calling thread is permitted, and the handler recognises the cookie.
+    let _heard = UnblockSignal::new(signal);
+    // SAFETY: the siginfo is zeroed and then filled in as SI_QUEUE; sending a queued signal to the calling thread is permitted, and the handler
+    // recognises the cookie.
     unsafe {
-        let mut only: libc::sigset_t = std::mem::zeroed();
-        let mut before: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&mut only);
-        libc::sigaddset(&mut only, signal);
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, &only, &mut before);
         let mut info = [0u64; 16];
         info[1] = (libc::SI_QUEUE as u32).into();
         info[0] = signal as u64;
@@ -154,7 +174,6 @@ pub(crate) fn measure_delivery_ns(signal: libc::c_int, tag: u64) -> u64 {
                 (sent - start).saturating_sub(calls) / u64::from(BATCH)
             })
             .collect();
-        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
         costs.sort_unstable();
         costs[ROUNDS / 2]
     }

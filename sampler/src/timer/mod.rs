@@ -1,9 +1,11 @@
 //! The timers that send the sampling signal. Ordinary code: the handler never touches a timer.
 
 mod ctimer;
+mod expiry_cost;
 mod perf;
 
 pub(crate) use ctimer::CpuTimer;
+pub(crate) use expiry_cost::measure_ns as perf_expiry_ns;
 pub(crate) use perf::PerfEvent;
 pub(crate) use perf::probe as probe_perf;
 

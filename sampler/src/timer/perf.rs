@@ -74,6 +74,22 @@ impl PerfEvent {
         if !table::set_descriptor(event.descriptor, Some(id)) {
             return Err(libc::EMFILE);
         }
+        event.enable(tid, signal)?;
+        Ok(event)
+    }
+
+    /// Opens and enables an event for the calling thread, whose signals the handler takes for late ones: to measure what they cost.
+    pub fn arm_unheard(signal: libc::c_int, interval_ns: u64) -> Result<Self, i32> {
+        let tid = sys::current_tid();
+        let event = open(tid, interval_ns)?;
+        if !table::set_descriptor(event.descriptor, None) {
+            return Err(libc::EMFILE);
+        }
+        event.enable(tid, signal)?;
+        Ok(event)
+    }
+
+    fn enable(&self, tid: u32, signal: libc::c_int) -> Result<(), i32> {
         let owner = Owner {
             kind: F_OWNER_TID,
             tid: tid as libc::c_int,
@@ -82,15 +98,15 @@ impl PerfEvent {
         // SAFETY: the descriptor is ours and open, and the arguments are of the types that the commands take.
         let done = unsafe {
             libc::fcntl(
-                event.descriptor,
+                self.descriptor,
                 libc::F_SETFL,
                 libc::O_ASYNC | libc::O_NONBLOCK,
             ) == 0
-                && libc::fcntl(event.descriptor, F_SETSIG, signal) == 0
-                && libc::fcntl(event.descriptor, F_SETOWN_EX, &owner) == 0
-                && libc::ioctl(event.descriptor, PERF_EVENT_IOC_ENABLE, 0) == 0
+                && libc::fcntl(self.descriptor, F_SETSIG, signal) == 0
+                && libc::fcntl(self.descriptor, F_SETOWN_EX, &owner) == 0
+                && libc::ioctl(self.descriptor, PERF_EVENT_IOC_ENABLE, 0) == 0
         };
-        if done { Ok(event) } else { Err(sys::errno()) }
+        if done { Ok(()) } else { Err(sys::errno()) }
     }
 
     /// Whether the descriptor is still the event's: a host that closes all descriptors ends the event with it.
