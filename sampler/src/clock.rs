@@ -74,7 +74,7 @@ mod tests {
         let by_ticks = ticks as f64 * super::ns_per_tick();
         let share = by_ticks / elapsed_ns as f64;
         assert!((0.9..1.1).contains(&share), "{by_ticks} of {elapsed_ns} ns");
-        let rough = (u128::from(ticks) * u128::from(super::rate()) >> 32) as f64;
+        let rough = ((u128::from(ticks) * u128::from(super::rate())) >> 32) as f64;
         assert!(
             (0.8..1.25).contains(&(rough / by_ticks)),
             "{rough} against {by_ticks}"
