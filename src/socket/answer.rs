@@ -90,7 +90,7 @@ fn status(shared: &Shared) -> Status {
         delivered_hz: delivered_hz(&totals),
         cpu_ns: totals.process_cpu_ns,
         handler_ns: totals.others.handler_ns,
-        delivery_ns: totals.others.fired * delivery_ns,
+        delivery_ns: totals.others.fired.saturating_sub(totals.others.overrun) * delivery_ns,
         agent_cpu_ns: totals.own.cpu_ns,
         fired: totals.others.fired,
         lost_counts: listed(&totals.others.lost),
