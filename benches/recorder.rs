@@ -122,6 +122,7 @@ fn observation<'a>(thread: u32, callchain: &'a [u64]) -> Observation<'a> {
         context: 0,
         expiries: 1,
         cpu_ns: Settings::default().interval_ns,
+        wall_ns: 0,
         callchain,
     }
 }

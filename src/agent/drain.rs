@@ -153,6 +153,7 @@ impl Drain<'_> {
                 context: record.words.context,
                 expiries: record.expiries,
                 cpu_ns: record.cpu_ns,
+                wall_ns: 0,
                 callchain: record.callchain,
             });
         });

@@ -29,6 +29,7 @@ fn observation<'a>(thread: u32, callchain: &'a [u64]) -> Observation<'a> {
         context: 0,
         expiries: 1,
         cpu_ns: INTERVAL_NS,
+        wall_ns: 0,
         callchain,
     }
 }
@@ -61,6 +62,7 @@ fn rows(profile: &Profile) -> Weight {
         sum.add(Weight {
             count: row.count,
             cpu_ns: row.cpu_ns,
+            wall_ns: row.wall_ns,
         });
     }
     sum
@@ -72,6 +74,7 @@ fn samples(profile: &Profile) -> Weight {
         sum.add(Weight {
             count: sample.count,
             cpu_ns: sample.cpu_ns,
+            wall_ns: sample.wall_ns,
         });
     }
     sum
@@ -170,6 +173,7 @@ proptest! {
         let mut recorder = Recorder::new(settings(Settings::LEAST_BYTES, span));
         let (mut put_in, mut open, mut second) = (Weight::default(), Weight::default(), 0);
         let (mut cpu_in, mut evicted_before) = (BTreeMap::new(), 0);
+        let mut last_look = None;
         for step in &steps {
             match step {
                 Step::Observe { thread, task, kind, context, kernel, expiries, odd_ns, callchain } => {
@@ -182,8 +186,18 @@ proptest! {
                         cpu_ns: expiries * INTERVAL_NS + odd_ns,
                         ..observation(*thread, callchain)
                     };
-                    recorder.observe(&seen);
-                    open.add(Weight { count: seen.expiries, cpu_ns: seen.cpu_ns });
+                    // Every third one is a look at a sleeper, and the next finds it as it was.
+                    let is_look = odd_ns % 3 == 1;
+                    let look = Observation { state: State::Lock, expiries: 1, cpu_ns: 0, wall_ns: 1 + odd_ns * 1_000, ..seen };
+                    let seen = if is_look { look } else { seen };
+                    let place = recorder.observe(&seen);
+                    let weight = Weight { count: seen.expiries, cpu_ns: seen.cpu_ns, wall_ns: seen.wall_ns };
+                    open.add(weight);
+                    if is_look {
+                        prop_assert!(recorder.look_again(&place, seen.wall_ns));
+                        open.add(weight);
+                        last_look = Some(place);
+                    }
                 }
                 Step::Close { cpu_ns, exited } => {
                     let threads = cpu_ns.iter().map(|&(thread, cpu_ns)| (thread, Accounts { cpu_ns, ..Accounts::default() }));
@@ -193,6 +207,9 @@ proptest! {
                     }
                     let sequence = recorder.close_slice(&clocks);
                     prop_assert_eq!(sequence, second + 1);
+                    if let Some(place) = last_look.take() {
+                        prop_assert!(!recorder.look_again(&place, 1), "its slice has closed");
+                    }
                     cpu_in.insert(sequence, cpu_ns.iter().map(|(_, cpu_ns)| cpu_ns).sum::<u64>());
                     second += 1;
                     put_in.add(std::mem::take(&mut open));

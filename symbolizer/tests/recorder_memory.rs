@@ -103,6 +103,7 @@ fn check(bytes: usize, load: &Load, seconds: u64) {
                 context: 0,
                 expiries: 1,
                 cpu_ns: settings.interval_ns,
+                wall_ns: 0,
                 callchain: &callchain,
             });
         }

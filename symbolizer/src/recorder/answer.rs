@@ -43,6 +43,9 @@ pub struct Totals {
 /// Rows of all slices together that an answer may have, roughly. Where there are more, neighbouring slices are made into longer ones: an
 /// answer takes memory of the process for a moment, and nobody reads a million rows.
 const MOST_ROWS: usize = 256 * 1024;
+/// Accounts of threads in slices that an answer may have, roughly: each takes half a kilobyte. A thread that sleeps all the time has accounts, too,
+/// where it is looked at by the wall clock.
+const MOST_ACCOUNTS: usize = 48 * 1024;
 /// Samples that an answer may have, roughly: at thirty frames each takes a quarter of a kilobyte, and half as much again to encode.
 const MOST_SAMPLES: usize = 96 * 1024;
 
@@ -96,7 +99,9 @@ impl Snapshot {
     }
 
     pub(super) fn profile_within(&self, most_samples: usize, most_rows: usize) -> Profile {
-        let together = self.rows().div_ceil(most_rows).max(1);
+        let accounts: usize = self.slices.iter().map(|slice| slice.accounts()).sum();
+        let together = self.rows().div_ceil(most_rows);
+        let together = together.max(accounts.div_ceil(MOST_ACCOUNTS)).max(1);
         let mut answer = Answer::new(self, AnswerThreads::each(&self.threads));
         let mut left_out = answer.add_newest(together, most_samples);
         if left_out > 0 {
@@ -216,6 +221,7 @@ impl<'a> Answer<'a> {
             if same {
                 first.count += later.count;
                 first.cpu_ns += later.cpu_ns;
+                first.wall_ns += later.wall_ns;
             }
             same
         });
@@ -256,7 +262,7 @@ impl<'a> Answer<'a> {
                     sample: row,
                     count: weight.count,
                     cpu_ns: weight.cpu_ns,
-                    ..SliceRow::default()
+                    wall_ns: weight.wall_ns,
                 });
             },
             |_, _| {},
@@ -331,7 +337,7 @@ impl<'a> Answer<'a> {
                 stack: stack(leaf),
                 count: row.weight.count,
                 cpu_ns: row.weight.cpu_ns,
-                ..Sample::default()
+                wall_ns: row.weight.wall_ns,
             }
         });
         let samples = samples.collect();

@@ -34,7 +34,7 @@ mod varint;
 
 pub use answer::{Snapshot, Totals};
 pub use modules::attach_modules;
-pub use observation::{Observation, SliceClocks, ThreadFacts, ThreadKey, Weight};
+pub use observation::{Observation, Seen, SliceClocks, ThreadFacts, ThreadKey, Weight};
 pub use query::Query;
 pub use recorder::Recorder;
 pub use settings::Settings;

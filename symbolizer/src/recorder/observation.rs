@@ -1,4 +1,4 @@
-//! What goes into the recorder.
+//! What goes into the recorder: samples of CPU time, and looks by the wall clock.
 
 use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{Engine, EngineReason, State, Truncation};
@@ -6,7 +6,7 @@ use hotpoll_profile::{Engine, EngineReason, State, Truncation};
 /// The running number of a thread, never used again within one start.
 pub type ThreadKey = u32;
 
-/// One record as it came out of a ring.
+/// One record as it came out of a ring; or a look at a thread off the processor.
 #[derive(Debug, Clone, Copy)]
 pub struct Observation<'a> {
     /// The thread that was sampled.
@@ -21,10 +21,12 @@ pub struct Observation<'a> {
     pub kind: u64,
     /// The application's context; 0 is none.
     pub context: u64,
-    /// Timer expiries, overruns included.
+    /// Timer expiries, overruns included; or one look.
     pub expiries: u64,
-    /// The CPU time that they stand for.
+    /// The CPU time that they stand for; 0 for a look.
     pub cpu_ns: u64,
+    /// The wall time that a look stands for; 0 for a sample.
+    pub wall_ns: u64,
     /// Addresses as captured, leaf first: the instruction pointer, then return addresses.
     pub callchain: &'a [u64],
 }
@@ -32,10 +34,12 @@ pub struct Observation<'a> {
 /// How much samples stand for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Weight {
-    /// Timer expiries.
+    /// Timer expiries, or looks.
     pub count: u64,
     /// CPU time.
     pub cpu_ns: u64,
+    /// Wall time off the processor.
+    pub wall_ns: u64,
 }
 
 impl Weight {
@@ -43,7 +47,16 @@ impl Weight {
     pub fn add(&mut self, other: Self) {
         self.count += other.count;
         self.cpu_ns += other.cpu_ns;
+        self.wall_ns += other.wall_ns;
     }
+}
+
+/// Where an observation was put, so that one that says the same again costs next to nothing: good until the slice closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    pub(super) sequence: u64,
+    pub(super) row: u32,
+    pub(super) task: u64,
 }
 
 /// The exact clocks of one stretch of time, about a second long.

@@ -22,7 +22,7 @@ pub(super) struct OpenSlice {
 }
 
 /// What a packed row takes at most in practice: a number, a count, an odd weight.
-const MOST_PACKED_ROW: usize = 12;
+const MOST_PACKED_ROW: usize = 14;
 
 /// The sample number that an observation with this hash got, and its row. Checked in full before it is believed: the row may be
 /// an earlier slice's.
@@ -55,23 +55,21 @@ impl OpenSlice {
         }
     }
 
-    /// Adds an observation to the row that it was seen in lately; false when it is not among those.
+    /// Adds an observation to the row that it was seen in lately; `None` when it is not among those.
     #[inline]
-    pub fn add_to_recent(&mut self, hash: u64, observation: &Observation<'_>) -> bool {
+    pub fn add_to_recent(&mut self, hash: u64, observation: &Observation<'_>) -> Option<RowNumber> {
         let recent = self.recent[hash as usize & (self.recent.len() - 1)];
         if recent.hash != hash {
-            return false;
+            return None;
         }
-        let Some(row) = self.rows.get(recent.row) else {
-            return false;
-        };
+        let row = self.rows.get(recent.row)?;
         let same = row.thread == observation.thread
             && row.sample == recent.sample
             && self.is_sample(recent.sample, observation);
         if same {
             self.add_to_row(recent.row, observation);
         }
-        same
+        same.then_some(recent.row)
     }
 
     /// The sample number of an observation that was seen lately, if only in an earlier slice.
@@ -101,15 +99,16 @@ impl OpenSlice {
     }
 
     /// Adds an observation under its sample number.
-    pub fn add(&mut self, hash: u64, sample: u32, observation: &Observation<'_>) {
+    pub fn add(&mut self, hash: u64, sample: u32, observation: &Observation<'_>) -> RowNumber {
         let row = self.rows.number(observation.thread, sample);
         self.recent[hash as usize & (self.recent.len() - 1)] = Recent { hash, sample, row };
         self.add_to_row(row, observation);
+        row
     }
 
     /// Adds an observation to "other": its thread and state with no callchain. (How callchains ended is counted exactly
     /// in the thread's accounts.)
-    pub fn add_folded(&mut self, observation: &Observation<'_>) {
+    pub fn add_folded(&mut self, observation: &Observation<'_>) -> RowNumber {
         let hash = callchain_hash(0, observation.callchain);
         let last = &mut self.recent_folded[hash as usize & (RECENT_FOLDED - 1)];
         if *last != hash {
@@ -127,6 +126,7 @@ impl OpenSlice {
         });
         let row = self.rows.number(observation.thread, sample);
         self.add_to_row(row, observation);
+        row
     }
 
     #[inline]
@@ -134,10 +134,17 @@ impl OpenSlice {
         let weight = Weight {
             count: observation.expiries,
             cpu_ns: observation.cpu_ns,
+            wall_ns: observation.wall_ns,
         };
+        self.add_weight(row, observation.task, weight);
+    }
+
+    /// Adds to a row of this slice.
+    #[inline]
+    pub fn add_weight(&mut self, row: RowNumber, task: u64, weight: Weight) {
         self.rows.weight(row).add(weight);
-        if observation.task != 0 {
-            self.tasks.add(row, observation.task, weight);
+        if task != 0 {
+            self.tasks.add(row, task, weight);
         }
     }
 
@@ -151,6 +158,7 @@ impl OpenSlice {
         let held = self.rows.weight(from);
         held.count -= weight.count;
         held.cpu_ns -= weight.cpu_ns;
+        held.wall_ns -= weight.wall_ns;
         self.rows.weight(to).add(weight);
     }
 

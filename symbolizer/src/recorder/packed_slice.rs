@@ -1,7 +1,8 @@
 //! A closed slice: its clocks, and its rows and accounts packed into a few bytes each.
 //!
 //! Rows lie by thread, ascending, and within a thread by sample number. For each thread: its key less the one before, the number of its
-//! rows; for each row: its sample number less the one before, twice the count plus one bit, and the CPU time where the bit says so.
+//! rows; for each row: its sample number less the one before, four times the count plus how its weight is written, and the weight where that
+//! says so. Threads that sleep are looked at together, so most of their rows weigh what the one before weighed.
 
 use super::observation::{SliceClocks, ThreadKey, Weight};
 use super::varint::{Reader, put};
@@ -30,6 +31,12 @@ pub(super) struct PackedSlice {
     packed: Box<[u8]>,
 }
 
+/// How a row's weight is written: whole intervals of CPU time; CPU time; as the last of wall time; all that a weight has.
+const INTERVALS: u64 = 0;
+const CPU_TIME: u64 = 1;
+const SAME_WALL: u64 = 2;
+const ANY: u64 = 3;
+
 /// A slice being packed: first its rows by ascending sample number, then its threads.
 #[derive(Debug)]
 pub(super) struct Packer {
@@ -43,6 +50,9 @@ pub(super) struct Packer {
     row_thread: ThreadKey,
     last_thread: ThreadKey,
     last_sample: u32,
+    /// The last row of wall time that was written out, and the last accounts.
+    last_wall: Weight,
+    last_accounts: [u64; FIELDS],
     row_threads: u32,
     threads: u32,
 }
@@ -60,6 +70,8 @@ impl Packer {
             row_thread: 0,
             last_thread: 0,
             last_sample: 0,
+            last_wall: Weight::default(),
+            last_accounts: [0; FIELDS],
             row_threads: 0,
             threads: 0,
         }
@@ -74,11 +86,19 @@ impl Packer {
         self.rows_of_thread += 1;
         put(&mut self.of_thread, u64::from(sample - self.last_sample));
         self.last_sample = sample;
-        // The usual row stands for whole intervals: one bit says so, and its CPU time takes no bytes.
-        let whole = weight.cpu_ns == weight.count.wrapping_mul(self.interval_ns);
-        put(&mut self.of_thread, weight.count << 1 | u64::from(!whole));
-        if !whole {
+        // The usual row stands for whole intervals: its CPU time takes no bytes.
+        if weight.wall_ns == 0 && weight.cpu_ns == weight.count.wrapping_mul(self.interval_ns) {
+            put(&mut self.of_thread, weight.count << 2 | INTERVALS);
+        } else if weight == self.last_wall {
+            put(&mut self.of_thread, SAME_WALL);
+        } else if weight.wall_ns == 0 {
+            put(&mut self.of_thread, weight.count << 2 | CPU_TIME);
             put(&mut self.of_thread, weight.cpu_ns);
+        } else {
+            put(&mut self.of_thread, weight.count << 2 | ANY);
+            put(&mut self.of_thread, weight.cpu_ns);
+            put(&mut self.of_thread, weight.wall_ns);
+            self.last_wall = weight;
         }
         self.total.add(weight);
         self.rows += 1;
@@ -105,14 +125,29 @@ impl Packer {
         self.of_thread = Vec::new();
     }
 
-    /// Packs a thread's accounts, after [`Packer::end_rows`].
+    /// Packs a thread's accounts, after [`Packer::end_rows`]: only what differs from the accounts before.
     pub fn thread(&mut self, thread: ThreadKey, accounts: &Accounts) {
         put(&mut self.packed, u64::from(thread));
-        for field in fields(accounts) {
-            put(&mut self.packed, field);
+        let fields = fields(accounts);
+        let differs = |place: &usize| fields[*place] != self.last_accounts[*place];
+        let different = (0..FIELDS).filter(differs);
+        let mut flags = different.fold(0, |flags, place| flags | 2 << place);
+        let has_counts = !(accounts.lost.total() == 0
+            && accounts.truncated.total() == 0
+            && accounts.capture_failed.total() == 0);
+        flags |= u64::from(has_counts);
+        put(&mut self.packed, flags);
+        for (place, field) in fields.into_iter().enumerate() {
+            if flags & 2 << place != 0 {
+                put(&mut self.packed, field);
+            }
         }
-        put_counts(&mut self.packed, &accounts.lost);
-        put_counts(&mut self.packed, &accounts.truncated);
+        if has_counts {
+            put_counts(&mut self.packed, &accounts.lost);
+            put_counts(&mut self.packed, &accounts.truncated);
+            put_counts(&mut self.packed, &accounts.capture_failed);
+        }
+        self.last_accounts = fields;
         self.threads += 1;
     }
 
@@ -142,20 +177,60 @@ impl Packer {
     }
 }
 
-/// The fields of [`Accounts`] that are single numbers, in the order in which they are packed.
-const FIELDS: usize = 8;
+/// The fields of [`Accounts`] that are single numbers, in the order in which they are packed: those that differ most often first, as their
+/// flags then take one byte.
+const FIELDS: usize = 13;
 
 fn fields(accounts: &Accounts) -> [u64; FIELDS] {
     [
+        accounts.wall_ns,
+        accounts.looks,
+        accounts.kept,
+        accounts.captured,
         accounts.cpu_ns,
+        accounts.switches,
+        accounts.runnable_ns,
         accounts.sampled_ns,
-        accounts.kernel_ns,
         accounts.fired,
         accounts.recorded,
-        accounts.overrun,
         accounts.handler_ns,
-        accounts.switches,
+        accounts.overrun,
+        accounts.kernel_ns,
     ]
+}
+
+fn accounts_of(fields: &[u64; FIELDS]) -> Accounts {
+    let &[
+        wall_ns,
+        looks,
+        kept,
+        captured,
+        cpu_ns,
+        switches,
+        runnable_ns,
+        sampled_ns,
+        fired,
+        recorded,
+        handler_ns,
+        overrun,
+        kernel_ns,
+    ] = fields;
+    Accounts {
+        wall_ns,
+        looks,
+        kept,
+        captured,
+        cpu_ns,
+        switches,
+        runnable_ns,
+        sampled_ns,
+        fired,
+        recorded,
+        handler_ns,
+        overrun,
+        kernel_ns,
+        ..Accounts::default()
+    }
 }
 
 impl PackedSlice {
@@ -171,49 +246,60 @@ impl PackedSlice {
         mut thread: impl FnMut(ThreadKey, Accounts),
     ) {
         let mut reader = Reader::new(&self.packed);
-        let mut key = 0;
+        let (mut key, mut last_wall) = (0, Weight::default());
         for _ in 0..self.row_threads {
             key += reader.take() as ThreadKey;
             let mut sample = 0;
             for _ in 0..reader.take() {
                 sample += reader.take() as u32;
-                let count_and_bit = reader.take();
-                let count = count_and_bit >> 1;
-                let cpu_ns = if count_and_bit & 1 == 0 {
-                    count.wrapping_mul(self.interval_ns)
-                } else {
-                    reader.take()
+                let head = reader.take();
+                let count = head >> 2;
+                let weight = match head & 3 {
+                    INTERVALS => Weight {
+                        count,
+                        cpu_ns: count.wrapping_mul(self.interval_ns),
+                        wall_ns: 0,
+                    },
+                    CPU_TIME => Weight {
+                        count,
+                        cpu_ns: reader.take(),
+                        wall_ns: 0,
+                    },
+                    SAME_WALL => last_wall,
+                    _ => {
+                        last_wall = Weight {
+                            count,
+                            cpu_ns: reader.take(),
+                            wall_ns: reader.take(),
+                        };
+                        last_wall
+                    }
                 };
-                row(key, sample, Weight { count, cpu_ns });
+                row(key, sample, weight);
             }
         }
+        let mut fields = [0; FIELDS];
         for _ in 0..self.threads {
             let key = reader.take() as ThreadKey;
-            let [
-                cpu_ns,
-                sampled_ns,
-                kernel_ns,
-                fired,
-                recorded,
-                overrun,
-                handler_ns,
-                switches,
-            ] = std::array::from_fn(|_| reader.take());
-            let accounts = Accounts {
-                cpu_ns,
-                sampled_ns,
-                kernel_ns,
-                fired,
-                recorded,
-                overrun,
-                lost: take_counts(&mut reader),
-                truncated: take_counts(&mut reader),
-                handler_ns,
-                switches,
-                ..Accounts::default()
-            };
+            let flags = reader.take();
+            for (place, field) in fields.iter_mut().enumerate() {
+                if flags & 2 << place != 0 {
+                    *field = reader.take();
+                }
+            }
+            let mut accounts = accounts_of(&fields);
+            if flags & 1 != 0 {
+                accounts.lost = take_counts(&mut reader);
+                accounts.truncated = take_counts(&mut reader);
+                accounts.capture_failed = take_counts(&mut reader);
+            }
             thread(key, accounts);
         }
+    }
+
+    /// How many threads have accounts in it.
+    pub fn accounts(&self) -> usize {
+        self.threads as usize
     }
 
     /// How many rows it has.
@@ -250,7 +336,7 @@ fn take_counts<R: Reason>(reader: &mut Reader<'_>) -> Counts<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hotpoll_profile::{Loss, Truncation};
+    use hotpoll_profile::{CaptureFailure, Loss, Truncation};
 
     const INTERVAL_NS: u64 = 10_101_010;
 
@@ -278,12 +364,13 @@ mod tests {
         Weight {
             count,
             cpu_ns: count * INTERVAL_NS,
+            wall_ns: 0,
         }
     }
 
     #[test]
     fn a_row_of_whole_intervals_takes_two_bytes() {
-        let rows = [(3, 5, whole(1)), (3, 6, whole(9)), (3, 90, whole(60))];
+        let rows = [(3, 5, whole(1)), (3, 6, whole(9)), (3, 90, whole(31))];
         assert_eq!(check(&rows, &[]), 2 + 6);
     }
 
@@ -301,8 +388,47 @@ mod tests {
 
     #[test]
     fn a_row_with_another_weight_comes_back_too() {
-        let odd = |count, cpu_ns| Weight { count, cpu_ns };
+        let odd = |count, cpu_ns| Weight {
+            count,
+            cpu_ns,
+            wall_ns: 0,
+        };
         check(&[(0, 0, odd(1, 4_000_000)), (0, u32::MAX, odd(0, 1))], &[]);
+    }
+
+    #[test]
+    fn sleepers_take_four_bytes_for_their_rows_and_two_for_their_accounts() {
+        let looked = Weight {
+            count: 20,
+            cpu_ns: 0,
+            wall_ns: 1_003_000_000,
+        };
+        let accounts = Accounts {
+            wall_ns: 1_000_000_000,
+            looks: 20,
+            kept: 20,
+            ..Accounts::default()
+        };
+        let rows: Vec<_> = (1..100).map(|thread| (thread, 5, looked)).collect();
+        let slept: Vec<_> = (1..100).map(|thread| (thread, accounts)).collect();
+        let first = 2 + 2 * 5 + 5 + 3;
+        assert!(check(&rows, &slept) <= 99 * (4 + 2) + first);
+        // Rows of both sorts side by side.
+        let last = Weight {
+            count: 1,
+            cpu_ns: 7,
+            wall_ns: 9,
+        };
+        check(
+            &[
+                (1, 1, whole(3)),
+                (1, 2, looked),
+                (2, 1, last),
+                (2, 2, looked),
+                (3, 1, last),
+            ],
+            &[],
+        );
     }
 
     #[test]
@@ -316,8 +442,14 @@ mod tests {
             overrun: 6,
             handler_ns: 7,
             switches: 8,
+            wall_ns: 9,
+            runnable_ns: 10,
+            looks: 11,
+            captured: 12,
+            kept: 13,
             ..Accounts::default()
         };
+        accounts.capture_failed.add(CaptureFailure::Gone, 14);
         accounts.lost.add(Loss::NoStackRoom, 9);
         accounts.truncated.add(Truncation::Complete, 10);
         accounts.truncated.add(Truncation::TablesNotReady, u64::MAX);

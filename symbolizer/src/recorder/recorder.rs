@@ -3,10 +3,11 @@
 use super::answer::Snapshot;
 use super::dictionary::Dictionary;
 use super::heavy_tasks::HeavyTasks;
-use super::observation::{Observation, SliceClocks, ThreadFacts, ThreadKey, Weight};
+use super::observation::{Observation, Seen, SliceClocks, ThreadFacts, ThreadKey, Weight};
 use super::open_slice::{OpenSlice, row_hash};
 use super::packed_slice::{PackedSlice, Packer};
 use super::query::Query;
+use super::row_table::RowNumber;
 use super::settings::Settings;
 use super::threads::{OTHER_THREADS, Threads};
 use hotpoll_profile::Profile;
@@ -84,15 +85,35 @@ impl Recorder {
     }
 
     /// Adds one record to the open slice.
-    pub fn observe(&mut self, observation: &Observation<'_>) {
+    pub fn observe(&mut self, observation: &Observation<'_>) -> Seen {
         let hash = row_hash(observation);
-        if !self.open.add_to_recent(hash, observation) {
-            self.observe_slowly(hash, observation);
+        let row = match self.open.add_to_recent(hash, observation) {
+            Some(row) => row,
+            None => self.observe_slowly(hash, observation),
+        };
+        Seen {
+            sequence: self.next_sequence,
+            row,
+            task: observation.task,
         }
     }
 
+    /// Adds a look that found all as it was. False when the slice has closed since: then it must be observed in full.
+    pub fn look_again(&mut self, seen: &Seen, wall_ns: u64) -> bool {
+        let still_open = seen.sequence == self.next_sequence;
+        if still_open {
+            let look = Weight {
+                count: 1,
+                cpu_ns: 0,
+                wall_ns,
+            };
+            self.open.add_weight(seen.row, seen.task, look);
+        }
+        still_open
+    }
+
     #[cold]
-    fn observe_slowly(&mut self, hash: u64, observation: &Observation<'_>) {
+    fn observe_slowly(&mut self, hash: u64, observation: &Observation<'_>) -> RowNumber {
         self.make_room(self.threads.growth());
         let observation = Observation {
             thread: self.threads.counted_as(observation.thread),
@@ -105,11 +126,11 @@ impl Recorder {
         };
         if growth > 0 && self.open.bytes() + growth > self.open_bound() {
             self.make_room(self.open.growth(0));
-            self.open.add_folded(&observation);
+            self.open.add_folded(&observation)
         } else {
             self.make_room(growth);
             let sample = known.unwrap_or_else(|| self.open.intern_sample(&observation));
-            self.open.add(hash, sample, &observation);
+            self.open.add(hash, sample, &observation)
         }
     }
 

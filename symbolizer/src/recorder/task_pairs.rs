@@ -94,6 +94,7 @@ mod tests {
     const ONE: Weight = Weight {
         count: 1,
         cpu_ns: 10,
+        wall_ns: 0,
     };
 
     #[test]

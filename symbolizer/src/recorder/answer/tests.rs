@@ -20,6 +20,7 @@ fn recorder() -> Recorder {
                     context: 0,
                     expiries: 1,
                     cpu_ns: 10,
+                    wall_ns: 0,
                     callchain: &[own + stack],
                 });
             }
