@@ -1,6 +1,6 @@
 //! What the environment asks for.
 
-use crate::{Engine, StartError};
+use crate::{Builder, Engine, StartError};
 use std::ffi::OsString;
 
 /// Whether to run at all.
@@ -15,6 +15,7 @@ pub(crate) enum Switch {
 pub(crate) struct Environment {
     pub switch: Option<Switch>,
     pub hz: Option<u32>,
+    pub wall_hz: Option<u32>,
     pub engine: Option<Engine>,
     pub output: Option<OsString>,
 }
@@ -58,6 +59,17 @@ impl Environment {
                         .parse()
                         .ok()
                         .filter(|hz| (1..=GREATEST_HZ).contains(hz))
+                },
+            )?,
+            wall_hz: choose(
+                "HOTPOLL_WALL_HZ",
+                set("HOTPOLL_WALL_HZ"),
+                "a whole number from 1 to 1000, or 0 for no looks by the wall clock (20 is the default)",
+                |value| {
+                    value
+                        .parse()
+                        .ok()
+                        .filter(|hz| *hz <= Builder::GREATEST_WALL_HZ)
                 },
             )?,
             engine: choose(
@@ -130,12 +142,14 @@ mod tests {
         let environment = read(&[
             ("HOTPOLL", "on"),
             ("HOTPOLL_HZ", "997"),
+            ("HOTPOLL_WALL_HZ", "0"),
             ("HOTPOLL_ENGINE", "perf"),
             ("HOTPOLL_OUT", "x-%p.pb.gz"),
         ]);
         let expected = Environment {
             switch: Some(Switch::On),
             hz: Some(997),
+            wall_hz: Some(0),
             engine: Some(Engine::Perf),
             output: Some("x-%p.pb.gz".into()),
         };

@@ -21,11 +21,12 @@
 //! |---|---|---|
 //! | `HOTPOLL` | `on`, `off` | `off`: starting gives a guard that does nothing, with no thread, socket, file or signal handler |
 //! | `HOTPOLL_HZ` | 1 to 10000 | samples for each second of CPU time of a thread |
+//! | `HOTPOLL_WALL_HZ` | 0 to 1000 | looks at each thread for each second by the clock on the wall; 0: none |
 //! | `HOTPOLL_ENGINE` | `auto`, `ctimer`, `perf` | the timers |
 //! | `HOTPOLL_OUT` | a path, `%p` in it is the PID | see [`Builder::output`] |
 //!
 //! # A guest in the process
-//! hotpoll adds three threads, one unix socket, and one signal handler (SIGPROF, which stays installed after stop and then only
+//! hotpoll adds four threads, one unix socket, and one signal handler (SIGPROF, which stays installed after stop and then only
 //! passes on what is not its own). It writes nothing to the program's output. Memory stays within the recorder's bound (8 MB) plus
 //! unwind tables and rings; its threads stretch their periods so that they take at most 1 % of a core.
 //! In a forked child nothing of it runs, until the child starts it itself.

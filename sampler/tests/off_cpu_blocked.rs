@@ -93,7 +93,7 @@ fn watch(off_cpu: &mut OffCpu, threads: &Threads, kinds: &[Kind]) -> Vec<Seen> {
     let mut total = 0;
     while total < captures_wanted() {
         let mut found = Vec::new();
-        off_cpu.look(&mut |key, look| {
+        off_cpu.look(u64::MAX, &mut |key, look| {
             let Some(&(index, ref callers)) = threads.get(&key) else {
                 return;
             };

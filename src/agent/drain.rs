@@ -215,6 +215,7 @@ impl Drain<'_> {
             handler_replaced,
             slice_stretch: self.pace.slice.stretch(),
             look_stretch: self.pace.look.stretch(),
+            share: self.pace.share(),
         }
     }
 }

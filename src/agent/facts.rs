@@ -15,6 +15,7 @@ pub(crate) struct Facts {
     pub start_ticks: u64,
     pub start_unix_ns: u64,
     pub asked_hz: f64,
+    pub wall_asked_hz: u32,
     pub engine_setting: &'static str,
     pub signal: i32,
     pub tick_hz: u32,
@@ -23,7 +24,7 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Reads them. What `/proc` does not say stays empty.
-    pub fn read(settings: &hotpoll_sampler::Settings) -> Self {
+    pub fn read(settings: &hotpoll_sampler::Settings, wall_hz: u32) -> Self {
         let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
         let start_ticks = start_ticks(&stat).unwrap_or(0);
@@ -33,6 +34,7 @@ impl Facts {
             start_ticks,
             start_unix_ns: start_unix_ns(start_ticks, &uptime).unwrap_or(0),
             asked_hz: 1e9 / settings.interval_ns as f64,
+            wall_asked_hz: wall_hz,
             engine_setting: settings.engine.name(),
             signal: settings.signal,
             tick_hz: hotpoll_sampler::tick_hz(),
@@ -49,6 +51,7 @@ impl Facts {
             start_unix_ns: self.start_unix_ns,
             hotpoll_version: env!("CARGO_PKG_VERSION").to_owned(),
             asked_hz: self.asked_hz,
+            wall_asked_hz: f64::from(self.wall_asked_hz),
             engine_setting: self.engine_setting.to_owned(),
             tick_hz: self.tick_hz,
             cpus: self.cpus,
@@ -113,7 +116,7 @@ mod tests {
 
     #[test]
     fn this_process_started_a_moment_ago() {
-        let facts = Facts::read(&hotpoll_sampler::Settings::default());
+        let facts = Facts::read(&hotpoll_sampler::Settings::default(), 20);
         assert_eq!(facts.pid, std::process::id());
         assert!(facts.start_ticks > 0);
         // Under a debugger or a slow machine a test binary is still younger than a day.

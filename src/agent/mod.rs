@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `hotpoll-drain` | finds threads, empties rings into the recorder, closes slices, watches the handler |
 //! | `hotpoll-modules` | keeps the unwind tables in step with the loader; waits for the loader's lock, so that nobody else does |
+//! | `hotpoll-wall` | looks at every thread by the wall clock, from outside; waits for nobody's lock, so that it sees who does |
 //! | `hotpoll-socket` | answers clients, from the recorder's closed slices |
 //! | `hotpoll-output` | only with an output file: writes it, so that a slow disk delays nobody else |
 //!
@@ -19,6 +20,8 @@ mod output_thread;
 mod pace;
 mod progress;
 mod shared;
+mod wall_pace;
+mod wall_thread;
 
 pub(crate) use shared::{LoadedModules, SamplingFacts, Shared, lock};
 
@@ -41,8 +44,9 @@ pub(crate) struct Agent {
 
 /// Starts sampling and the threads. Whatever fails, nothing is left running.
 pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
-    let (sampler, modules) = hotpoll_sampler::start(plan.sampler.clone())?;
-    let facts = facts::Facts::read(&plan.sampler);
+    let (mut sampler, modules) = hotpoll_sampler::start(plan.sampler.clone())?;
+    let off_cpu = sampler.off_cpu();
+    let facts = facts::Facts::read(&plan.sampler, plan.wall_hz);
     let output = match &plan.output {
         Some(pattern) => {
             let path = pattern.path(facts.pid);
@@ -58,7 +62,7 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     };
     let recorder = Recorder::new(plan.recorder);
     let bound = socket::bind(facts.pid, facts.start_ticks);
-    let shared = Arc::new(Shared::new(facts, recorder)?);
+    let shared = Arc::new(Shared::new(facts, recorder, off_cpu)?);
     let server = match bound {
         Ok(listening) => Some(socket::Server::new(listening, Arc::clone(&shared))),
         Err(why) => {
@@ -73,6 +77,13 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     let spawned = spawn(&shared, "hotpoll-modules", {
         let shared = Arc::clone(&shared);
         move || module_thread::run(&shared, modules)
+    })
+    .and_then(|()| match plan.wall_hz {
+        0 => Ok(()),
+        hz => spawn(&shared, "hotpoll-wall", {
+            let shared = Arc::clone(&shared);
+            move || wall_thread::run(&shared, hz)
+        }),
     })
     .and_then(|()| match server {
         Some(server) => spawn(&shared, "hotpoll-socket", move || server.run()),

@@ -5,10 +5,12 @@ use super::progress::Progress;
 use crate::StartError;
 use crate::socket::Waker;
 use hotpoll_profile::protocol::UnwindModule;
+use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{Module, Process, Profile};
+use hotpoll_sampler::OffCpu;
 use hotpoll_symbolizer::recorder::{Query, Recorder, attach_modules};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
@@ -29,6 +31,10 @@ pub(crate) struct Shared {
     pub recorder: Mutex<Recorder>,
     pub modules: Mutex<LoadedModules>,
     pub sampling: Mutex<SamplingFacts>,
+    /// Held for a round of looks at every thread: milliseconds beside thousands of them.
+    pub off_cpu: Mutex<OffCpu>,
+    /// By how much the capture thread's looks are stretched; 1 is not at all.
+    pub wall_stretch: AtomicU32,
     pub progress: Progress,
     pub waker: Waker,
     /// Whether a client waits for the next slice.
@@ -68,6 +74,8 @@ pub(crate) struct SamplingFacts {
     /// By how much the drain's slices, and its looks for new threads, are stretched.
     pub slice_stretch: u32,
     pub look_stretch: u32,
+    /// The share of a core that the drain takes.
+    pub share: f64,
 }
 
 /// Locks; a thread that panicked has left the value as good as it was.
@@ -76,7 +84,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub fn new(facts: Facts, recorder: Recorder) -> Result<Self, StartError> {
+    pub fn new(facts: Facts, recorder: Recorder, off_cpu: OffCpu) -> Result<Self, StartError> {
         let waker = Waker::new().map_err(|source| StartError::Thread {
             name: "hotpoll-socket",
             source,
@@ -87,6 +95,8 @@ impl Shared {
             recorder: Mutex::new(recorder),
             modules: Mutex::default(),
             sampling: Mutex::default(),
+            off_cpu: Mutex::new(off_cpu),
+            wall_stretch: AtomicU32::new(1),
             progress: Progress::default(),
             waker,
             slice_wanted: AtomicBool::new(false),
@@ -197,6 +207,13 @@ impl Shared {
                 ));
             }
         }
+        let wall_stretch = self.wall_stretch.load(Ordering::Relaxed);
+        if wall_stretch > 1 {
+            notices.push(format!(
+                "to stay under 1 % of a core hotpoll looks at each thread {wall_stretch} times less often than the {} Hz asked for",
+                self.facts.wall_asked_hz
+            ));
+        }
         notices
     }
 
@@ -208,6 +225,7 @@ impl Shared {
             delivery_ns: sampling.delivery_ns,
             self_time_measured: sampling.self_time_measured,
             unwind_table_bytes,
+            wall_stretch: self.wall_stretch.load(Ordering::Relaxed),
             notices: self.notices(),
             ..self.facts.process()
         }
@@ -221,7 +239,16 @@ impl Shared {
         attach_modules(&mut profile, &modules);
         let of_answer = std::mem::take(&mut profile.process.notices);
         profile.process = self.process();
+        profile.process.wall_delivered_hz = wall_hz(&profile.totals());
         profile.process.notices.extend(of_answer);
         profile
+    }
+}
+
+/// How often threads were looked at, on average over their lives.
+fn wall_hz(totals: &Accounts) -> f64 {
+    match totals.wall_ns {
+        0 => 0.0,
+        wall_ns => totals.looks as f64 * 1e9 / wall_ns as f64,
     }
 }

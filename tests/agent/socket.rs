@@ -114,7 +114,7 @@ fn status_profile_and_doctor() {
     );
     assert_eq!(
         profile.threads.iter().filter(|thread| thread.own).count(),
-        3
+        4
     );
 
     let doctor = || match host.ask(&Request::Doctor) {
@@ -128,7 +128,7 @@ fn status_profile_and_doctor() {
             .any(|module| module.ready && module.rows > 1_000)
     });
     let report = doctor();
-    assert_eq!(report.agent_threads.len(), 3);
+    assert_eq!(report.agent_threads.len(), 4);
     assert!(report.agent_threads.iter().all(|thread| thread.tid > 0));
     assert!(report.timers >= 1 && report.timers <= report.pending_signal_budget);
     assert!(report.descriptor_limit > 0 && report.cpus > 0 && report.tick_hz > 0);
@@ -201,9 +201,9 @@ fn answers_beside_a_dead_runtime() {
     let folder = Folder::new();
     let mut host = folder.start_ready("dead-runtime", &[]);
     is_well(&mut host);
-    // Main, two workers, three of ours.
+    // Main, two workers, four of ours.
     wait_until("all threads", || {
-        profile_in(host.ask(&ALL)).threads.len() == 6
+        profile_in(host.ask(&ALL)).threads.len() == 7
     });
 }
 

@@ -6,8 +6,8 @@ use std::process::Stdio;
 
 pub const TESTS: &[Test] = &[
     (
-        "start::three_threads_and_a_socket",
-        three_threads_and_a_socket,
+        "start::four_threads_and_a_socket",
+        four_threads_and_a_socket,
     ),
     ("start::second_start_is_an_error", second_start_is_an_error),
     (
@@ -31,14 +31,19 @@ pub const TESTS: &[Test] = &[
     ("start::no_folder_for_the_socket", no_folder_for_the_socket),
 ];
 
-fn three_threads_and_a_socket() {
+fn four_threads_and_a_socket() {
     let folder = Folder::new();
     let host = folder.start_ready("busy", &[]);
-    wait_until("three threads", || {
+    wait_until("four threads", || {
         let names = host.thread_names();
-        ["hotpoll-drain", "hotpoll-modules", "hotpoll-socket"]
-            .iter()
-            .all(|name| names.contains(&(*name).to_owned()))
+        [
+            "hotpoll-drain",
+            "hotpoll-modules",
+            "hotpoll-socket",
+            "hotpoll-wall",
+        ]
+        .iter()
+        .all(|name| names.contains(&(*name).to_owned()))
     });
     assert!(!host.thread_names().contains(&"hotpoll-output".to_owned()));
     let socket = host.socket();
@@ -156,7 +161,12 @@ fn beside_many_threads() {
     let lines: Vec<&str> = printed.lines().collect();
     println!("start beside 500 threads took {}", lines[0]);
     assert_eq!(lines[1], "501");
-    let names = ["hotpoll-drain", "hotpoll-modules", "hotpoll-socket"];
+    let names = [
+        "hotpoll-drain",
+        "hotpoll-modules",
+        "hotpoll-socket",
+        "hotpoll-wall",
+    ];
     // All signals but SIGKILL, SIGSTOP, and the two that glibc keeps for itself.
     let expected = names.map(|name| format!("{name} fffffffe7ffbfeff"));
     assert_eq!(&lines[2..], expected);

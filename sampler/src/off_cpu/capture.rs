@@ -53,7 +53,8 @@ impl Captured {
     fn without_stack(state: State, failure: CaptureFailure, cpu_ns: u64) -> Self {
         Self {
             state,
-            truncation: Truncation::StackRead,
+            // Nothing was cut short.
+            truncation: Truncation::Complete,
             failure: Some(failure),
             syscall: None,
             cpu_ns,

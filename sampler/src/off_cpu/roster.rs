@@ -25,6 +25,8 @@ pub(crate) struct Member {
 pub(crate) struct Roster {
     /// Whether anybody looks: nothing is noted for nobody.
     listening: AtomicBool,
+    /// Whether looks count, so that accounts have wall time.
+    counting: AtomicBool,
     /// Threads that came (`Some`) and went (`None`) since the last look. One that came and went in between leaves nothing.
     changes: Mutex<BTreeMap<ThreadKey, Option<Member>>>,
     tables: Mutex<Option<Arc<Tables>>>,
@@ -39,6 +41,7 @@ impl Roster {
     pub fn new(descriptors: Arc<DescriptorPool>) -> Self {
         Self {
             listening: AtomicBool::new(false),
+            counting: AtomicBool::new(false),
             changes: Mutex::default(),
             tables: Mutex::default(),
             descriptors,
@@ -56,6 +59,16 @@ impl Roster {
         if !listening {
             lock(&self.changes).clear();
         }
+    }
+
+    /// Looks count from now on.
+    pub fn count(&self) {
+        self.counting.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether looks count.
+    pub fn is_counting(&self) -> bool {
+        self.is_listening() && self.counting.load(Ordering::Relaxed)
     }
 
     /// A thread came.

@@ -17,7 +17,14 @@ pub struct OffCpu {
     capturer: Capturer,
     threads: BTreeMap<ThreadKey, Watched>,
     tables: Arc<Tables>,
+    /// Where the next round goes on.
+    next: ThreadKey,
+    /// The threads of this round.
+    looked: Vec<ThreadKey>,
 }
+
+/// After so many looks a round sees what it has cost so far.
+const LOOKS_A_CHECK: usize = 16;
 
 impl OffCpu {
     pub(crate) fn new(roster: Arc<Roster>, max_depth: usize) -> Self {
@@ -28,35 +35,63 @@ impl OffCpu {
             capturer: Capturer::new(max_depth, descriptors),
             threads: BTreeMap::new(),
             tables: Arc::default(),
+            next: 0,
+            looked: Vec::new(),
         }
     }
 
     /// Looks at every thread but hotpoll's own, and tells what it found: all looks first, then all findings, so that `sink` may take a lock.
+    /// Returns how many threads were looked at.
     ///
-    /// How often it is called is the wall rate; the time since the call before is what each look stands for. The times should not be in
-    /// step with the program's own.
-    pub fn look(&mut self, sink: &mut dyn FnMut(ThreadKey, &Look<'_>)) {
-        self.round(true, sink);
+    /// How often it is called is the wall rate; the time since the look before is what a thread's look stands for. The times should not be in
+    /// step with the program's own. Once the looks have taken `budget_ns` of CPU time the round ends; the next one goes on from there.
+    pub fn look(&mut self, budget_ns: u64, sink: &mut dyn FnMut(ThreadKey, &Look<'_>)) -> usize {
+        self.roster.count();
+        self.round(Some(budget_ns), sink)
     }
 
-    /// The same for somebody who wants to know now: no account counts it.
+    /// A round of all threads for somebody who wants to know now: no account counts it.
     pub fn look_now(&mut self, sink: &mut dyn FnMut(ThreadKey, &Look<'_>)) {
-        self.round(false, sink);
+        self.round(None, sink);
     }
 
-    fn round(&mut self, counts: bool, sink: &mut dyn FnMut(ThreadKey, &Look<'_>)) {
+    fn round(
+        &mut self,
+        budget_ns: Option<u64>,
+        sink: &mut dyn FnMut(ThreadKey, &Look<'_>),
+    ) -> usize {
         if !self.sync() {
-            return;
+            return 0;
         }
-        let now_ns = sys::monotonic_ns();
-        for thread in self.threads.values_mut() {
-            thread.look(&mut self.capturer, &self.tables, now_ns, counts);
-        }
-        for (&key, thread) in &self.threads {
-            if !thread.is_gone() {
-                sink(key, &thread.last());
+        let (now_ns, began_ns) = (sys::monotonic_ns(), sys::own_cpu_ns());
+        let mut looked = std::mem::take(&mut self.looked);
+        looked.clear();
+        let first = if budget_ns.is_some() { self.next } else { 0 };
+        'round: for range in [first..ThreadKey::MAX, 0..first] {
+            for (&key, thread) in self.threads.range_mut(range) {
+                if looked.len() % LOOKS_A_CHECK == LOOKS_A_CHECK - 1
+                    && budget_ns.is_some_and(|budget| sys::own_cpu_ns() - began_ns > budget)
+                {
+                    self.next = key;
+                    break 'round;
+                }
+                thread.look(
+                    &mut self.capturer,
+                    &self.tables,
+                    now_ns,
+                    budget_ns.is_some(),
+                );
+                looked.push(key);
             }
         }
+        for key in &looked {
+            if let Some(thread) = self.threads.get(key).filter(|thread| !thread.is_gone()) {
+                sink(*key, &thread.last());
+            }
+        }
+        let count = looked.len();
+        self.looked = looked;
+        count
     }
 
     /// Looks at one thread, which no account counts. `None` when there is no such thread here.

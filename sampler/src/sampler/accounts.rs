@@ -63,7 +63,7 @@ impl Sampler {
                 entry.read_clock();
             }
         }
-        let wall_now_ns = self.roster.is_listening().then(sys::monotonic_ns);
+        let wall_now_ns = self.roster.is_counting().then(sys::monotonic_ns);
         let mut threads = Vec::new();
         let mut behaviours: Vec<(ThreadKey, Behaviour)> = Vec::new();
         let mut dead = Vec::new();

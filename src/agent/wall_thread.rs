@@ -1,0 +1,119 @@
+//! The capture thread: looks at every thread by the wall clock, and gives the recorder what the sleeping ones wait for.
+//!
+//! It is a thread of its own, and not the modules' one: that waits for the loader's lock, and what holds the loader's lock is just what
+//! somebody may want to see.
+
+use super::wall_pace::WallPace;
+use super::{Shared, lock};
+use hotpoll_sampler::{Look, ThreadKey};
+use hotpoll_symbolizer::recorder::{Observation, Recorder, Seen};
+use std::collections::HashMap;
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// So many findings are put into the recorder at once: it is the drain's, too.
+const FINDINGS_A_LOCK: usize = 64;
+
+/// Runs until it is told to end.
+pub(super) fn run(shared: &Shared, hz: u32) {
+    let seed = u64::from(shared.facts.pid) << 32 | shared.facts.start_ticks;
+    let mut pace = WallPace::new(hz, seed);
+    let mut notes = Notes::default();
+    let mut last_round = Instant::now();
+    let mut last_cpu = own_cpu();
+    while !shared.progress.wait_for_stop(pace.wait()) {
+        let (mut looked, mut threads) = (0, 0);
+        if let Some(budget_ns) = pace.budget_ns() {
+            let mut off_cpu = lock(&shared.off_cpu);
+            let mut batch = Batch::new(shared);
+            looked = off_cpu.look(budget_ns, &mut |thread, look| {
+                if !look.state.is_on_cpu() {
+                    notes.take_down(batch.recorder(), thread, look);
+                }
+            });
+            threads = off_cpu.threads();
+        }
+        notes.forget_beyond(threads);
+        let (now, cpu) = (Instant::now(), own_cpu());
+        let drain_share = lock(&shared.sampling).share;
+        pace.passed(
+            now - last_round,
+            cpu - last_cpu,
+            looked,
+            threads,
+            drain_share,
+        );
+        (last_round, last_cpu) = (now, cpu);
+        shared.wall_stretch.store(pace.stretch(), Ordering::Relaxed);
+    }
+}
+
+/// The recorder's lock, let go now and then.
+struct Batch<'s> {
+    shared: &'s Shared,
+    held: Option<MutexGuard<'s, Recorder>>,
+    left: usize,
+}
+
+impl<'s> Batch<'s> {
+    fn new(shared: &'s Shared) -> Self {
+        Self {
+            shared,
+            held: None,
+            left: 0,
+        }
+    }
+
+    fn recorder(&mut self) -> &mut Recorder {
+        if self.left == 0 {
+            self.held = None;
+            self.left = FINDINGS_A_LOCK;
+        }
+        self.left -= 1;
+        self.held.get_or_insert_with(|| lock(&self.shared.recorder))
+    }
+}
+
+/// Where the recorder has put each thread's last finding.
+#[derive(Default)]
+struct Notes {
+    seen: HashMap<ThreadKey, (u64, Seen)>,
+}
+
+impl Notes {
+    fn take_down(&mut self, recorder: &mut Recorder, thread: ThreadKey, look: &Look<'_>) {
+        let before = self.seen.get(&thread);
+        if let Some((number, seen)) = before
+            && *number == look.number
+            && recorder.look_again(seen, look.wall_ns)
+        {
+            return;
+        }
+        let seen = recorder.observe(&Observation {
+            thread,
+            state: look.state,
+            truncation: look.truncation,
+            task: look.words.task,
+            kind: look.words.kind,
+            context: look.words.context,
+            expiries: 1,
+            cpu_ns: 0,
+            wall_ns: look.wall_ns,
+            callchain: look.callchain,
+        });
+        self.seen.insert(thread, (look.number, seen));
+    }
+
+    /// Notes of threads that have ended must not pile up.
+    fn forget_beyond(&mut self, threads: usize) {
+        if self.seen.len() > 2 * threads + 64 {
+            self.seen = HashMap::new();
+        }
+    }
+}
+
+/// The calling thread's CPU time.
+fn own_cpu() -> Duration {
+    Duration::from_nanos(hotpoll_sampler::own_cpu_ns())
+}
