@@ -3,10 +3,13 @@
 //! In: a profile, symbolized or not, and which of its samples to look at. Out: rows, groups and trees of numbers and frame
 //! names. Nothing here formats, reads a file or knows the time; the command's text, JSON and Markdown are written from these.
 
+pub mod await_stack;
 pub mod focus;
 pub mod frames;
 pub mod functions;
 pub mod hot_path;
+pub mod live_tasks;
+pub mod live_threads;
 pub mod modules;
 pub mod origin;
 pub mod own_code;

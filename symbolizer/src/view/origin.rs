@@ -65,6 +65,9 @@ const RUNTIME_PREFIXES: &[&str] = &[
     "async_executor::",
     "async_task::",
     "tracing::instrument::",
+    "hotpoll::",
+    "hotpoll_hooks::",
+    "hotpoll_sampler::",
 ];
 
 /// Whole names of scaffolding: how C programs and threads begin.

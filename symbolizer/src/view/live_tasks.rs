@@ -1,0 +1,303 @@
+//! The tasks of a snapshot as a person looks for trouble in them: what is wrong first, then what is odd, then by age.
+
+use super::await_stack::{self, Level};
+use super::frames::{FrameId, Frames};
+use hotpoll_profile::{Snapshot, Suspension, Task, TaskKind, TaskState, ThreadNow};
+use std::collections::HashMap;
+
+/// A task of a snapshot.
+#[derive(Debug, Clone)]
+pub struct LiveTask<'p> {
+    /// The task.
+    pub task: &'p Task,
+    /// Its kind, if that has a row of its own.
+    pub kind: Option<&'p TaskKind>,
+    /// The thread that polls it.
+    pub thread: Option<&'p ThreadNow>,
+    /// What is wrong with it.
+    pub problem: Option<Problem>,
+    /// How many tasks of its kind wait where it waits, where these are few of many.
+    pub rare: Option<usize>,
+    /// The suspension that stands for it, folded; empty while it is polled, and where none was captured.
+    pub waits: Vec<Level>,
+}
+
+/// What can be wrong with a task, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Problem {
+    /// It waits to be woken, and nobody holds its waker.
+    LostWaker,
+    /// Its poll takes longer than a poll may.
+    LongPoll,
+    /// It was woken long ago, and no thread has polled it since.
+    NotPolled,
+}
+
+impl Problem {
+    /// A few words for a person.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::LostWaker => "lost waker",
+            Self::LongPoll => "long poll",
+            Self::NotPolled => "not polled",
+        }
+    }
+}
+
+/// What tasks are sorted by; always descending.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// Problems first, then what waits where few of its kind do, then age.
+    #[default]
+    Odd,
+    /// Age.
+    Age,
+    /// Time in its state.
+    State,
+    /// Time in polls.
+    Busy,
+    /// Time woken and not polled.
+    Scheduled,
+    /// Time suspended.
+    Idle,
+    /// Polls.
+    Polls,
+    /// The longest poll.
+    MaxPoll,
+}
+
+/// A task that was woken waits for a thread for some time on any busy runtime; this many times a long poll is not that.
+const NOT_POLLED: u64 = 10;
+/// Fewer tasks of a kind than this have no usual place to wait at.
+const MANY: usize = 20;
+/// A place where at most one in so many tasks of a kind waits is a rare one.
+const RARE: usize = 20;
+
+/// The tasks of a snapshot, sorted.
+pub fn live_tasks<'p>(
+    frames: &Frames<'p>,
+    snapshot: &'p Snapshot,
+    sort: Sort,
+) -> Vec<LiveTask<'p>> {
+    let tasks = &snapshot.tasks;
+    let kinds: HashMap<u64, &TaskKind> = tasks.kinds.iter().map(|kind| (kind.id, kind)).collect();
+    let polled_by: HashMap<u64, &ThreadNow> = (snapshot.threads.iter())
+        .filter(|now| now.task != 0 && now.poll_ns > 0)
+        .map(|now| (now.task, now))
+        .collect();
+    // Most tasks wait in one of a few stacks.
+    let mut folded: HashMap<&[u32], Vec<Level>> = HashMap::new();
+    let mut live: Vec<LiveTask> = (tasks.tasks.iter())
+        .map(|task| LiveTask {
+            task,
+            kind: kinds.get(&task.kind).copied(),
+            thread: polled_by.get(&task.id).copied(),
+            problem: problem(task, tasks.long_poll_ns),
+            rare: None,
+            waits: match representative(task) {
+                Some(wait) => (folded.entry(&wait.stack))
+                    .or_insert_with(|| await_stack::fold(frames, &wait.stack))
+                    .clone(),
+                None => Vec::new(),
+            },
+        })
+        .collect();
+    mark_rare(&mut live);
+    // Of equals the one with the lower number, so that equal snapshots give equal reports.
+    live.sort_by_key(|one| (std::cmp::Reverse(rank(one, sort)), one.task.id));
+    live
+}
+
+/// The suspension that stands for a task. A task that is being polled, or has been woken, waits nowhere.
+pub fn representative(task: &Task) -> Option<&Suspension> {
+    if matches!(task.state, TaskState::Polling | TaskState::Done) {
+        return None;
+    }
+    let stands = task.waits.iter().find(|wait| wait.representative);
+    stands.or_else(|| task.waits.first())
+}
+
+fn problem(task: &Task, long_poll_ns: u64) -> Option<Problem> {
+    match task.state {
+        TaskState::LostWaker => Some(Problem::LostWaker),
+        TaskState::Polling if long_poll_ns > 0 && task.state_ns >= long_poll_ns => {
+            Some(Problem::LongPoll)
+        }
+        TaskState::Scheduled | TaskState::Yielded
+            if long_poll_ns > 0 && task.state_ns / NOT_POLLED >= long_poll_ns =>
+        {
+            Some(Problem::NotPolled)
+        }
+        _ => None,
+    }
+}
+
+/// Where a task waits, as far as the program's own code is concerned.
+fn place(waits: &[Level]) -> Vec<(FrameId, u32)> {
+    let frames = waits.iter().map(Level::frame);
+    frames.map(|at| (at.frame, at.line)).collect()
+}
+
+/// Among a thousand tasks that wait at one place the one that waits elsewhere is worth a look.
+fn mark_rare(live: &mut [LiveTask<'_>]) {
+    let mut places: HashMap<(u64, Vec<(FrameId, u32)>), usize> = HashMap::new();
+    let mut of_kind: HashMap<u64, usize> = HashMap::new();
+    for one in live.iter().filter(|one| !one.waits.is_empty()) {
+        *places
+            .entry((one.task.kind, place(&one.waits)))
+            .or_default() += 1;
+        *of_kind.entry(one.task.kind).or_default() += 1;
+    }
+    for one in live.iter_mut().filter(|one| !one.waits.is_empty()) {
+        let here = places[&(one.task.kind, place(&one.waits))];
+        let all = of_kind[&one.task.kind];
+        one.rare = (all >= MANY && here * RARE <= all).then_some(here);
+    }
+}
+
+/// What a task is sorted by, larger first.
+fn rank(one: &LiveTask<'_>, sort: Sort) -> (u8, u64, u64) {
+    let task = one.task;
+    let key = match sort {
+        Sort::Odd => {
+            let problem = match one.problem {
+                Some(Problem::LostWaker) => 4,
+                Some(Problem::LongPoll) => 3,
+                Some(Problem::NotPolled) => 2,
+                None => u8::from(one.rare.is_some()),
+            };
+            let within = match one.problem {
+                // The one that waits longest is the one to look at.
+                Some(_) => task.state_ns,
+                None => one.rare.map_or(0, |few| u64::MAX - few as u64),
+            };
+            return (problem, within, task.age_ns);
+        }
+        Sort::Age => task.age_ns,
+        Sort::State => task.state_ns,
+        Sort::Busy => task.busy_ns,
+        Sort::Scheduled => task.scheduled_ns,
+        Sort::Idle => task.idle_ns,
+        Sort::Polls => task.polls,
+        Sort::MaxPoll => task.max_poll_ns,
+    };
+    (0, key, task.age_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::profile;
+    use super::*;
+    use hotpoll_profile::{Profile, Tasks};
+
+    const MS: u64 = 1_000_000;
+
+    /// Tasks of one kind, each `(id, state, time in it, age, stack)`. The stacks are of two places, `a` and `b`.
+    fn check(
+        rows: &[(u64, TaskState, u64, u64, &str)],
+        sort: Sort,
+        expected: &[(u64, Option<Problem>, Option<usize>)],
+    ) {
+        let stacks: Profile = profile(&[
+            ("t", "shop::main;shop::a;tokio::time::sleep", 1),
+            ("t", "shop::main;shop::b;tokio::sync::notify", 1),
+        ]);
+        let tasks = rows
+            .iter()
+            .map(|&(id, state, state_ns, age_ns, place)| Task {
+                id,
+                state,
+                state_ns,
+                age_ns,
+                kind: 9,
+                waits: match place {
+                    "" => vec![],
+                    place => vec![Suspension {
+                        stack: stacks.samples[usize::from(place == "b")].stack.clone(),
+                        ..Suspension::default()
+                    }],
+                },
+                ..Task::default()
+            });
+        let snapshot = Snapshot {
+            tasks: Tasks {
+                tasks: tasks.collect(),
+                long_poll_ns: 10 * MS,
+                ..Tasks::default()
+            },
+            ..Snapshot::default()
+        };
+        let frames = Frames::new(&stacks);
+        let live = live_tasks(&frames, &snapshot, sort);
+        let live: Vec<_> = (live.iter())
+            .map(|one| (one.task.id, one.problem, one.rare))
+            .collect();
+        assert_eq!(&live[..expected.len()], expected);
+    }
+
+    #[test]
+    fn what_is_wrong_comes_first_and_then_the_oldest() {
+        use TaskState::{LostWaker, Polling, Scheduled, Waiting};
+        check(
+            &[
+                (1, Waiting, 90 * MS, 90 * MS, ""),
+                (2, Waiting, 5 * MS, 95 * MS, ""),
+                (3, Scheduled, 150 * MS, 150 * MS, ""),
+                (4, Polling, 20 * MS, 20 * MS, ""),
+                (5, LostWaker, MS, MS, ""),
+                (6, Polling, 40 * MS, 41 * MS, ""),
+                (7, Scheduled, 50 * MS, 80 * MS, ""),
+            ],
+            Sort::Odd,
+            &[
+                (5, Some(Problem::LostWaker), None),
+                (6, Some(Problem::LongPoll), None),
+                (4, Some(Problem::LongPoll), None),
+                (3, Some(Problem::NotPolled), None),
+                (2, None, None),
+                (1, None, None),
+                (7, None, None),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_one_that_waits_elsewhere_comes_before_the_many() {
+        let mut rows: Vec<_> = (1..=100)
+            .map(|id| (id, TaskState::Waiting, MS, 1_000 * MS + id, "a"))
+            .collect();
+        rows[41].4 = "b";
+        rows[41].3 = 0;
+        check(
+            &rows,
+            Sort::Odd,
+            &[(42, None, Some(1)), (100, None, None), (99, None, None)],
+        );
+    }
+
+    #[test]
+    fn few_tasks_have_no_usual_place() {
+        let rows: Vec<_> = (1..=10)
+            .map(|id| {
+                (
+                    id,
+                    TaskState::Waiting,
+                    MS,
+                    id,
+                    if id == 3 { "b" } else { "a" },
+                )
+            })
+            .collect();
+        check(&rows, Sort::Odd, &[(10, None, None)]);
+    }
+
+    #[test]
+    fn sorted_as_asked() {
+        let rows = [
+            (1, TaskState::LostWaker, 5 * MS, 5 * MS, ""),
+            (2, TaskState::Waiting, 3 * MS, 9 * MS, ""),
+        ];
+        check(&rows, Sort::Age, &[(2, None, None)]);
+        check(&rows, Sort::State, &[(1, Some(Problem::LostWaker), None)]);
+    }
+}

@@ -1,0 +1,314 @@
+//! The threads of a snapshot: what each does, polls or waits in, and which of them are stuck.
+
+use super::await_stack::{self, Level};
+use super::frames::{FrameId, Frames};
+use super::own_code::own_code;
+use super::weight::{Weight, share};
+use hotpoll_profile::{Profile, Sample, Snapshot, State, TaskKind, Thread, ThreadNow};
+use std::collections::{HashMap, HashSet};
+
+/// A thread of a snapshot.
+#[derive(Debug, Clone)]
+pub struct LiveThread<'p> {
+    /// The thread.
+    pub thread: &'p Thread,
+    /// What was seen of it.
+    pub now: &'p ThreadNow,
+    /// What it is to its runtime, if it belongs to one.
+    pub role: Option<Role>,
+    /// The kind of the task that it polls.
+    pub kind: Option<&'p TaskKind>,
+    /// Its stack, folded.
+    pub stack: Vec<Level>,
+    /// The program's function that most of its CPU samples in the window are in, and their part of them.
+    pub dominant: Option<(FrameId, f64)>,
+    /// Its CPU time in the window, as a part of one core.
+    pub cores: f64,
+    /// Why it is stuck, if it is.
+    pub stuck: Option<Stuck>,
+}
+
+/// What a runtime's worker is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It polls a task, and runs.
+    Polling,
+    /// It polls a task, and is blocked in that.
+    BlockedInPoll,
+    /// It has nothing to do.
+    Parked,
+    /// It is between polls.
+    Between,
+}
+
+impl Role {
+    /// A few words for a person.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+            Self::BlockedInPoll => "blocked in a poll",
+            Self::Parked => "parked",
+            Self::Between => "between polls",
+        }
+    }
+}
+
+/// Why a thread is stuck, worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stuck {
+    /// It is blocked in a poll, for longer than a poll may take: nothing else on this worker makes progress.
+    BlockedPoll,
+    /// It runs in one poll for longer than a poll may take.
+    LongPoll,
+    /// It waits for a mutex or the like, for a second at least.
+    Lock,
+    /// It has been ready to run for long, and no processor took it.
+    NoProcessor,
+    /// It is in the kernel where no signal reaches it, for a second at least.
+    Uninterruptible,
+}
+
+impl Stuck {
+    /// A few words for a person.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::BlockedPoll => "blocked in a long poll",
+            Self::LongPoll => "busy in a long poll",
+            Self::Lock => "waits for a lock",
+            Self::NoProcessor => "gets no processor",
+            Self::Uninterruptible => "stuck in the kernel",
+        }
+    }
+}
+
+/// Waiting for a lock, or in the kernel, for less than this is ordinary.
+const LONG_WAIT_NS: u64 = 1_000_000_000;
+/// Being ready and not running for less than this is ordinary.
+const LONG_RUNNABLE_NS: u64 = 100_000_000;
+
+/// The threads of a snapshot: stuck ones first, then those that use most CPU, hotpoll's own last.
+pub fn live_threads<'p>(frames: &Frames<'p>, snapshot: &'p Snapshot) -> Vec<LiveThread<'p>> {
+    let profile: &'p Profile = frames.profile();
+    let tasks = &snapshot.tasks;
+    let kinds: HashMap<u64, &TaskKind> = tasks.kinds.iter().map(|kind| (kind.id, kind)).collect();
+    let workers: HashSet<u32> = (tasks.runtimes.iter())
+        .flat_map(|runtime| runtime.workers.iter().copied())
+        .collect();
+    let mut samples_of: HashMap<u32, Vec<&Sample>> = HashMap::new();
+    for sample in profile.samples.iter().filter(|one| one.state.is_on_cpu()) {
+        samples_of.entry(sample.thread).or_default().push(sample);
+    }
+    let mut live: Vec<LiveThread> = (snapshot.threads.iter())
+        .filter_map(|now| {
+            let thread = profile.threads.get(now.thread as usize)?;
+            let stack = await_stack::fold(frames, &now.stack);
+            let samples = samples_of.get(&now.thread).map_or(&[][..], Vec::as_slice);
+            let is_worker = now.runtime_worker || workers.contains(&thread.tid);
+            Some(LiveThread {
+                thread,
+                now,
+                role: (is_worker || now.poll_ns > 0).then(|| role(now)),
+                kind: kinds.get(&now.kind).copied(),
+                dominant: dominant(frames, samples),
+                cores: share(thread.totals.cpu_ns, profile.duration_ns),
+                stuck: stuck(frames, now, tasks.long_poll_ns),
+                stack,
+            })
+        })
+        .collect();
+    live.sort_by(|a, b| {
+        let stuck = |one: &LiveThread| one.stuck.map_or(u8::MAX, |stuck| stuck as u8);
+        (a.thread.own.cmp(&b.thread.own))
+            .then(stuck(a).cmp(&stuck(b)))
+            .then(b.cores.total_cmp(&a.cores))
+            .then(a.thread.tid.cmp(&b.thread.tid))
+    });
+    live
+}
+
+fn role(now: &ThreadNow) -> Role {
+    match now.poll_ns {
+        0 if now.parked || now.state.is_blocked() => Role::Parked,
+        0 => Role::Between,
+        _ if now.state.is_blocked() => Role::BlockedInPoll,
+        _ => Role::Polling,
+    }
+}
+
+fn dominant(frames: &Frames, samples: &[&Sample]) -> Option<(FrameId, f64)> {
+    let whole = Weight::sum(samples.iter().copied());
+    let first = own_code(frames, samples.iter().copied())
+        .into_iter()
+        .next()?;
+    Some((first.frame, first.weight.share_of(whole.cpu_ns)))
+}
+
+fn stuck(frames: &Frames, now: &ThreadNow, long_poll_ns: u64) -> Option<Stuck> {
+    let is_long = long_poll_ns > 0 && now.poll_ns >= long_poll_ns;
+    match now.state {
+        state if is_long && state.is_blocked() => Some(Stuck::BlockedPoll),
+        _ if is_long => Some(Stuck::LongPoll),
+        State::Runnable if now.state_ns >= LONG_RUNNABLE_NS => Some(Stuck::NoProcessor),
+        State::Uninterruptible if now.state_ns >= LONG_WAIT_NS => Some(Stuck::Uninterruptible),
+        State::Lock if now.state_ns >= LONG_WAIT_NS && is_at_lock(frames, now) => Some(Stuck::Lock),
+        _ => None,
+    }
+}
+
+/// Whether a thread waits for a mutex or a read-write lock, and not for work (a condition, a channel, to be unparked).
+fn is_at_lock(frames: &Frames, now: &ThreadNow) -> bool {
+    const LOCKS: &[&str] = &[
+        "pthread_mutex_lock",
+        "pthread_rwlock_",
+        "__lll_lock_wait",
+        "lock_contended",
+        "raw_mutex::RawMutex::lock_slow",
+        "raw_rwlock::RawRwLock::lock_",
+        "Mutex::lock_slow",
+        "RwLock::lock_exclusive_slow",
+        "RwLock::lock_shared_slow",
+        "::Mutex::lock",
+        "rwlock::futex::RwLock::read_contended",
+        "rwlock::futex::RwLock::write_contended",
+        "ReentrantLock::lock",
+    ];
+    const WORK: &[&str] = &["ondvar", "pthread_cond_", "::park", "Channel", "recv"];
+    /// The system call and what wraps it: further out it is somebody else's lock.
+    const NEAR: usize = 8;
+    let near = now.stack.iter().flat_map(|&location| frames.at(location));
+    for at in near.take(NEAR) {
+        let name = &frames.get(at.frame).name;
+        if WORK.iter().any(|part| name.contains(part)) {
+            return false;
+        }
+        if LOCKS.iter().any(|part| name.contains(part)) {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::profile;
+    use super::*;
+    use hotpoll_profile::{Runtime, Tasks};
+
+    const MS: u64 = 1_000_000;
+
+    fn now(thread: u32, state: State, state_ns: u64, poll_ns: u64) -> ThreadNow {
+        ThreadNow {
+            thread,
+            state,
+            state_ns,
+            poll_ns,
+            task: u64::from(poll_ns > 0),
+            ..ThreadNow::default()
+        }
+    }
+
+    fn snapshot(threads: Vec<ThreadNow>, workers: Vec<u32>) -> Snapshot {
+        Snapshot {
+            threads,
+            tasks: Tasks {
+                long_poll_ns: 10 * MS,
+                runtimes: vec![Runtime {
+                    workers,
+                    ..Runtime::default()
+                }],
+                ..Tasks::default()
+            },
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn stuck_ones_first_then_the_busy_ones() {
+        let mut profile = profile(&[
+            ("idle", "shop::main", 0),
+            ("busy", "shop::main;shop::hash", 90),
+            ("w1", "shop::main", 1),
+            ("w2", "shop::main", 2),
+            ("hotpoll-drain", "shop::main", 50),
+        ]);
+        profile.threads[4].own = true;
+        let frames = Frames::new(&profile);
+        let snapshot = snapshot(
+            vec![
+                now(0, State::Lock, 9_000 * MS, 0),
+                now(1, State::Running, 0, 0),
+                now(2, State::Lock, 50 * MS, 60 * MS),
+                now(3, State::Running, 0, 11 * MS),
+                now(4, State::Running, 0, 0),
+            ],
+            vec![102, 103],
+        );
+        let live = live_threads(&frames, &snapshot);
+        let rows: Vec<_> = live
+            .iter()
+            .map(|one| (one.thread.name.as_str(), one.stuck, one.role))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("w1", Some(Stuck::BlockedPoll), Some(Role::BlockedInPoll)),
+                ("w2", Some(Stuck::LongPoll), Some(Role::Polling)),
+                ("busy", None, None),
+                ("idle", None, None),
+                ("hotpoll-drain", None, None),
+            ]
+        );
+        let (frame, part) = live[2].dominant.unwrap();
+        assert_eq!((frames.get(frame).name.as_str(), part), ("shop::hash", 1.0));
+        assert_eq!(live[2].cores, 0.9);
+    }
+
+    #[test]
+    fn workers_without_a_poll() {
+        let profile = profile(&[("w1", "shop::main", 1), ("w2", "shop::main", 1)]);
+        let frames = Frames::new(&profile);
+        let snapshot = snapshot(
+            vec![
+                now(0, State::Io, 9_000 * MS, 0),
+                now(1, State::Running, 0, 0),
+            ],
+            vec![100, 101],
+        );
+        let roles: Vec<_> = live_threads(&frames, &snapshot)
+            .iter()
+            .map(|one| one.role)
+            .collect();
+        assert_eq!(roles, [Some(Role::Parked), Some(Role::Between)]);
+    }
+
+    #[track_caller]
+    fn check_lock(stack: &str, state_ns: u64, expected: Option<Stuck>) {
+        let profile = profile(&[("t", stack, 1)]);
+        let frames = Frames::new(&profile);
+        let now = ThreadNow {
+            stack: profile.samples[0].stack.clone(),
+            ..now(0, State::Lock, state_ns, 0)
+        };
+        assert_eq!(stuck(&frames, &now, 10 * MS), expected, "{stack}");
+    }
+
+    #[test]
+    fn a_lock_is_no_condition() {
+        let long = 2_000 * MS;
+        let mutex =
+            "shop::main;shop::db;std::sys::sync::mutex::futex::Mutex::lock_contended;syscall";
+        check_lock(mutex, long, Some(Stuck::Lock));
+        check_lock(mutex, 20 * MS, None);
+        check_lock(
+            "shop::main;parking_lot::raw_mutex::RawMutex::lock_slow;syscall",
+            long,
+            Some(Stuck::Lock),
+        );
+        check_lock(
+            "shop::main;std::sync::poison::condvar::Condvar::wait;syscall",
+            long,
+            None,
+        );
+        check_lock("shop::main;std::thread::park;syscall", long, None);
+    }
+}
