@@ -1,7 +1,7 @@
 //! The command line: the one definition that help, completions and man pages are made from.
 
 use crate::exit::{self, Outcome};
-use crate::{completions, demo, doctor, export, list, record, report, symbolize};
+use crate::{completions, demo, doctor, export, list, record, report, symbolize, tasks, threads};
 use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
@@ -9,6 +9,8 @@ Examples:
   hotpoll demo                  see it work on an example service
   hotpoll report                what the only live process burns its CPU on
   hotpoll report shop --last 30s
+  hotpoll tasks                 what its tasks wait for
+  hotpoll threads               what its threads are doing
   hotpoll record -o shop.pb.gz -- ./shop --port 8080
   hotpoll export shop.pb.gz --format html -o shop.html
 
@@ -45,6 +47,8 @@ pub struct CommandLine {
 pub enum Command {
     List(list::ListArgs),
     Report(report::ReportArgs),
+    Tasks(tasks::TasksArgs),
+    Threads(threads::ThreadsArgs),
     Record(record::RecordArgs),
     #[command(
         after_help = EXPORT_EXAMPLES,
@@ -64,6 +68,8 @@ impl Command {
         match self {
             Self::List(args) => list::run(args),
             Self::Report(args) => report::run(args),
+            Self::Tasks(args) => tasks::run(args),
+            Self::Threads(args) => threads::run(args),
             Self::Record(args) => record::run(args),
             Self::Export(args) => export::run(args),
             Self::Symbolize(args) => symbolize::run(args),

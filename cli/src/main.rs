@@ -15,14 +15,18 @@ mod export;
 mod interrupt;
 mod list;
 mod live;
+mod now;
 mod profile_file;
 mod progress;
 mod record;
 mod report;
 mod source;
+mod stack;
 mod symbolize;
 mod target;
+mod tasks;
 mod text;
+mod threads;
 
 use clap::Parser;
 use std::process::ExitCode;

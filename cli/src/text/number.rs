@@ -28,6 +28,36 @@ pub fn duration(ns: u64) -> String {
     }
 }
 
+/// A duration in at most six columns, for a column of figures: `850ns`, `12.3µs`, `1.23s`, `3m12s`, `2h05m`, `3d04h`, `400d`.
+pub fn compact(ns: u64) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let s = (ns + 500_000_000) / 1_000_000_000;
+    match ns {
+        0 => "0".to_owned(),
+        1..1_000 => format!("{ns}ns"),
+        1_000..999_500 => format!("{}µs", three_digits(ns as f64 / 1e3)),
+        999_500..999_500_000 => format!("{}ms", three_digits(ns as f64 / 1e6)),
+        999_500_000..99_950_000_000 => format!("{}s", three_digits(ns as f64 / 1e9)),
+        _ if s < HOUR => format!("{}m{:02}s", s / MINUTE, s % MINUTE),
+        _ if s < 2 * DAY => format!("{}h{:02}m", s / HOUR, s % HOUR / MINUTE),
+        _ if s < 100 * DAY => format!("{}d{:02}h", s / DAY, s % DAY / HOUR),
+        _ => format!("{}d", s / DAY),
+    }
+}
+
+/// A count in at most five columns, for a column of figures: `9,999`, `12.3k`, `1.23M`.
+pub fn compact_count(n: u64) -> String {
+    match n {
+        0..10_000 => count(n),
+        10_000..999_500 => format!("{}k", three_digits(n as f64 / 1e3)),
+        999_500..999_500_000 => format!("{}M", three_digits(n as f64 / 1e6)),
+        999_500_000..999_500_000_000 => format!("{}G", three_digits(n as f64 / 1e9)),
+        _ => format!("{}T", three_digits(n as f64 / 1e12)),
+    }
+}
+
 /// Seconds in a column of figures: always in the same unit for the eye to compare.
 pub fn seconds(ns: u64) -> String {
     let s = ns as f64 / 1e9;
@@ -212,5 +242,30 @@ mod tests {
         assert_eq!(seconds(1_234_000_000), "1.23 s");
         assert_eq!(seconds(92_123_000_000), "92.1 s");
         assert_eq!(seconds(12_345 * S), "12,345 s");
+    }
+
+    #[test]
+    fn figures_in_narrow_columns() {
+        for (ns, expected) in [
+            (0, "0"),
+            (850, "850ns"),
+            (12_345, "12.3µs"),
+            (1_234_000_000, "1.23s"),
+            (99_960_000_000, "1m40s"),
+            (192_000_000_000, "3m12s"),
+            (7_500_000_000_000, "2h05m"),
+            (273_600_000_000_000, "3d04h"),
+            (u64::MAX / 2, "106751d"),
+        ] {
+            assert_eq!(compact(ns), expected);
+        }
+        for (n, expected) in [
+            (9_999, "9,999"),
+            (12_345, "12.3k"),
+            (999_600, "1.00M"),
+            (1_234_567_890, "1.23G"),
+        ] {
+            assert_eq!(compact_count(n), expected);
+        }
     }
 }

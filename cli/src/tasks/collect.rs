@@ -1,0 +1,298 @@
+//! Computes what is said of a process's tasks. Decides what is in it, not how it looks.
+
+use super::data::{
+    Data, KindData, LongPollData, LookData, PlaceData, PolledByData, ProblemData, RuntimeData,
+    SiteData, SpreadData, TaskData, WaitData, WakerData,
+};
+use super::filter::Filter;
+use crate::now::Now;
+use crate::stack;
+use hotpoll_profile::{Histogram, LongPoll, TaskKind, TaskState, Tasks, Waker};
+use hotpoll_symbolizer::view::Frames;
+use hotpoll_symbolizer::view::await_stack::Level;
+use hotpoll_symbolizer::view::live_tasks::{LiveTask, Problem, Sort, live_tasks};
+use std::collections::HashMap;
+
+/// What a person may choose.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Which tasks.
+    pub filter: Filter,
+    /// What they are sorted by.
+    pub sort: Sort,
+    /// How many are listed; all without it.
+    pub top: Option<usize>,
+    /// Whether the places where they wait are asked for.
+    pub suspended: bool,
+    /// Whether long polls are asked for.
+    pub long_polls: bool,
+}
+
+/// How many tasks of a place are named.
+const NAMED: usize = 5;
+
+/// The tasks of a process.
+pub fn collect(now: &Now, options: &Options) -> Data {
+    let profile = now.profile();
+    let frames = Frames::new(profile);
+    let tasks = &now.snapshot().tasks;
+    let mut live = live_tasks(&frames, now.snapshot(), options.sort);
+    live.retain(|one| options.filter.selects(&frames, one));
+    let top = options.top.unwrap_or(usize::MAX);
+    let mut kinds: Vec<&TaskKind> = (tasks.kinds.iter())
+        .filter(|kind| {
+            options.filter.selects_kind(kind)
+                || live
+                    .iter()
+                    .any(|one| one.kind.is_some_and(|of| of.id == kind.id))
+        })
+        .collect();
+    kinds.sort_by_key(|kind| (std::cmp::Reverse((kind.alive, kind.busy_ns)), kind.id));
+    Data {
+        pid: profile.process.pid,
+        name: profile.process.name.clone(),
+        taken_unix_ns: now.snapshot().taken_unix_ns,
+        alive: tasks.alive,
+        tracked: tasks.tracked,
+        long_poll_ns: tasks.long_poll_ns,
+        folded_tasks: tasks.folded_tasks,
+        folded_kinds: tasks.folded_kinds,
+        problems: problems(&live),
+        runtimes: (tasks.runtimes.iter())
+            .map(|runtime| RuntimeData {
+                id: runtime.id,
+                name: runtime.name.clone(),
+                workers: runtime.workers.clone(),
+                alive: runtime.alive,
+                blocked: runtime.blocked,
+            })
+            .collect(),
+        notices: profile.process.notices.clone(),
+        kinds: (kinds.iter().take(top))
+            .map(|kind| self::kind(&frames, tasks, kind))
+            .collect(),
+        selected: live.len(),
+        suspended: options.suspended.then(|| places(&frames, &live, top)),
+        long_polls: options
+            .long_polls
+            .then(|| long_polls(&frames, tasks, &kinds, top)),
+        tasks: (live.iter().take(top))
+            .map(|one| task(&frames, one))
+            .collect(),
+    }
+}
+
+fn problems(live: &[LiveTask<'_>]) -> Vec<ProblemData> {
+    [Problem::LostWaker, Problem::LongPoll, Problem::NotPolled]
+        .into_iter()
+        .filter_map(|problem| {
+            let with = live.iter().filter(|one| one.problem == Some(problem));
+            let longest_ns = with.clone().map(|one| one.task.state_ns).max()?;
+            Some(ProblemData {
+                problem: problem.label(),
+                tasks: with.count(),
+                longest_ns,
+            })
+        })
+        .collect()
+}
+
+/// How durations are spread.
+pub fn spread(histogram: &Histogram) -> SpreadData {
+    SpreadData {
+        count: histogram.total(),
+        p50_ns: histogram.quantile(0.5),
+        p90_ns: histogram.quantile(0.9),
+        p99_ns: histogram.quantile(0.99),
+        max_ns: histogram.quantile(1.0),
+    }
+}
+
+fn kind(frames: &Frames, tasks: &Tasks, kind: &TaskKind) -> KindData {
+    KindData {
+        id: kind.id,
+        title: kind.title(),
+        name: kind.name.clone(),
+        site: SiteData {
+            file: kind.site.file.clone(),
+            line: kind.site.line,
+            column: kind.site.column,
+        },
+        alive: kind.alive,
+        spawned: kind.spawned,
+        completed: kind.completed,
+        aborted: kind.aborted,
+        panicked: kind.panicked,
+        polls: kind.polls,
+        wakes: kind.wakes,
+        self_wakes: kind.self_wakes,
+        coop_yields: kind.coop_yields,
+        busy_ns: kind.busy_ns,
+        scheduled_ns: kind.scheduled_ns,
+        idle_ns: kind.idle_ns,
+        poll_time: spread(&kind.poll_time),
+        wake_delay: spread(&kind.wake_delay),
+        longest_poll: (kind.longest_poll.as_ref()).map(|poll| long_poll(frames, tasks, poll)),
+        long_polls: (kind.long_polls.iter())
+            .map(|poll| long_poll(frames, tasks, poll))
+            .collect(),
+        captures: kind.captures,
+        captures_failed: kind.captures_failed,
+    }
+}
+
+fn long_poll(frames: &Frames, tasks: &Tasks, poll: &LongPoll) -> LongPollData {
+    LongPollData {
+        task: poll.task,
+        kind: (tasks.kind(poll.kind)).map_or_else(String::new, TaskKind::title),
+        start_unix_ns: poll.start_unix_ns,
+        poll_ns: poll.poll_ns,
+        open: poll.open,
+        stacks: (poll.stacks.iter())
+            .map(|look| LookData {
+                at_ns: look.at_ns,
+                state: look.state.label(),
+                folded: stack::fold(frames, &look.stack),
+                stack: stack::whole(frames, &look.stack),
+            })
+            .collect(),
+    }
+}
+
+/// Those that are running, longest first; then the newest. A kind's longest is among them once.
+fn long_polls(
+    frames: &Frames,
+    tasks: &Tasks,
+    kinds: &[&TaskKind],
+    top: usize,
+) -> Vec<LongPollData> {
+    let all = kinds
+        .iter()
+        .flat_map(|kind| kind.long_polls.iter().chain(&kind.longest_poll));
+    let mut polls: Vec<&LongPoll> = all
+        .filter(|poll| poll.poll_ns >= tasks.long_poll_ns)
+        .collect();
+    polls.sort_by_key(|poll| {
+        let order = if poll.open {
+            poll.poll_ns
+        } else {
+            poll.start_unix_ns
+        };
+        (
+            std::cmp::Reverse((poll.open, order)),
+            poll.task,
+            std::cmp::Reverse(poll.stacks.len()),
+        )
+    });
+    polls.dedup_by_key(|poll| (poll.task, poll.start_unix_ns));
+    (polls.into_iter().take(top))
+        .map(|poll| long_poll(frames, tasks, poll))
+        .collect()
+}
+
+fn task(frames: &Frames, one: &LiveTask<'_>) -> TaskData {
+    let task = one.task;
+    let mut waits: Vec<WaitData> = (task.waits.iter())
+        .map(|wait| WaitData {
+            folded: stack::fold(frames, &wait.stack),
+            stack: stack::whole(frames, &wait.stack),
+            polls_ago: wait.polls_ago,
+            representative: wait.representative,
+        })
+        .collect();
+    waits.sort_by_key(|wait| !wait.representative);
+    TaskData {
+        id: task.id,
+        runtime_id: task.runtime_id,
+        kind: one.kind.map_or_else(String::new, TaskKind::title),
+        kind_id: task.kind,
+        parent: task.parent,
+        state: task.state.label(),
+        problem: one.problem.map(Problem::label),
+        rare: one.rare,
+        age_ns: task.age_ns,
+        state_ns: task.state_ns,
+        polls: task.polls,
+        wakes: task.wakes,
+        self_wakes: task.self_wakes,
+        coop_yields: task.coop_yields,
+        busy_ns: task.busy_ns,
+        scheduled_ns: task.scheduled_ns,
+        idle_ns: task.idle_ns,
+        max_poll_ns: task.max_poll_ns,
+        last_waker: match task.last_waker {
+            Waker::None => None,
+            Waker::Task(task) => Some(WakerData {
+                task: Some(task),
+                ..WakerData::default()
+            }),
+            Waker::Thread(tid) => Some(WakerData {
+                tid: Some(tid),
+                ..WakerData::default()
+            }),
+        },
+        last_wake_ns: task.last_wake_ns,
+        wakers: task.wakers,
+        thread: one.thread.and_then(|now| {
+            let thread = frames.profile().threads.get(now.thread as usize)?;
+            Some(PolledByData {
+                tid: thread.tid,
+                name: thread.name.clone(),
+                state: now.state.label(),
+                folded: stack::fold(frames, &now.stack),
+            })
+        }),
+        waits,
+    }
+}
+
+/// The places where tasks wait: those with lost wakers first, then rare ones, then those where most wait.
+fn places(frames: &Frames, live: &[LiveTask<'_>], top: usize) -> Vec<PlaceData> {
+    let is_suspended = |one: &&LiveTask<'_>| {
+        matches!(
+            one.task.state,
+            TaskState::Waiting | TaskState::Yielded | TaskState::LostWaker | TaskState::Scheduled
+        )
+    };
+    let mut groups: Vec<Vec<&LiveTask>> = Vec::new();
+    let mut group_of: HashMap<(u64, Vec<_>), usize> = HashMap::new();
+    for one in live.iter().filter(is_suspended) {
+        let place = one
+            .waits
+            .iter()
+            .map(Level::frame)
+            .map(|at| (at.frame, at.line));
+        let at = *group_of
+            .entry((one.task.kind, place.collect()))
+            .or_insert(groups.len());
+        match groups.get_mut(at) {
+            Some(group) => group.push(one),
+            None => groups.push(vec![one]),
+        }
+    }
+    let mut places: Vec<(bool, PlaceData)> = groups
+        .into_iter()
+        .map(|mut group| {
+            group.sort_by_key(|one| (std::cmp::Reverse(one.task.state_ns), one.task.id));
+            let first = group[0];
+            let waits = group.iter().flat_map(|one| &one.task.waits);
+            let lost = |one: &&&LiveTask| one.task.state == TaskState::LostWaker;
+            let place = PlaceData {
+                kind: first.kind.map_or_else(String::new, TaskKind::title),
+                tasks: group.len(),
+                ids: group.iter().take(NAMED).map(|one| one.task.id).collect(),
+                lost_wakers: group.iter().filter(lost).count(),
+                longest_ns: first.task.state_ns,
+                shortest_ns: group.last().map_or(0, |one| one.task.state_ns),
+                polls_ago: waits.map(|wait| wait.polls_ago).max().unwrap_or(0),
+                folded: stack::folded(frames, &first.waits),
+            };
+            (first.rare.is_some(), place)
+        })
+        .collect();
+    places.sort_by_key(|(rare, place)| {
+        std::cmp::Reverse((place.lost_wakers, *rare, place.tasks, place.longest_ns))
+    });
+    let places = places.into_iter().map(|(_, place)| place);
+    places.take(top).collect()
+}

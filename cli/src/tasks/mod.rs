@@ -1,0 +1,16 @@
+//! `hotpoll tasks`: the tasks of a process, now.
+//!
+//! In: a snapshot. Out: kinds, then tasks, what is wrong with them first. `collect` decides what is in it, `data` is what JSON has, `text`
+//! writes it for a terminal.
+
+mod collect;
+mod command;
+mod data;
+mod filter;
+#[cfg(test)]
+pub mod fixture;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use command::{TasksArgs, run};

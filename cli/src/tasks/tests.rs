@@ -1,0 +1,158 @@
+//! What `hotpoll tasks` writes.
+
+use super::collect::{Options, collect};
+use super::filter::Filter;
+use super::fixture::shop;
+use super::text::render;
+use crate::text::style::plain;
+use crate::text::width::width;
+use hotpoll_symbolizer::view::live_tasks::Sort;
+use regex::Regex;
+
+#[track_caller]
+fn text(options: &Options, top: Option<usize>, columns: usize) -> String {
+    let text = plain(&render(&collect(&shop(), options), top, columns));
+    for line in text.lines() {
+        assert!(width(line) <= columns, "{} columns: {line}", width(line));
+    }
+    text
+}
+
+#[test]
+fn what_is_wrong_stands_first() {
+    let text = text(&Options::default(), Some(4), 80);
+    assert_eq!(
+        text,
+        "shop (pid 4242) · tasks at 2025-11-22 00:06:50 UTC
+    tasks: 1,203 alive, 1,003 of them tracked (83%); 1 runtime with 3 workers
+  ! lost waker: 1 task waiting to be woken while nobody holds the waker, for up
+    to 3 min 12 s
+  ! long poll: 1 task in a poll that has taken up to 1.20 s
+
+Kinds (p99: ninety-nine of a hundred polls, wakes to poll)
+   alive  ended  polls    busy poll p99 wake p99  kind
+   1,002  51.0k   123k   4.20s   32.8µs   10.2µs  request  main.rs:33 1 panicked
+       1      0      3  80.0µs        -        -  …t/background/flusher.rs:120:5
+
+Tasks (4 of 1,003)
+  state          for     age  polls    busy  task, and where it is
+  lost waker   3m12s   1h01m      3  80.0µs  #77 …it/background/flusher.rs:120:5
+      audit::flush audit.rs:45 → notify::Notified
+  long poll    1.20s   5.00s      2   1.20s  #9 request
+      on tokio-rt-worker 4250 (lock): db::query db.rs:47 → Mutex::lock_contended
+  waiting      2.00s   60.0s      3  40.0µs  #100 request
+      queue::next_order queue.rs:43 → Receiver::recv  (2 polls ago)
+  waiting      2.00s   60.0s      3  40.0µs  #101 request
+      queue::next_order queue.rs:43 → Receiver::recv
+"
+    );
+}
+
+#[test]
+fn places_where_tasks_wait() {
+    let options = Options {
+        suspended: true,
+        ..Options::default()
+    };
+    let text = text(&options, Some(2), 80);
+    let (_, places) = text.split_once("Where").unwrap();
+    assert_eq!(
+        places,
+        " tasks wait (innermost first; libraries in one line)
+  1 …uild/shop/src/audit/background/flusher.rs:120:5  lost waker  for 3m12s  #77
+      tokio::sync::notify::Notified
+      shop::audit::flush  audit.rs:45
+  1,000 request  for 2.00s to 3.00s  #1099 #1098 #1097 #1096 #1095 …
+      tokio::sync::mpsc::bounded::Receiver::recv
+      shop::queue::next_order  queue.rs:43
+      shop::request  main.rs:42
+  and 1 other place
+"
+    );
+}
+
+#[test]
+fn long_polls_with_their_stacks() {
+    let options = Options {
+        long_polls: true,
+        ..Options::default()
+    };
+    let text = text(&options, None, 80);
+    let (_, polls) = text.split_once("Long polls").unwrap();
+    assert_eq!(
+        polls,
+        " (over 10.0 ms)
+  running for 1.20s  since 00:06:48 UTC  #9 request
+    at 11.0ms to 18.0ms, 3 looks: lock
+      std::sys::sync::mutex::futex::Mutex::lock_contended
+      shop::db::query  db.rs:47
+      shop::request  main.rs:42
+"
+    );
+}
+
+#[track_caller]
+fn check_filter(kind: Option<&str>, pattern: Option<&str>, expected: (usize, usize)) {
+    let options = Options {
+        filter: Filter {
+            kind: kind.map(str::to_owned),
+            pattern: pattern.map(|pattern| Regex::new(pattern).unwrap()),
+        },
+        ..Options::default()
+    };
+    let data = collect(&shop(), &options);
+    assert_eq!((data.selected, data.kinds.len()), expected);
+}
+
+#[test]
+fn filters() {
+    check_filter(None, None, (1_003, 2));
+    check_filter(Some("request"), None, (1_002, 1));
+    check_filter(Some("flusher.rs:120"), None, (1, 1));
+    check_filter(None, Some("notify::Notified"), (1, 1));
+    // The function in which a task is being polled counts too.
+    check_filter(None, Some("db::query"), (1, 1));
+    check_filter(None, Some("nowhere"), (0, 0));
+}
+
+#[test]
+fn sorted_and_cut_as_asked() {
+    let options = Options {
+        sort: Sort::Busy,
+        top: Some(1),
+        ..Options::default()
+    };
+    let data = collect(&shop(), &options);
+    let ids: Vec<u64> = data.tasks.iter().map(|task| task.id).collect();
+    assert_eq!((ids.as_slice(), data.selected), (&[9][..], 1_003));
+}
+
+#[test]
+fn json_has_all_tasks_with_whole_stacks() {
+    let json = crate::envelope::line("tasks", 1, &collect(&shop(), &Options::default()));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let data = &json["data"];
+    assert_eq!(data["tasks"].as_array().unwrap().len(), 1_003);
+    let lost = &data["tasks"][0];
+    assert_eq!(lost["problem"], "lost waker");
+    assert_eq!(lost["waits"][0]["stack"].as_array().unwrap().len(), 4);
+    assert_eq!(
+        lost["waits"][0]["folded"][1]["name"],
+        "shop::audit::flush::{closure}"
+    );
+    assert_eq!(data["tasks"][1]["thread"]["tid"], 4250);
+    assert_eq!(data["problems"][0]["tasks"], 1);
+    assert_eq!(data["kinds"][0]["long_polls"][0]["open"], true);
+}
+
+#[test]
+fn a_process_without_tracked_tasks_is_told_how_to_track() {
+    let mut profile = super::fixture::profile();
+    profile.snapshot.as_mut().unwrap().tasks = Default::default();
+    let data = collect(&crate::now::Now::new(profile), &Options::default());
+    let text = plain(&render(&data, None, 80));
+    assert!(
+        text.contains("the place of tokio::spawn tracks a task"),
+        "{text}"
+    );
+}
