@@ -331,6 +331,16 @@ impl Unpacker {
     }
 }
 
+/// For fuzzing: any words as a thread's stream of records. What can be read is within its bounds.
+#[cfg(fuzzing)]
+pub fn check_stream(mut words: &[u64]) {
+    let mut unpacker = Unpacker::default();
+    while let Ok((record, used)) = unpacker.unpack(words, |_| 1) {
+        assert!(record.callchain.len() <= MAX_DEPTH && used >= HEAD_WORDS);
+        words = &words[used..];
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

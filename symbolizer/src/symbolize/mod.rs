@@ -37,3 +37,9 @@ mod vdso;
 pub use options::{Options, default_cache_dir};
 pub use run::symbolize;
 pub use summary::{ModuleSymbols, Source, Summary};
+
+/// For fuzzing: any bytes as a file of the cache.
+#[cfg(fuzzing)]
+pub fn check_cache_file(bytes: &[u8]) {
+    cache::check(bytes);
+}

@@ -10,3 +10,6 @@ mod store;
 pub(super) use key::Key;
 pub(super) use record::Record;
 pub(super) use store::Cache;
+
+#[cfg(fuzzing)]
+pub(super) use record::check;

@@ -261,6 +261,16 @@ impl<'a> Input<'a> {
     }
 }
 
+/// For fuzzing: any bytes as a file of the cache, and as one whose checksum is right. What is read can be written and read again.
+#[cfg(fuzzing)]
+pub(in crate::symbolize) fn check(bytes: &[u8]) {
+    for record in [Record::decode(bytes), Record::decode_body(bytes)] {
+        if let Some(record) = record {
+            assert!(Record::decode(&record.encode()).is_some());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
