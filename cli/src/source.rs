@@ -2,7 +2,7 @@
 
 use crate::exit::Failure;
 use crate::interrupt;
-use crate::live::{Client, Endpoint};
+use crate::live::{Client, Endpoint, Held};
 use crate::progress;
 use crate::text::number::duration;
 use hotpoll_profile::protocol::Fetch;
@@ -129,6 +129,12 @@ fn collect(client: &mut Client, span: Duration) -> Result<Profile, Failure> {
     }
     bar.finish();
     Ok(profile)
+}
+
+/// Names the addresses of a profile that came from this process, which may be gone.
+pub fn name_held(profile: &mut Profile, held: &Held, binaries: &[PathBuf]) -> symbolize::Summary {
+    let binaries = [binaries, &held.programs()].concat();
+    name_through(profile, held.pid(), held.root(), &binaries)
 }
 
 /// Names a profile's addresses. `live` is the process that it came from, while it lives: its files are found through it.

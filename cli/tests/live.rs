@@ -417,6 +417,45 @@ fn recording_onto_a_full_disk() {
     assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 1);
 }
 
+/// Its program was deleted, as an update does, and it ends while the report is collected: names come from what was opened at the start.
+#[test]
+fn a_deleted_program_that_ends_meanwhile() {
+    let folder = Folder::new("deleted");
+    let program = folder.0.join("service");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let mut child = Command::new(&program)
+        .args(["be_the_process", "--exact", "--nocapture"])
+        .envs([(ROLE, "burn"), ("HOTPOLL", "on")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while lines.next().unwrap().unwrap() != "started" {}
+    let mut live = Live(child);
+    live.until("has samples", || {
+        live.json(&["report"])["data"]["samples"]["count"].as_u64() > Some(10)
+    });
+    std::fs::remove_file(&program).unwrap();
+    let report = |arguments: &[&str]| {
+        let mut command = hotpoll(&[&["report", &live.pid()], arguments].concat());
+        // Names that earlier reports have kept would do as well.
+        command.env("XDG_CACHE_HOME", folder.0.join("cache"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let waiting = report(&["--for", "30s"]);
+    // It fetches every half a second; three seconds hold something new.
+    std::thread::sleep(Duration::from_secs(3));
+    live.0.kill().unwrap();
+    live.0.wait().unwrap();
+    let output = waiting.wait_with_output().unwrap();
+    let (said, told) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(said.contains("the process has ended"), "{said}");
+    assert!(said.contains("burn_the_processor"), "{said}{told}");
+}
+
 const NOBODY: u32 = 65_534;
 
 /// Somebody else's process: another user is told whose it is, root may ask.

@@ -2,8 +2,10 @@
 
 pub mod client;
 pub mod discover;
+mod held;
 pub mod process;
 
 pub use client::{AskError, Client};
 pub use discover::Endpoint;
+pub use held::Held;
 pub use process::ProcessFacts;

@@ -1,13 +1,10 @@
 //! One process that is being recorded.
 
-use crate::live::{AskError, Client, Endpoint};
+use crate::live::{AskError, Client, Endpoint, Held};
 use crate::source;
 use hotpoll_profile::Profile;
 use hotpoll_profile::merge::Merger;
 use hotpoll_profile::protocol::Fetch;
-use std::fs::File;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 /// A process and what it has told so far.
@@ -15,8 +12,8 @@ pub struct Recording {
     endpoint: Endpoint,
     /// Gone once the process is, or has replaced itself by exec.
     client: Option<Client>,
-    /// The process's root folder, kept open: its files can be read for their symbols when the process is gone.
-    root: Option<File>,
+    /// Its files can be read for their symbols when the process is gone.
+    held: Held,
     /// The newest slice that we have.
     last: u64,
     merger: Merger,
@@ -26,15 +23,11 @@ impl Recording {
     /// Connects. `since` is the newest slice that is not wanted; 0 wants all.
     pub fn start(client: Client, since: u64) -> Self {
         let endpoint = client.endpoint().clone();
-        let root = File::options()
-            .read(true)
-            .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
-            .open(format!("/proc/{}/root", endpoint.process.pid))
-            .ok();
+        let held = Held::open(endpoint.process.pid);
         Self {
             endpoint,
             client: Some(client),
-            root,
+            held,
             last: since,
             merger: Merger::new(Profile::default()),
         }
@@ -57,6 +50,7 @@ impl Recording {
 
     /// Goes on with a process that has replaced itself by exec: the same PID, another program, slices counted from 1 again.
     pub fn reconnect(&mut self, client: Client) {
+        self.held.add_program();
         self.client = Some(client);
         self.last = 0;
     }
@@ -91,12 +85,7 @@ impl Recording {
     /// All of it, with names.
     pub fn finish(self, binaries: &[PathBuf]) -> Profile {
         let mut profile = self.merger.into_profile();
-        let root = self
-            .root
-            .as_ref()
-            .map(|root| PathBuf::from(format!("/proc/self/fd/{}", root.as_raw_fd())));
-        let pid = self.client.is_some().then_some(self.endpoint.process.pid);
-        source::name_through(&mut profile, pid, root, binaries);
+        source::name_held(&mut profile, &self.held, binaries);
         profile
     }
 }

@@ -3,7 +3,7 @@
 use super::collect::collect;
 use super::{By, Format, Options, data, markdown, text, watch};
 use crate::exit::{self, FINE, Failure, Outcome};
-use crate::live::Client;
+use crate::live::{Client, Held};
 use crate::source::{self, Window};
 use crate::target::{self, Target, ThisHost};
 use crate::text::terminal;
@@ -118,11 +118,13 @@ pub fn run(args: &ReportArgs) -> Outcome {
         Target::Live(endpoint) => {
             let mut client =
                 Client::connect(&endpoint).map_err(|error| error.failure(&endpoint))?;
+            // Before the profile: the process may end while that is collected.
+            let held = Held::open(endpoint.process.pid);
             if args.watch {
                 return watch::run(&mut client, args.last, &args.binary, &options, args.format);
             }
             let mut profile = source::fetch(&mut client, args.window())?;
-            let symbols = source::name(&mut profile, Some(&endpoint), &args.binary);
+            let symbols = source::name_held(&mut profile, &held, &args.binary);
             terminal::print(&written(&profile, &symbols, &options, args.format))?;
         }
     }
