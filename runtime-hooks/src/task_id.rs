@@ -10,6 +10,11 @@ pub(crate) extern "C" fn current() -> u64 {
     let Some(id) = tokio::task::try_id() else {
         return 0;
     };
+    number(id)
+}
+
+/// tokio's ID as a number.
+pub(crate) fn number(id: tokio::task::Id) -> u64 {
     // tokio gives its number to a hasher or a formatter only, and formatting is no work for a signal handler.
     let mut number = Number(0);
     id.hash(&mut number);

@@ -33,6 +33,9 @@ pub struct Published {
     walks: AtomicU32,
     /// The thread; 0 while nobody has the words.
     tid: AtomicU32,
+    /// The thread's stack, as the C library knows it.
+    stack_low: AtomicU64,
+    stack_high: AtomicU64,
     /// The rules met by [`Published::walk_here`].
     rules: UnsafeCell<RuleCache>,
 }
@@ -88,11 +91,33 @@ fn take() -> Option<&'static Published> {
         .pop()
         .unwrap_or_else(|| Box::leak(Box::new(Published::new())));
     words.tid.store(tid, Ordering::Relaxed);
+    let stack = own_stack().unwrap_or(StackBounds { low: 0, high: 0 });
+    words.stack_low.store(stack.low, Ordering::Relaxed);
+    words.stack_high.store(stack.high, Ordering::Relaxed);
     registry.by_tid.insert(tid, words);
     if let Some(slot) = registry.slots.get(&tid) {
         slot.publish(Some(words));
     }
     Some(words)
+}
+
+/// The calling thread's stack. Ordinary code; reads `/proc/self/maps` on the main thread.
+fn own_stack() -> Option<StackBounds> {
+    // SAFETY: the attributes are initialised by pthread_getattr_np when it returns 0, read, and destroyed.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
+            return None;
+        }
+        let (mut address, mut size) = (std::ptr::null_mut(), 0usize);
+        let got = libc::pthread_attr_getstack(&attributes, &mut address, &mut size);
+        libc::pthread_attr_destroy(&mut attributes);
+        let low = address as u64;
+        (got == 0).then(|| StackBounds {
+            low,
+            high: low.wrapping_add(size as u64),
+        })
+    }
 }
 
 fn give_back(words: &'static Published) {
@@ -168,6 +193,8 @@ impl Published {
             lock: AtomicU64::new(0),
             walks: AtomicU32::new(0),
             tid: AtomicU32::new(0),
+            stack_low: AtomicU64::new(0),
+            stack_high: AtomicU64::new(0),
             rules: UnsafeCell::new(RuleCache::new()),
         }
     }
@@ -238,17 +265,26 @@ impl Published {
     /// As [`Published::walk_here`]; the registers are those of a frame that is still there.
     #[inline(never)]
     unsafe fn walk_from(&self, registers: Registers, stop_above: usize, into: &mut [u64]) -> Walk {
-        let bounds = StackBounds {
-            low: registers.sp,
-            high: stop_above as u64,
+        // A poll may run on a stack of its own (a coroutine's, or one that was made for deep recursion): what lies between that and the mark
+        // need not be mapped.
+        let own = StackBounds {
+            low: self.stack_low.load(Ordering::Relaxed),
+            high: self.stack_high.load(Ordering::Relaxed),
         };
+        if !own.contains(registers.sp) || !own.contains(stop_above as u64) {
+            return Walk {
+                frames: 0,
+                end: hotpoll_profile::Truncation::ForeignStack,
+                guessed: 0,
+            };
+        }
         // SeqCst, one exchange: `wait_for_walks` sees the odd number, or the load of the tables below sees what was published before it looked.
         let walks = self.walks.load(Ordering::Relaxed);
         self.walks.swap(walks.wrapping_add(1), Ordering::SeqCst);
         // SAFETY: only this thread uses the rules, and nothing called from here comes back to this function: the handler has a cache of its own.
         let rules = unsafe { &mut *self.rules.get() };
-        // SAFETY: from the caller's stack pointer up to an address on the same stack everything is mapped and stays while we run.
-        let stack = unsafe { BoundedStack::new(bounds.low, bounds.high) };
+        // SAFETY: from a frame's stack pointer up to an address on the same stack (both checked above) everything is mapped and stays while we run.
+        let stack = unsafe { BoundedStack::new(registers.sp, stop_above as u64) };
         let walk = signal::walk_ordinary(registers, rules, &stack, into);
         // Release: the tables are not used any more once the even number is seen.
         self.walks.store(walks.wrapping_add(2), Ordering::Release);

@@ -1,0 +1,384 @@
+//! A tracked task's record: who it is, what it did, when it was woken, where it waits.
+//!
+//! One is made when the future is wrapped. It is held by the wrapper and by each clone of its waker, and freed with the last of them. Fields are
+//! grouped by who writes them.
+#![allow(unsafe_code)] // Its memory is counted by hand, because a raw waker is a pointer.
+
+use super::inner_waker::InnerWaker;
+use super::kind::Kind;
+use super::live;
+use super::stats::{Totals, add};
+use super::thread::Local;
+use super::wake_stamp::{DURING_POLL, WakeStamp};
+use std::ptr::NonNull;
+use std::sync::atomic::{
+    AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed, fence,
+};
+
+/// Suspensions that a task keeps.
+pub(super) const MAX_WAITS: usize = 4;
+/// The promise: an idle task takes no more than this, its stacks (kept once for all tasks) aside.
+const MOST_BYTES: usize = 256;
+const _: () = assert!(size_of::<Record>() <= MOST_BYTES);
+/// Generations that a waker's pointer can carry in its low bits.
+pub(super) const GENERATIONS: usize = align_of::<Record>();
+
+/// Own IDs begin here: for futures that are no task of the runtime's. Its numbers count from 1.
+pub(super) const FIRST_OWN_ID: u64 = 1 << 48;
+
+static OWN_IDS: AtomicU64 = AtomicU64::new(FIRST_OWN_ID);
+
+/// An ID for a future that is no task of the runtime's own.
+pub(super) fn own_id() -> u64 {
+    OWN_IDS.fetch_add(1, Relaxed)
+}
+
+#[repr(C, align(8))]
+pub(super) struct Record {
+    /// The wrapper, and live clones of the waker.
+    handles: AtomicUsize,
+    pub inner: InnerWaker,
+    pub stamp: WakeStamp,
+    // Fixed, but for the IDs, which are set when the runtime has told them.
+    pub id: AtomicU64,
+    pub runtime_id: AtomicU64,
+    pub kind: &'static Kind,
+    pub parent: AtomicU64,
+    pub spawned: u64,
+    // Written by the poll.
+    pub totals: Totals,
+    pub longest: AtomicU64,
+    /// When the running poll began; 0 when none runs.
+    pub poll_start: AtomicU64,
+    /// When the last poll ended; before the first, when it was spawned.
+    pub last_end: AtomicU64,
+    pub last_wake: AtomicU64,
+    /// Where it waits: see `Wait`. 0 is none.
+    waits: [AtomicU64; MAX_WAITS],
+    pub flags: AtomicU8,
+    /// Which list of live tasks it is in.
+    pub list: u8,
+    /// The wrapper's future is a part of another task.
+    pub nested: bool,
+    _room: AtomicU32,
+    pub links: live::Links,
+}
+
+/// The future panicked.
+pub(super) const PANICKED: u8 = 2;
+/// It is a closure on a blocking thread: nobody will hold a waker.
+pub(super) const BLOCKING: u8 = 4;
+
+/// A place where a task is suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// Of `stacks`.
+    pub stack: u32,
+    /// The poll in which it was taken, counted from 1; its low 31 bits.
+    pub poll: u32,
+    /// The task gave way there, rather than waiting.
+    pub yielded: bool,
+}
+
+impl Wait {
+    fn word(self) -> u64 {
+        u64::from(self.stack) << 32
+            | u64::from(self.yielded) << 31
+            | u64::from(self.poll & MAX_POLL)
+    }
+
+    fn of_word(word: u64) -> Option<Self> {
+        (word != 0).then_some(Self {
+            stack: (word >> 32) as u32,
+            poll: word as u32 & MAX_POLL,
+            yielded: word >> 31 & 1 == 1,
+        })
+    }
+}
+
+const MAX_POLL: u32 = (1 << 31) - 1;
+
+/// A counted hold on a record.
+pub(super) struct Handle(NonNull<Record>);
+
+// SAFETY: everything in a record that more than the poll touches is atomic, or guarded by its own word or the list's lock.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+impl Handle {
+    pub fn new(record: Record) -> Self {
+        Self(NonNull::from(Box::leak(Box::new(record))))
+    }
+
+    /// Another hold on a record that somebody holds.
+    ///
+    /// # Safety
+    /// The record is held by somebody for as long as this call takes.
+    pub unsafe fn to(record: NonNull<Record>) -> Self {
+        // SAFETY: the caller's word.
+        unsafe { record.as_ref() }.hold();
+        Self(record)
+    }
+}
+
+impl std::ops::Deref for Handle {
+    type Target = Record;
+
+    #[inline(always)]
+    fn deref(&self) -> &Record {
+        // SAFETY: it is not freed while this hold counts.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        self.hold();
+        Self(self.0)
+    }
+}
+
+impl Drop for Handle {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: this hold counts, and is not used after this.
+        unsafe { Record::release(self.0.as_ptr()) };
+    }
+}
+
+impl Record {
+    pub fn new(kind: &'static Kind, parent: u64, now: u64, list: u8, nested: bool) -> Self {
+        Self {
+            handles: AtomicUsize::new(1),
+            inner: InnerWaker::new(),
+            stamp: WakeStamp::new(),
+            id: AtomicU64::new(0),
+            runtime_id: AtomicU64::new(0),
+            kind,
+            parent: AtomicU64::new(parent),
+            spawned: now,
+            totals: Totals::default(),
+            longest: AtomicU64::new(0),
+            poll_start: AtomicU64::new(0),
+            last_end: AtomicU64::new(now),
+            last_wake: AtomicU64::new(0),
+            waits: [const { AtomicU64::new(0) }; MAX_WAITS],
+            flags: AtomicU8::new(0),
+            list,
+            nested,
+            _room: AtomicU32::new(0),
+            links: live::Links::default(),
+        }
+    }
+
+    /// Counts a hold.
+    #[inline(always)]
+    pub fn hold(&self) {
+        // Relaxed, as in Arc: who holds one may make another. Holds cannot outnumber the addresses there are for them to lie at.
+        self.handles.fetch_add(1, Relaxed);
+    }
+
+    /// Gives a hold up; frees the record with the last.
+    ///
+    /// # Safety
+    /// The caller has that hold, and does not use the record after.
+    #[inline(always)]
+    pub unsafe fn release(record: *const Self) {
+        // Release: what this holder did happens before the record is freed.
+        // SAFETY: the caller's hold still counts.
+        if unsafe { &*record }.handles.fetch_sub(1, Ordering::Release) == 1 {
+            // SAFETY: it was the last.
+            unsafe { Self::free(record) };
+        }
+    }
+
+    #[cold]
+    unsafe fn free(record: *const Self) {
+        // Acquire: what all the other holders did has happened.
+        fence(Ordering::Acquire);
+        // SAFETY: made by Box::leak in `Handle::new`, and nobody holds it any more.
+        drop(unsafe { Box::from_raw(record.cast_mut()) });
+    }
+
+    /// Live clones of the waker.
+    pub fn wakers(&self) -> u64 {
+        // Acquire: a wake by value stamps before it gives its hold up, so who sees the hold gone sees the stamp.
+        (self.handles.load(Ordering::Acquire) as u64).saturating_sub(1)
+    }
+
+    /// A poll begins: what was before it was waiting, then waiting for a thread.
+    #[inline(always)]
+    pub fn begin(&self, local: &Local, start: u64) {
+        let stamp = self.stamp.take();
+        let last_end = self.last_end.load(Relaxed);
+        let first = self.totals.polls.load(Relaxed) == 0;
+        self.poll_start.store(start, Relaxed);
+        if stamp == 0 && !first {
+            // Nobody woke it: the future around it polls it along with others.
+            add(&self.totals.idle, start.saturating_sub(last_end));
+            return;
+        }
+        // A spawn is as good as a wake. A wake during a poll counts from that poll's end; and the counters of two cores may differ a little.
+        let woken = if stamp <= DURING_POLL {
+            last_end
+        } else {
+            stamp.max(last_end)
+        };
+        if stamp != 0 {
+            add(&self.totals.wakes, 1);
+            self.last_wake.store(woken, Relaxed);
+        }
+        let delay = start.saturating_sub(woken);
+        add(&self.totals.idle, woken.saturating_sub(last_end));
+        add(&self.totals.scheduled, delay);
+        local.stats(self.kind).wake_delay.count(local.ns(delay));
+    }
+
+    /// A poll ends.
+    #[inline(always)]
+    pub fn end(&self, local: &Local, start: u64, end: u64, threshold: u64) {
+        let took = end.saturating_sub(start);
+        add(&self.totals.busy, took);
+        add(&self.totals.polls, 1);
+        if took > self.longest.load(Relaxed) {
+            self.longest.store(took, Relaxed);
+        }
+        self.last_end.store(end, Relaxed);
+        self.poll_start.store(0, Relaxed);
+        local.stats(self.kind).poll_time.count(local.ns(took));
+        self.kind
+            .look_at(self.id.load(Relaxed), start, took, threshold);
+    }
+
+    /// Keeps the place of a suspension in the running poll: over its own older one, a free one, or the oldest of an earlier poll.
+    #[inline]
+    pub fn keep_wait(&self, stack: u32, yielded: bool) {
+        let poll = self.totals.polls.load(Relaxed).wrapping_add(1) as u32 & MAX_POLL;
+        let new = Wait {
+            stack,
+            poll,
+            yielded,
+        };
+        let mut place = None;
+        let mut oldest = 0;
+        for wait in &self.waits {
+            let Some(old) = Wait::of_word(wait.load(Relaxed)) else {
+                // Those behind it are free too.
+                place = Some(wait);
+                break;
+            };
+            if old.stack == stack {
+                place = Some(wait);
+                break;
+            }
+            let age = poll.wrapping_sub(old.poll) & MAX_POLL;
+            if age > oldest {
+                oldest = age;
+                place = Some(wait);
+            }
+        }
+        if let Some(place) = place {
+            place.store(new.word(), Relaxed);
+        }
+    }
+
+    /// The places kept, with how many polls ago each was taken.
+    pub fn waits(&self) -> Vec<(Wait, u64)> {
+        let polls = self.totals.polls.load(Relaxed) as u32 & MAX_POLL;
+        self.waits
+            .iter()
+            .filter_map(|wait| Wait::of_word(wait.load(Relaxed)))
+            .map(|wait| (wait, u64::from(polls.wrapping_sub(wait.poll) & MAX_POLL)))
+            // One of the poll that is running now is not behind but ahead.
+            .map(|(wait, ago)| {
+                (
+                    wait,
+                    if ago > u64::from(MAX_POLL / 2) {
+                        0
+                    } else {
+                        ago
+                    },
+                )
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        Record::new(Kind::named("record-test"), 0, 1, 0, false)
+    }
+
+    #[test]
+    fn an_idle_task_is_as_small_as_promised() {
+        assert!(size_of::<Record>() <= MOST_BYTES, "{}", size_of::<Record>());
+    }
+
+    #[test]
+    fn a_wait_survives_its_word() {
+        for wait in [
+            Wait {
+                stack: 1,
+                poll: 0,
+                yielded: false,
+            },
+            Wait {
+                stack: u32::MAX,
+                poll: MAX_POLL,
+                yielded: true,
+            },
+        ] {
+            assert_eq!(Wait::of_word(wait.word()), Some(wait));
+        }
+        assert_eq!(Wait::of_word(0), None);
+    }
+
+    #[test]
+    fn the_newest_suspensions_are_kept() {
+        let record = record();
+        record.keep_wait(5, false);
+        record.totals.polls.store(1, Relaxed);
+        assert_eq!(record.waits().len(), 1);
+        assert_eq!(record.waits()[0].1, 0);
+        // Polls 2 to 5, each at another place: the fifth place takes the first one's room.
+        for (poll, stack) in (1..5).zip(6..) {
+            record.totals.polls.store(poll, Relaxed);
+            record.keep_wait(stack, false);
+        }
+        record.totals.polls.store(5, Relaxed);
+        let mut waits: Vec<_> = record
+            .waits()
+            .into_iter()
+            .map(|(wait, ago)| (wait.stack, ago))
+            .collect();
+        waits.sort();
+        assert_eq!(waits, [(6, 3), (7, 2), (8, 1), (9, 0)]);
+        // The same place again is only renewed.
+        record.keep_wait(7, false);
+        record.totals.polls.store(6, Relaxed);
+        let waits = record.waits();
+        assert!(waits.contains(&(
+            Wait {
+                stack: 7,
+                poll: 6,
+                yielded: false
+            },
+            0
+        )));
+        assert_eq!(waits.len(), 4);
+    }
+
+    #[test]
+    fn more_than_four_in_one_poll_leave_the_first_four() {
+        let record = record();
+        for stack in 1..9 {
+            record.keep_wait(stack, false);
+        }
+        let stacks: Vec<_> = record.waits().iter().map(|(wait, _)| wait.stack).collect();
+        assert_eq!(stacks, [1, 2, 3, 4]);
+    }
+}

@@ -1,0 +1,427 @@
+//! Every tracked task and its kind, as a profile's nouns, without asking any worker.
+//!
+//! In: the records and each thread's numbers, read while they change. Out: `Tasks`. It takes each list's lock for as long as counting holds on
+//! its records takes; it works while every worker is blocked, and makes no task run.
+
+use super::kind::{self, Kind};
+use super::record::{BLOCKING, Handle, Record, Wait};
+use super::stats::Totals;
+use super::wake_stamp::{DURING_POLL, Who};
+use super::{LONG_POLL, live, runtimes, stacks, thread};
+use hotpoll_profile::{LongPoll, Site, Suspension, Task, TaskKind, TaskState, Tasks, Waker};
+use hotpoll_sampler::clock;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How much a snapshot may tell.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Tasks listed one by one; of more, the odd ones come first, then those that have been in their state longest.
+    pub tasks: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { tasks: 100_000 }
+    }
+}
+
+/// The clock's readings that turn ticks into times.
+struct Clock {
+    now: u64,
+    ns_per_tick: f64,
+    unix_ns: u64,
+}
+
+impl Clock {
+    fn read() -> Self {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            now: clock::now(),
+            ns_per_tick: clock::ns_per_tick(),
+            unix_ns: unix.map_or(0, |unix| unix.as_nanos() as u64),
+        }
+    }
+
+    fn ns(&self, ticks: u64) -> u64 {
+        (ticks as f64 * self.ns_per_tick) as u64
+    }
+
+    fn since(&self, ticks: u64) -> u64 {
+        self.ns(self.now.saturating_sub(ticks))
+    }
+}
+
+/// What a record said, with ticks turned into nanoseconds.
+struct Row {
+    task: Task,
+    nested: bool,
+    blocking: bool,
+    waits: Vec<(Wait, u64)>,
+}
+
+/// The tracked tasks now. `intern` turns a stack's addresses (leaf first; the first is an instruction after a call too) into locations.
+pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> Tasks {
+    let clock = Clock::read();
+    let mut rows = Vec::new();
+    for list in 0..live::LISTS {
+        rows.extend(live::hold_all(list).iter().map(|task| row(task, &clock)));
+    }
+    find_lost(&mut rows);
+    let (mut kinds, folded_kinds) = kinds(&rows, &clock);
+    kinds.retain(|kind| kind.spawned > 0);
+    let tracked = rows.len() as u64;
+    let folded_tasks = choose(&mut rows, limits.tasks);
+    let mut interned = HashMap::new();
+    let tasks = rows
+        .into_iter()
+        .map(|row| {
+            let mut task = row.task;
+            task.waits = suspensions(&task, &row.waits, |stack| {
+                let known = interned.entry(stack);
+                known
+                    .or_insert_with(|| intern(&stacks::stack(stack)))
+                    .clone()
+            });
+            task
+        })
+        .collect();
+    let mut runtimes = runtimes::snapshot();
+    let open = open_polls();
+    let threshold = LONG_POLL.load(Relaxed);
+    for runtime in &mut runtimes {
+        runtime.blocked = !runtime.workers.is_empty()
+            && runtime.workers.iter().all(|worker| {
+                open.iter().any(|poll| {
+                    poll.tid == *worker && clock.now.saturating_sub(poll.start) >= threshold
+                })
+            });
+    }
+    Tasks {
+        alive: (!runtimes.is_empty()).then(|| runtimes.iter().map(|one| one.alive).sum()),
+        tracked,
+        long_poll_ns: super::long_poll_ns(),
+        kinds,
+        tasks,
+        runtimes,
+        folded_tasks,
+        folded_kinds: folded_kinds as u64,
+    }
+}
+
+fn row(task: &Record, clock: &Clock) -> Row {
+    // A poll or a wake between the readings below would make them tell of no moment at all: then they are read again, a few times.
+    const TRIES: usize = 3;
+    let mut row = read(task, clock);
+    for _ in 1..TRIES {
+        let again = read(task, clock);
+        let same = again.task.polls == row.task.polls && again.task.state == row.task.state;
+        row = again;
+        if same {
+            break;
+        }
+    }
+    row
+}
+
+fn read(task: &Record, clock: &Clock) -> Row {
+    // Before the stamp: see `wakers`.
+    let wakers = task.wakers().saturating_sub(1); // the hold that this snapshot has
+    let totals = &task.totals;
+    let number = |number: &AtomicU64| number.load(Relaxed);
+    let polls = number(&totals.polls);
+    let poll_start = number(&task.poll_start);
+    let stamp = task.stamp.peek();
+    let last_end = number(&task.last_end);
+    let waits = task.waits();
+    let blocking = task.flags.load(Relaxed) & BLOCKING != 0;
+    let yielded = !waits.is_empty()
+        && waits
+            .iter()
+            .filter(|(_, ago)| *ago == 0)
+            .any(|(wait, _)| wait.yielded);
+    let (state, since) = match stamp {
+        _ if poll_start != 0 => (TaskState::Polling, poll_start),
+        Some(stamp) if stamp > DURING_POLL => (TaskState::Scheduled, stamp.max(last_end)),
+        Some(_) => (TaskState::Scheduled, last_end),
+        None if polls == 0 => (TaskState::Scheduled, last_end),
+        None if yielded => (TaskState::Yielded, last_end),
+        None => (TaskState::Waiting, last_end),
+    };
+    let state_ns = clock.since(since);
+    let (mut busy, mut scheduled, mut idle) = (
+        clock.ns(number(&totals.busy)),
+        clock.ns(number(&totals.scheduled)),
+        clock.ns(number(&totals.idle)),
+    );
+    // Each total is of stretches that have ended; the running one belongs to one of them.
+    match state {
+        TaskState::Polling => busy += state_ns,
+        TaskState::Scheduled => {
+            scheduled += state_ns;
+            idle += clock.ns(since.saturating_sub(last_end));
+        }
+        _ => idle += state_ns,
+    }
+    let last_wake = match stamp {
+        Some(stamp) if stamp > DURING_POLL => stamp,
+        Some(_) => last_end,
+        None => number(&task.last_wake),
+    };
+    let last_waker = match task.stamp.who() {
+        None => Waker::None,
+        Some(Who::Task(id)) => Waker::Task(id),
+        Some(Who::Thread(tid)) => Waker::Thread(tid),
+    };
+    Row {
+        task: Task {
+            id: number(&task.id),
+            runtime_id: number(&task.runtime_id),
+            kind: task.kind.id(),
+            parent: number(&task.parent),
+            state,
+            age_ns: clock.since(task.spawned),
+            state_ns,
+            polls,
+            wakes: number(&totals.wakes) + u64::from(stamp.is_some()),
+            self_wakes: number(&totals.self_wakes),
+            coop_yields: number(&totals.coop_yields),
+            busy_ns: busy,
+            scheduled_ns: scheduled,
+            idle_ns: idle,
+            max_poll_ns: clock.ns(number(&task.longest)).max(match state {
+                TaskState::Polling => state_ns,
+                _ => 0,
+            }),
+            last_waker,
+            last_wake_ns: if last_wake == 0 {
+                0
+            } else {
+                clock.since(last_wake).max(1)
+            },
+            wakers,
+            waits: Vec::new(),
+        },
+        nested: task.nested,
+        blocking,
+        waits,
+    }
+}
+
+/// Says which waiting tasks nobody can wake any more. A future tracked inside a task holds that task's waker itself, and is polled whenever the task is:
+/// it is lost only if nothing else can wake the task either.
+fn find_lost(rows: &mut [Row]) {
+    let is_silent = |row: &Row| row.task.state == TaskState::Waiting && row.task.wakers == 0;
+    // Per task: how many nested futures hold its waker, and whether one of them can be woken.
+    let mut inside: HashMap<u64, (u64, bool)> = HashMap::new();
+    for row in rows.iter().filter(|row| row.nested) {
+        let (holds, wakeable) = inside.entry(row.task.parent).or_default();
+        *holds += u64::from(row.task.polls > 0);
+        *wakeable |= !is_silent(row);
+    }
+    let is_lost = |row: &Row| {
+        let (holds, wakeable) = inside.get(&row.task.id).copied().unwrap_or_default();
+        row.task.state == TaskState::Waiting && !wakeable && row.task.wakers <= holds
+    };
+    let lost: HashMap<u64, bool> = rows.iter().map(|row| (row.task.id, is_lost(row))).collect();
+    for row in rows {
+        let around = !row.nested || lost.get(&row.task.parent).copied().unwrap_or(true);
+        if lost.get(&row.task.id) == Some(&true) && around && !row.blocking {
+            row.task.state = TaskState::LostWaker;
+        }
+    }
+}
+
+/// Keeps so many rows: the odd ones, then those longest in their state. Returns how many went.
+fn choose(rows: &mut Vec<Row>, most: usize) -> u64 {
+    let oddness = |row: &Row| match row.task.state {
+        TaskState::LostWaker => 3,
+        TaskState::Polling => 2,
+        TaskState::Scheduled => 1,
+        _ => 0,
+    };
+    let folded = rows.len().saturating_sub(most);
+    if folded > 0 {
+        rows.sort_by_key(|row| std::cmp::Reverse((oddness(row), row.task.state_ns)));
+        rows.truncate(most);
+    }
+    folded as u64
+}
+
+/// Where a task waits. The places of its latest poll that took any; older ones too if more of its wakers are held than that poll gave out: a leaf that
+/// keeps its waker leaves an older stack standing.
+fn suspensions(
+    task: &Task,
+    waits: &[(Wait, u64)],
+    mut stack: impl FnMut(u32) -> Vec<u32>,
+) -> Vec<Suspension> {
+    let Some(newest) = waits.iter().map(|(_, ago)| *ago).min() else {
+        return Vec::new();
+    };
+    let fresh = waits.iter().filter(|(_, ago)| *ago == newest).count() as u64;
+    let mut standing: Vec<_> = waits
+        .iter()
+        .filter(|(_, ago)| *ago == newest || task.wakers > fresh)
+        .collect();
+    standing.sort_by_key(|(_, ago)| *ago);
+    // Waiting says more than having given way; what is fresh more than what is old; and of several in one poll (a read beside a signal to shut
+    // down) the deepest is the work.
+    let chosen = standing
+        .iter()
+        .enumerate()
+        .min_by_key(|(_, (wait, ago))| {
+            (
+                wait.yielded,
+                *ago,
+                std::cmp::Reverse(stacks::depth(wait.stack)),
+            )
+        })
+        .map(|(index, _)| index);
+    standing
+        .iter()
+        .enumerate()
+        .map(|(index, (wait, ago))| Suspension {
+            stack: stack(wait.stack),
+            polls_ago: *ago,
+            representative: Some(index) == chosen,
+        })
+        .collect()
+}
+
+fn kinds(rows: &[Row], clock: &Clock) -> (Vec<TaskKind>, usize) {
+    let (all, folded) = kind::all();
+    let threads = thread::all();
+    let mut kinds: Vec<TaskKind> = all
+        .iter()
+        .map(|kind| {
+            let mut noun = describe(kind, clock);
+            for stats in threads
+                .iter()
+                .filter_map(|local| local.existing_stats(kind))
+            {
+                noun.spawned += stats.spawned.load(Relaxed);
+                noun.completed += stats.completed.load(Relaxed);
+                noun.aborted += stats.aborted.load(Relaxed);
+                noun.panicked += stats.panicked.load(Relaxed);
+                noun.captures += stats.captures.load(Relaxed);
+                noun.captures_failed += stats.captures_failed.load(Relaxed);
+                stats.poll_time.add_to(&mut noun.poll_time);
+                stats.wake_delay.add_to(&mut noun.wake_delay);
+                add_ended(&mut noun, &stats.ended, clock);
+            }
+            noun
+        })
+        .collect();
+    for row in rows {
+        let task = &row.task;
+        let Some(kind) = kinds.get_mut((task.kind as usize).wrapping_sub(1)) else {
+            continue;
+        };
+        kind.alive += 1;
+        kind.polls += task.polls;
+        kind.wakes += task.wakes;
+        kind.self_wakes += task.self_wakes;
+        kind.coop_yields += task.coop_yields;
+        kind.busy_ns += task.busy_ns;
+        kind.scheduled_ns += task.scheduled_ns;
+        kind.idle_ns += task.idle_ns;
+    }
+    (kinds, folded)
+}
+
+fn add_ended(kind: &mut TaskKind, ended: &Totals, clock: &Clock) {
+    kind.polls += ended.polls.load(Relaxed);
+    kind.wakes += ended.wakes.load(Relaxed);
+    kind.self_wakes += ended.self_wakes.load(Relaxed);
+    kind.coop_yields += ended.coop_yields.load(Relaxed);
+    kind.busy_ns += clock.ns(ended.busy.load(Relaxed));
+    kind.scheduled_ns += clock.ns(ended.scheduled.load(Relaxed));
+    kind.idle_ns += clock.ns(ended.idle.load(Relaxed));
+}
+
+fn describe(kind: &Kind, clock: &Clock) -> TaskKind {
+    let noun = |poll: &kind::LongPoll| LongPoll {
+        task: poll.task,
+        kind: kind.id(),
+        start_unix_ns: clock.unix_ns.saturating_sub(clock.since(poll.start)),
+        poll_ns: clock.ns(poll.took),
+        open: false,
+        stacks: Vec::new(),
+    };
+    let polls = kind.long_polls();
+    TaskKind {
+        id: kind.id(),
+        name: kind.name().to_string(),
+        site: kind.site().map_or_else(Site::default, |site| Site {
+            file: site.file().to_string(),
+            line: site.line(),
+            column: site.column(),
+        }),
+        longest_poll: polls.longest.as_ref().map(noun),
+        long_polls: polls.recent.iter().rev().map(noun).collect(),
+        ..TaskKind::default()
+    }
+}
+
+/// A poll that is running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenPoll {
+    /// The thread that polls.
+    pub tid: u32,
+    /// The task: what samples say.
+    pub task: u64,
+    /// Its kind.
+    pub kind: u64,
+    /// When the poll began, in ticks of [`hotpoll_sampler::clock`].
+    pub start: u64,
+}
+
+/// Every poll of a tracked task that is running now, the innermost of each thread. Cheap: a few loads for each thread that has ever polled.
+pub fn open_polls() -> Vec<OpenPoll> {
+    thread::all()
+        .into_iter()
+        .filter_map(|local| {
+            let words = local.words()?;
+            let tid = local.tid.load(Relaxed);
+            let start = words.poll_start.load(Relaxed);
+            let (task, kind) = (words.task.load(Relaxed), words.kind.load(Relaxed));
+            // Another poll may have begun meanwhile; then this one is over anyway.
+            (start != 0 && tid != 0 && words.poll_start.load(Relaxed) == start).then_some(
+                OpenPoll {
+                    tid,
+                    task,
+                    kind,
+                    start,
+                },
+            )
+        })
+        .collect()
+}
+
+/// Wakes every task that is waiting, with a new waker, so that each leaf that it waits for takes that and shows where it is. In batches, with a pause
+/// between them; returns how many tasks were woken. Each costs a poll that would not have been: so only when somebody asks.
+pub fn refresh(batch: usize, pause: std::time::Duration) -> u64 {
+    super::waker::next_generation();
+    let mut woken = 0;
+    for list in 0..live::LISTS {
+        for batch in live::hold_all(list).chunks(batch.max(1)) {
+            for task in batch {
+                woken += u64::from(wake(task));
+            }
+            std::thread::sleep(pause);
+        }
+    }
+    woken
+}
+
+fn wake(task: &Handle) -> bool {
+    let waits = task.poll_start.load(Relaxed) == 0
+        && task.totals.polls.load(Relaxed) > 0
+        && task.stamp.peek().is_none();
+    if waits {
+        // Without a stamp: nothing that it waits for has happened.
+        task.inner.wake();
+    }
+    waits
+}

@@ -1,0 +1,141 @@
+//! Spawning: tokio's functions, with the future tracked.
+
+use super::kind::Kind;
+use super::record::{BLOCKING, Handle};
+use super::tracked::{Owner, Tracked, run_blocking};
+use std::future::Future;
+use std::panic::Location;
+use std::sync::atomic::Ordering::Relaxed;
+use tokio::task::JoinHandle;
+
+/// Spawns a task; its kind is the place of this call.
+///
+/// # Panics
+/// As `tokio::spawn`: outside of a runtime.
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let site = Location::caller();
+    with_id(Tracked::new(future, || Kind::at(site), false), tokio::spawn)
+}
+
+/// Spawns a task of this kind.
+///
+/// # Panics
+/// As `tokio::spawn`: outside of a runtime.
+#[track_caller]
+pub fn spawn_named<F>(name: &'static str, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let site = Location::caller();
+    with_id(
+        Tracked::new(future, || Kind::named_at(name, site), false),
+        tokio::spawn,
+    )
+}
+
+/// Spawns a task on the current `LocalSet`; its kind is the place of this call.
+///
+/// # Panics
+/// As `tokio::task::spawn_local`: outside of a `LocalSet`.
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let site = Location::caller();
+    with_id(
+        Tracked::new(future, || Kind::at(site), false),
+        tokio::task::spawn_local,
+    )
+}
+
+/// Spawns a task of this kind on the current `LocalSet`.
+///
+/// # Panics
+/// As `tokio::task::spawn_local`: outside of a `LocalSet`.
+#[track_caller]
+pub fn spawn_local_named<F>(name: &'static str, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+    F::Output: 'static,
+{
+    let site = Location::caller();
+    with_id(
+        Tracked::new(future, || Kind::named_at(name, site), false),
+        tokio::task::spawn_local,
+    )
+}
+
+/// Runs a closure on a blocking thread; its kind is the place of this call. It counts as a task with one poll.
+///
+/// # Panics
+/// As `tokio::task::spawn_blocking`: outside of a runtime.
+#[track_caller]
+pub fn spawn_blocking<F, R>(closure: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let site = Location::caller();
+    blocking(|| Kind::at(site), closure)
+}
+
+/// Runs a closure of this kind on a blocking thread. It counts as a task with one poll.
+///
+/// # Panics
+/// As `tokio::task::spawn_blocking`: outside of a runtime.
+#[track_caller]
+pub fn spawn_blocking_named<F, R>(name: &'static str, closure: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let site = Location::caller();
+    blocking(|| Kind::named_at(name, site), closure)
+}
+
+#[track_caller]
+fn blocking<F, R>(kind: impl FnOnce() -> &'static Kind, closure: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    if !super::is_on() {
+        return tokio::task::spawn_blocking(closure);
+    }
+    let task = Owner::new(kind(), false);
+    task.handle().flags.fetch_or(BLOCKING, Relaxed);
+    let record = task.handle().clone();
+    let joined = tokio::task::spawn_blocking(move || run_blocking(task, closure));
+    set_id(Some(record), joined.id());
+    joined
+}
+
+/// Spawns, and tells the record the task's ID: it may be asked for before the first poll.
+#[track_caller]
+fn with_id<F, R>(
+    future: Tracked<F>,
+    spawn: impl FnOnce(Tracked<F>) -> JoinHandle<R>,
+) -> JoinHandle<R> {
+    let record = future.record();
+    let joined = spawn(future);
+    set_id(record, joined.id());
+    joined
+}
+
+/// Tells a record the ID of its task.
+#[inline]
+pub(super) fn set_id(record: Option<Handle>, id: tokio::task::Id) {
+    if let Some(record) = record {
+        let number = crate::task_id::number(id);
+        record.id.store(number, Relaxed);
+        record.runtime_id.store(number, Relaxed);
+    }
+}

@@ -1,0 +1,204 @@
+//! What a thread that polls has for itself: which task it is polling, its published words, its numbers of each kind.
+//!
+//! Found by one thread-local read a poll. The memory is never freed: when the thread ends it goes to another, its numbers included, so that sums over
+//! all of them stay right.
+#![allow(unsafe_code)] // The thread-local pointer, and the numbers behind pointers.
+
+use super::kind::{Kind, MAX_KINDS};
+use super::record::Record;
+use super::stacks::MAX_FRAMES;
+use super::stats::Stats;
+use hotpoll_sampler::Published;
+use std::cell::{Cell, UnsafeCell};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// One polling thread. Cells are touched by the thread itself only; atomics may be read by anybody.
+pub(super) struct Local {
+    /// The task being polled, null when none.
+    pub current: Cell<*const Record>,
+    /// An address in the frame of its poll.
+    pub poll_frame: Cell<usize>,
+    /// Stacks taken in this poll so far.
+    pub captured: Cell<u32>,
+    /// Nanoseconds a tick, times 2^32.
+    pub rate: Cell<u64>,
+    /// Where the sampler looks; null under Miri, which cannot map the sampler's memory.
+    words: AtomicPtr<Published>,
+    /// Frames of the stack being taken.
+    pub frames: UnsafeCell<[u64; MAX_FRAMES]>,
+    /// 0 while no thread has it.
+    pub tid: AtomicU32,
+    /// Whether the marks of `deferral` were looked for.
+    pub learned: Cell<bool>,
+    /// Of which runtime it is a worker, if so: see `runtimes`. 0 is not known yet.
+    pub worker: AtomicU64,
+    /// Which of the lists of live tasks it adds to.
+    pub index: usize,
+    stats: [AtomicPtr<Stats>; MAX_KINDS],
+}
+
+// SAFETY: the cells are reached through `local()` only, which gives each thread its own.
+unsafe impl Sync for Local {}
+
+#[derive(Default)]
+struct Registry {
+    all: Vec<&'static Local>,
+    spare: Vec<&'static Local>,
+}
+
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+    all: Vec::new(),
+    spare: Vec::new(),
+});
+
+fn registry() -> MutexGuard<'static, Registry> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives the thread's memory back.
+struct Guard(Cell<bool>);
+
+thread_local! {
+    static LOCAL: Cell<Option<&'static Local>> = const { Cell::new(None) };
+    static GUARD: Guard = const { Guard(Cell::new(false)) };
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(local) = LOCAL.take() {
+            local.tid.store(0, Ordering::Relaxed);
+            local.current.set(std::ptr::null());
+            registry().spare.push(local);
+        }
+    }
+}
+
+/// The calling thread's. `None` while its thread-local variables are being dropped.
+#[inline(always)]
+pub(super) fn local() -> Option<&'static Local> {
+    match LOCAL.get() {
+        Some(local) => Some(local),
+        None => enter(),
+    }
+}
+
+/// The calling thread's, if it has polled before.
+#[inline(always)]
+pub(super) fn existing() -> Option<&'static Local> {
+    LOCAL.get()
+}
+
+#[cold]
+fn enter() -> Option<&'static Local> {
+    // The sampler's own destructor is registered first, and so runs after this one's.
+    let words = if cfg!(miri) {
+        None
+    } else {
+        Some(hotpoll_sampler::published()?)
+    };
+    GUARD.try_with(|guard| guard.0.set(true)).ok()?;
+    let local = {
+        let mut registry = registry();
+        match registry.spare.pop() {
+            Some(spare) => spare,
+            None => {
+                let local: &'static Local = Box::leak(Box::new(Local::new(registry.all.len())));
+                registry.all.push(local);
+                local
+            }
+        }
+    };
+    let pointer = words.map_or(std::ptr::null_mut(), |words| {
+        std::ptr::from_ref(words).cast_mut()
+    });
+    local.words.store(pointer, Ordering::Release);
+    local.rate.set(hotpoll_sampler::clock::rate());
+    local.worker.store(0, Ordering::Relaxed);
+    local
+        .tid
+        .store(words.map_or(1, Published::tid), Ordering::Relaxed);
+    LOCAL.set(Some(local));
+    Some(local)
+}
+
+/// The calling thread's number, as the kernel counts.
+pub(super) fn tid() -> u32 {
+    thread_local! {
+        static TID: Cell<u32> = const { Cell::new(0) };
+    }
+    if TID.get() == 0 {
+        TID.set(if cfg!(miri) {
+            1
+        } else {
+            hotpoll_sampler::current_tid()
+        });
+    }
+    TID.get()
+}
+
+/// Every thread's, those that nobody has included.
+pub(super) fn all() -> Vec<&'static Local> {
+    registry().all.clone()
+}
+
+impl Local {
+    fn new(index: usize) -> Self {
+        Self {
+            current: Cell::new(std::ptr::null()),
+            poll_frame: Cell::new(0),
+            captured: Cell::new(0),
+            learned: Cell::new(false),
+            rate: Cell::new(1 << 32),
+            words: AtomicPtr::new(std::ptr::null_mut()),
+            frames: UnsafeCell::new([0; MAX_FRAMES]),
+            tid: AtomicU32::new(0),
+            worker: AtomicU64::new(0),
+            index,
+            stats: [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_KINDS],
+        }
+    }
+
+    /// The published words.
+    #[inline(always)]
+    pub fn words(&self) -> Option<&'static Published> {
+        // SAFETY: null, or a reference that lives for ever (enter).
+        unsafe { self.words.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Ticks as nanoseconds, near enough for a histogram.
+    #[inline(always)]
+    pub fn ns(&self, ticks: u64) -> u64 {
+        ((u128::from(ticks) * u128::from(self.rate.get())) >> 32) as u64
+    }
+
+    /// This thread's numbers of a kind. Only the thread itself may add to them.
+    #[inline(always)]
+    pub fn stats(&self, kind: &Kind) -> &Stats {
+        match self.existing_stats(kind) {
+            Some(stats) => stats,
+            None => self.make_stats(kind),
+        }
+    }
+
+    /// The numbers of a kind, if the thread has any.
+    #[inline(always)]
+    pub fn existing_stats(&self, kind: &Kind) -> Option<&Stats> {
+        // Acquire: pairs with the Release in `make_stats`.
+        // SAFETY: null, or leaked there.
+        unsafe {
+            self.stats
+                .get(kind.index())?
+                .load(Ordering::Acquire)
+                .as_ref()
+        }
+    }
+
+    #[cold]
+    fn make_stats(&self, kind: &Kind) -> &Stats {
+        let stats: &'static Stats = Box::leak(Box::default());
+        // Release: whoever finds the pointer sees zeros. Only this thread stores here.
+        self.stats[kind.index()].store(std::ptr::from_ref(stats).cast_mut(), Ordering::Release);
+        stats
+    }
+}

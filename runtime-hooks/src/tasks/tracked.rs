@@ -1,0 +1,290 @@
+//! The future around a tracked future: its poll is where everything is measured.
+//!
+//! In: polls by the runtime. Out: the same polls of the user's future, with our waker lent to it, the thread's words published, and two readings of the
+//! clock. A future wrapped while hotpoll was not running is polled as it is, for good.
+#![allow(unsafe_code)] // It projects a pin.
+
+use super::kind::Kind;
+use super::record::{Handle, PANICKED, Record, own_id};
+use super::thread::{self, Local};
+use super::{LONG_POLL, deferral, live, parent, runtimes, stats, waker};
+use hotpoll_sampler::clock;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+
+/// A future that hotpoll watches. Made by the functions of this crate that spawn, or by [`super::Track::tracked`].
+#[must_use = "futures do nothing unless polled"]
+pub struct Tracked<F> {
+    task: Option<Owner>,
+    future: F,
+}
+
+/// The wrapper's hold on the record.
+pub(super) struct Owner(Handle);
+
+/// How a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    Completed,
+    Aborted,
+    Panicked,
+}
+
+impl Owner {
+    /// A new task of this kind.
+    pub fn new(kind: &'static Kind, nested: bool) -> Self {
+        let local = thread::local();
+        let list = local.map_or(0, |local| local.index % live::LISTS) as u8;
+        let record = Record::new(kind, parent(local), clock::now(), list, nested);
+        if nested {
+            record.id.store(own_id(), Relaxed);
+        }
+        let owner = Self(Handle::new(record));
+        live::add(&owner.0);
+        if let Some(local) = local {
+            stats::add(&local.stats(kind).spawned, 1);
+        }
+        owner
+    }
+
+    pub fn handle(&self) -> &Handle {
+        &self.0
+    }
+
+    /// The task has ended: it leaves the list, and its numbers go to its kind's.
+    fn end(&self, end: End) {
+        live::remove(&self.0);
+        let Some(local) = thread::local() else { return };
+        let stats = local.stats(self.0.kind);
+        stats.ended.add(&self.0.totals);
+        stats::add(
+            match end {
+                End::Completed => &stats.completed,
+                End::Aborted => &stats.aborted,
+                End::Panicked => &stats.panicked,
+            },
+            1,
+        );
+    }
+
+    /// The future has returned its value; what it leaves behind wakes nobody.
+    pub fn complete(self) {
+        self.end(End::Completed);
+        self.0.inner.close();
+        // The hold goes, `Drop` above it does not run.
+        let this = std::mem::ManuallyDrop::new(self);
+        // SAFETY: `this` is not dropped, so the hold is given up once.
+        drop(unsafe { std::ptr::read(&this.0) });
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        // The runtime's waker stays for as long as somebody holds one of ours: whoever wrapped a borrowed future may drop the wrapper after each poll,
+        // and still has to be woken.
+        self.end(if self.0.flags.load(Relaxed) & PANICKED != 0 {
+            End::Panicked
+        } else {
+            End::Aborted
+        });
+    }
+}
+
+impl<F> Tracked<F> {
+    /// A task of this kind, while sampling runs; else just the future.
+    pub(super) fn new(future: F, kind: impl FnOnce() -> &'static Kind, nested: bool) -> Self {
+        let task = super::is_on().then(|| Owner::new(kind(), nested));
+        Self { task, future }
+    }
+
+    /// Watched in any case: for tests that sample nothing.
+    #[cfg(test)]
+    pub(super) fn always(future: F, kind: &'static Kind) -> Self {
+        let task = Some(Owner::new(kind, true));
+        Self { task, future }
+    }
+
+    /// Another hold on the record, for whoever learns the task's ID later.
+    pub(super) fn record(&self) -> Option<Handle> {
+        self.task.as_ref().map(|task| task.0.clone())
+    }
+}
+
+impl<F: Future> Future for Tracked<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: the future is pinned with the wrapper: it is never moved out, and the wrapper has no Drop of its own; the other field is not pinned.
+        let (task, future) = unsafe {
+            let this = self.get_unchecked_mut();
+            (&mut this.task, Pin::new_unchecked(&mut this.future))
+        };
+        let Some(owner) = task else {
+            return future.poll(context);
+        };
+        let result = poll_watched(&owner.0, future, context);
+        if result.is_ready()
+            && let Some(owner) = task.take()
+        {
+            owner.complete();
+        }
+        result
+    }
+}
+
+/// What the thread was polling before, put back when the poll ends, by a panic too.
+struct Open<'a> {
+    task: &'a Record,
+    local: &'static Local,
+    start: u64,
+    outer: Outer,
+}
+
+struct Outer {
+    current: *const Record,
+    poll_frame: usize,
+    captured: u32,
+    id: u64,
+    kind: u64,
+    start: u64,
+}
+
+impl<'a> Open<'a> {
+    #[inline(always)]
+    fn new(task: &'a Record, local: &'static Local, poll_frame: usize) -> Self {
+        let mut outer = Outer {
+            current: local.current.replace(task),
+            poll_frame: local.poll_frame.replace(poll_frame),
+            captured: local.captured.replace(0),
+            id: 0,
+            kind: 0,
+            start: 0,
+        };
+        let start = clock::now();
+        if let Some(words) = local.words() {
+            if !outer.current.is_null() {
+                outer.id = words.task.load(Relaxed);
+                outer.kind = words.kind.load(Relaxed);
+                outer.start = words.poll_start.load(Relaxed);
+            }
+            words.kind.store(task.kind.id(), Relaxed);
+            words.task.store(task.id.load(Relaxed), Relaxed);
+            words.poll_start.store(start, Relaxed);
+        }
+        task.begin(local, start);
+        Self {
+            task,
+            local,
+            start,
+            outer,
+        }
+    }
+}
+
+impl Drop for Open<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let (local, outer) = (self.local, &self.outer);
+        self.task
+            .end(local, self.start, clock::now(), LONG_POLL.load(Relaxed));
+        if let Some(words) = local.words() {
+            words.poll_start.store(outer.start, Relaxed);
+            words.task.store(outer.id, Relaxed);
+            words.kind.store(outer.kind, Relaxed);
+        }
+        local.captured.set(outer.captured);
+        local.poll_frame.set(outer.poll_frame);
+        local.current.set(outer.current);
+    }
+}
+
+/// Sets a flag if the poll unwinds.
+struct PanicFlag<'a>(&'a Record);
+
+impl Drop for PanicFlag<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        self.0.flags.fetch_or(PANICKED, Relaxed);
+    }
+}
+
+#[inline]
+fn poll_watched<F: Future>(
+    task: &Record,
+    future: Pin<&mut F>,
+    context: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let Some(local) = thread::local() else {
+        return future.poll(context);
+    };
+    if task.totals.polls.load(Relaxed) == 0 {
+        first_poll(task, local);
+    }
+    if !task.inner.is(context.waker()) {
+        task.inner.replace(context.waker());
+    }
+    // Its address tells walks where to end. It lies above the frame of `poll_inside`.
+    let poll_frame = 0u8;
+    let open = Open::new(task, local, &raw const poll_frame as usize);
+    let waker = waker::lent(task);
+    let panicked = PanicFlag(task);
+    let result = poll_inside(future, &mut Context::from_waker(&waker));
+    std::mem::forget(panicked);
+    if result.is_pending() && !tokio::task::coop::has_budget_remaining() {
+        stats::add(&task.totals.coop_yields, 1);
+    }
+    drop(open);
+    // Keeps the local in this frame.
+    std::hint::black_box(&poll_frame);
+    result
+}
+
+/// The frame that a suspended task's stack ends with. Not inlined, so that what it calls has return addresses below `poll_frame`.
+#[inline(never)]
+fn poll_inside<F: Future>(future: Pin<&mut F>, context: &mut Context<'_>) -> Poll<F::Output> {
+    future.poll(context)
+}
+
+/// Finds out which task of the runtime's this is, or is a part of; and, once a thread, what can be known only inside a runtime.
+#[cold]
+fn first_poll(task: &Record, local: &'static Local) {
+    let runtime_id = crate::task_id::current();
+    task.runtime_id.store(runtime_id, Relaxed);
+    if task.id.load(Relaxed) == 0 {
+        let id = if runtime_id == 0 {
+            own_id()
+        } else {
+            runtime_id
+        };
+        task.id.store(id, Relaxed);
+    }
+    if task.nested {
+        // It may have been made in another task than the one that polls it.
+        task.parent.store(parent(Some(local)), Relaxed);
+    }
+    runtimes::look(local);
+    deferral::learn(local);
+}
+
+/// Runs a closure on a blocking thread as the one poll of its task.
+pub(super) fn run_blocking<R>(task: Owner, closure: impl FnOnce() -> R) -> R {
+    let result = match thread::local() {
+        None => closure(),
+        Some(local) => {
+            let record = task.handle();
+            first_poll(record, local);
+            let poll_frame = 0u8;
+            let open = Open::new(record, local, &raw const poll_frame as usize);
+            let panicked = PanicFlag(record);
+            let result = closure();
+            std::mem::forget(panicked);
+            drop(open);
+            result
+        }
+    };
+    task.complete();
+    result
+}

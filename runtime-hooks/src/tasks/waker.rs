@@ -1,0 +1,153 @@
+//! The waker that leaf futures see: the task's record, behind one static table of functions.
+//!
+//! In: clones, wakes and drops, from any thread, under any lock. Out: every wake goes on to the runtime's waker. A clone in the task's own poll is a
+//! leaf that begins to wait: its stack is taken then. Nothing here allocates, locks or panics.
+//!
+//! The pointer's low bits are the generation: raising it makes `will_wake` false once, so that each leaf takes the waker anew (`refresh`).
+#![allow(unsafe_code)] // A raw waker.
+
+use super::record::{GENERATIONS, Record};
+use super::thread::{self, Local};
+use super::wake_stamp::Who;
+use super::{deferral, stacks, stats};
+use hotpoll_profile::Truncation;
+use hotpoll_sampler::clock;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+/// A `static`, not a constant: a constant may have several addresses, and then `will_wake` is false where it should be true.
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, release);
+
+static GENERATION: AtomicUsize = AtomicUsize::new(0);
+
+/// Stacks taken in one poll.
+pub(super) const MAX_CAPTURES: u32 = 4;
+
+/// Makes the waker of later polls another one than that of earlier polls.
+pub(super) fn next_generation() {
+    GENERATION.fetch_add(1, Relaxed);
+}
+
+/// The task's waker, for the time of a poll: it counts as no hold.
+#[inline(always)]
+pub(super) fn lent(record: &Record) -> ManuallyDrop<Waker> {
+    let generation = GENERATION.load(Relaxed) % GENERATIONS;
+    let data = std::ptr::from_ref(record)
+        .map_addr(|address| address | generation)
+        .cast();
+    // SAFETY: the functions keep the contract of a waker; clones count as holds on the record, and this one, which is never dropped, lives no longer
+    // than the reference that it was made from (tracked.rs).
+    ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) })
+}
+
+/// The record behind a waker's pointer.
+#[inline(always)]
+fn record(data: *const ()) -> *const Record {
+    data.cast::<Record>()
+        .map_addr(|address| address & !(GENERATIONS - 1))
+}
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    let pointer = record(data);
+    // SAFETY: the waker being cloned keeps the record.
+    let task = unsafe { &*pointer };
+    task.hold();
+    if let Some(local) = thread::existing()
+        && std::ptr::eq(local.current.get(), pointer)
+    {
+        let captured = local.captured.get();
+        if captured < MAX_CAPTURES {
+            local.captured.set(captured + 1);
+            capture(task, local, walk(local));
+        }
+    }
+    RawWaker::new(data, &VTABLE)
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: the waker is consumed: it keeps the record for the call, and its hold is given up after.
+    unsafe {
+        wake_by_ref(data);
+        release(data);
+    }
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    let pointer = record(data);
+    // SAFETY: the waker keeps the record.
+    let task = unsafe { &*pointer };
+    let local = thread::existing();
+    if let Some(local) = local
+        && std::ptr::eq(local.current.get(), pointer)
+    {
+        stats::add(&task.totals.self_wakes, 1);
+        task.stamp.stamp_from_poll(task.id.load(Relaxed));
+        task.inner.wake_from_poll();
+        return;
+    }
+    task.stamp.stamp(|| (clock::now(), who(local)));
+    task.inner.wake();
+}
+
+unsafe fn release(data: *const ()) {
+    // SAFETY: the waker's own hold, which goes with it.
+    unsafe { Record::release(record(data)) };
+}
+
+/// Who is calling: the task being polled on this thread, tracked or not, or the thread.
+fn who(local: Option<&'static Local>) -> Who {
+    match local
+        .and_then(Local::words)
+        .map(|words| words.task.load(Relaxed))
+    {
+        Some(task) if task != 0 => return Who::Task(task),
+        _ => {}
+    }
+    match crate::task_id::current() {
+        0 => Who::Thread(thread::tid()),
+        task => Who::Task(task),
+    }
+}
+
+/// Walks this thread's stack from the function that this is inlined into up to the poll that it runs in. Returns how many frames that gave: the
+/// frame around `poll_inside`, where the walk ends, is not counted.
+#[inline(always)]
+fn walk(local: &'static Local) -> Option<usize> {
+    if cfg!(miri) {
+        return None; // it has no registers to begin with
+    }
+    let words = local.words()?;
+    // SAFETY: the thread's own, and nobody else has a reference to it: it is used here and in `capture` only, one after the other.
+    let frames = unsafe { &mut *local.frames.get() };
+    // SAFETY: the words are this thread's, found through its own thread-local variable; `poll_frame` lies in the frame of the poll that is running
+    // on this thread, and the sampler looks whether that is the stack we are on.
+    let walk = unsafe { words.walk_here(local.poll_frame.get(), frames) };
+    match walk.end {
+        Truncation::StackRead => walk.frames.checked_sub(1),
+        _ => Some(walk.frames),
+    }
+    .filter(|frames| *frames > 1)
+}
+
+/// Keeps the stack that was walked into the thread's frames: without this file's own function, and without the frame that holds the poll.
+#[inline]
+fn capture(task: &Record, local: &'static Local, walked: Option<usize>) {
+    let stats = local.stats(task.kind);
+    let number = match walked {
+        Some(frames) => {
+            // SAFETY: the thread's own, and nobody else has a reference to it: it is used here and in `walk` only, and neither calls out.
+            let frames = unsafe { &(&*local.frames.get())[..frames] };
+            let number = stacks::intern(&frames[1..]);
+            if number != 0 {
+                task.keep_wait(number, deferral::is_in(frames));
+            }
+            number
+        }
+        None => 0,
+    };
+    stats::add(&stats.captures, 1);
+    if number == 0 {
+        stats::add(&stats.captures_failed, 1);
+    }
+}

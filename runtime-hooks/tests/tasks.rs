@@ -1,0 +1,476 @@
+//! What is counted of tracked tasks, against work of which the truth is known.
+
+mod support;
+
+use hotpoll_hooks::tasks::{self, JoinSet, LocalSet, Track};
+use hotpoll_profile::{TaskState, Waker};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use support::{sampling, snapshot, until};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Notify, oneshot};
+
+fn workers(count: usize) -> Runtime {
+    sampling();
+    let mut builder = Builder::new_multi_thread();
+    hotpoll_hooks::runtime(&mut builder)
+        .worker_threads(count)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Wakes itself in each poll, so many times.
+struct SelfWake(u32);
+
+impl Future for SelfWake {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0 == 0 {
+            return Poll::Ready(());
+        }
+        self.0 -= 1;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+#[test]
+fn polls_and_wakes_are_counted_one_by_one() {
+    let runtime = workers(1);
+    runtime.block_on(async {
+        tasks::spawn_named("counted", SelfWake(100)).await.unwrap();
+    });
+    let seen = until("folded", |seen| seen.kind("counted").completed == 1);
+    let kind = seen.kind("counted");
+    assert_eq!((kind.spawned, kind.alive), (1, 0));
+    assert_eq!((kind.polls, kind.wakes, kind.self_wakes), (101, 100, 100));
+    assert_eq!(kind.poll_time.total(), 101);
+    // The spawn's too.
+    assert_eq!(kind.wake_delay.total(), 101);
+    assert_eq!(kind.idle_ns, 0);
+    assert_eq!(kind.captures, 0);
+    assert!(kind.longest_poll.as_ref().unwrap().poll_ns <= kind.busy_ns);
+    assert!(kind.site.file.ends_with("tasks.rs") && kind.site.line > 0);
+}
+
+#[test]
+fn ends_are_told_apart() {
+    let runtime = workers(2);
+    runtime.block_on(async {
+        tasks::spawn_named("ends", async {}).await.unwrap();
+        let stays = tasks::spawn_named("ends", std::future::pending::<()>());
+        until("waiting", |seen| {
+            seen.of("ends").iter().any(|task| task.polls == 1)
+        });
+        stays.abort();
+        assert!(stays.await.unwrap_err().is_cancelled());
+        let panics = tasks::spawn_named("ends", async { panic!("on purpose") });
+        assert!(panics.await.unwrap_err().is_panic());
+    });
+    let seen = until("all", |seen| seen.kind("ends").alive == 0);
+    let kind = seen.kind("ends");
+    assert_eq!(kind.spawned, 3);
+    assert_eq!((kind.completed, kind.aborted, kind.panicked), (1, 1, 1));
+}
+
+#[test]
+fn time_is_busy_scheduled_or_idle() {
+    const MS: u64 = 1_000_000;
+    let runtime = workers(1);
+    let _inside = runtime.enter();
+    let (wake, woken) = oneshot::channel::<()>();
+    let task = tasks::spawn_named("timed", async move {
+        std::thread::sleep(Duration::from_millis(40));
+        woken.await.unwrap();
+    });
+    until("waiting", |seen| {
+        seen.of("timed")
+            .first()
+            .is_some_and(|task| task.state == TaskState::Waiting)
+    });
+    std::thread::sleep(Duration::from_millis(60));
+    // The only worker is taken; the wake has to wait for it.
+    let blocker = tasks::spawn_named("takes the worker", async {
+        std::thread::sleep(Duration::from_millis(80));
+    });
+    until("taken", |seen| {
+        let blockers = seen.of("takes the worker");
+        blockers
+            .first()
+            .is_some_and(|task| task.state == TaskState::Polling)
+    });
+    wake.send(()).unwrap();
+    let seen = snapshot();
+    if let Some(task) = seen.of("timed").first() {
+        assert_eq!(task.state, TaskState::Scheduled);
+        assert_eq!(
+            task.last_waker,
+            Waker::Thread(hotpoll_sampler::current_tid())
+        );
+    }
+    runtime.block_on(async {
+        task.await.unwrap();
+        blocker.await.unwrap();
+    });
+    let seen = until("folded", |seen| seen.kind("timed").completed == 1);
+    let kind = seen.kind("timed");
+    // No upper bounds: the machine may be busy. The sum is the task's life.
+    assert!(kind.busy_ns >= 40 * MS);
+    assert!(kind.idle_ns >= 60 * MS);
+    assert!(kind.scheduled_ns > 0);
+    let long = &kind.long_polls;
+    assert!(long[0].poll_ns >= 40 * MS && long[0].task != 0, "{long:?}");
+    assert_eq!(kind.longest_poll.as_ref().unwrap().poll_ns, long[0].poll_ns);
+}
+
+#[test]
+fn a_waking_task_is_named() {
+    let runtime = workers(2);
+    runtime.block_on(async {
+        let notify = Arc::new(Notify::new());
+        let wakes = notify.clone();
+        let hold = Arc::new(Notify::new());
+        let held = hold.clone();
+        let woken = tasks::spawn_named("woken", async move {
+            notify.notified().await;
+            held.notified().await;
+        });
+        until("waiting", |seen| {
+            seen.one("woken").state == TaskState::Waiting
+        });
+        let waker = tasks::spawn_named("wakes", async move {
+            wakes.notify_one();
+            std::future::pending::<()>().await;
+        });
+        let seen = until("woken", |seen| {
+            seen.one("woken").polls == 2 && !seen.of("wakes").is_empty()
+        });
+        assert_eq!(
+            seen.one("woken").last_waker,
+            Waker::Task(seen.one("wakes").id)
+        );
+        hold.notify_one();
+        woken.await.unwrap();
+        waker.abort();
+    });
+}
+
+#[test]
+fn a_lost_waker_is_told_and_a_kept_one_is_not() {
+    /// Forgets to register.
+    struct Forgets;
+    impl Future for Forgets {
+        type Output = ();
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Pending
+        }
+    }
+    let runtime = workers(1);
+    let _inside = runtime.enter();
+    let lost = tasks::spawn_named("lost", Forgets);
+    let notify = Arc::new(Notify::new());
+    let waits = tasks::spawn_named("not lost", {
+        let notify = notify.clone();
+        async move { notify.notified().await }
+    });
+    // Inside another one that can be woken a silent future is not lost: it is polled along.
+    let beside = tasks::spawn_named("beside", {
+        let notify = notify.clone();
+        async move {
+            tokio::select! {
+                _ = Forgets.tracked("silent") => {}
+                _ = notify.notified() => {}
+            }
+        }
+    });
+    // But where nothing else can wake the task, both are.
+    let around = tasks::spawn_named("around", async { Forgets.tracked("inside").await });
+    let seen = until("all polled", |seen| {
+        ["lost", "not lost", "beside", "silent", "around", "inside"]
+            .iter()
+            .all(|name| {
+                seen.tasks
+                    .kinds
+                    .iter()
+                    .any(|kind| kind.name == *name && kind.polls == 1)
+            })
+            && seen
+                .tasks
+                .tasks
+                .iter()
+                .all(|task| task.state != TaskState::Polling)
+    });
+    for (name, state) in [
+        ("lost", TaskState::LostWaker),
+        ("not lost", TaskState::Waiting),
+        ("beside", TaskState::Waiting),
+        ("silent", TaskState::Waiting),
+        ("around", TaskState::LostWaker),
+        ("inside", TaskState::LostWaker),
+    ] {
+        assert_eq!(seen.one(name).state, state, "{name}: {:#?}", seen.one(name));
+    }
+    for task in [lost, waits, beside, around] {
+        task.abort();
+    }
+}
+
+#[test]
+fn sets_local_tasks_blocking_ones_and_roots_are_tracked() {
+    let runtime = workers(2);
+    tasks::block_on_named(&runtime, "root", async {
+        let mut set = JoinSet::new();
+        for number in 0..5u32 {
+            set.spawn_named("in a set", async move { number });
+        }
+        let mut sum = 0;
+        while let Some(number) = set.join_next().await {
+            sum += number.unwrap();
+        }
+        assert_eq!(sum, 10);
+        let threads = tasks::spawn_blocking_named("blocking", || {
+            let seen = snapshot();
+            let task = seen.one("blocking").clone();
+            (task.state, seen.one("root").id == task.parent)
+        });
+        assert_eq!(threads.await.unwrap(), (TaskState::Polling, true));
+        let local = LocalSet::new();
+        local
+            .run_until(async {
+                tasks::spawn_local_named("local", async { 7 })
+                    .await
+                    .unwrap()
+            })
+            .await;
+        assert_eq!(snapshot().one("root").state, TaskState::Polling);
+    });
+    let seen = until("folded", |seen| seen.kind("root").completed == 1);
+    for (name, completed) in [("in a set", 5), ("blocking", 1), ("local", 1), ("root", 1)] {
+        assert_eq!(seen.kind(name).completed, completed, "{name}");
+    }
+    assert_eq!(seen.kind("blocking").polls, 1);
+}
+
+#[test]
+fn alive_tasks_and_workers_of_each_runtime_are_known() {
+    sampling();
+    let mut builder = Builder::new_multi_thread();
+    let runtime = hotpoll_hooks::runtime(&mut builder)
+        .worker_threads(3)
+        .name("with a name")
+        .build()
+        .unwrap();
+    let _inside = runtime.enter();
+    let untracked: Vec<_> = (0..7)
+        .map(|_| tokio::spawn(std::future::pending::<()>()))
+        .collect();
+    let tracked: Vec<_> = (0..2)
+        .map(|_| tasks::spawn_named("of the named runtime", std::future::pending::<()>()))
+        .collect();
+    let seen = until("workers", |seen| {
+        let mut runtimes = seen.tasks.runtimes.iter();
+        runtimes.any(|one| one.name == "with a name" && one.alive == 9)
+    });
+    let ours = seen
+        .tasks
+        .runtimes
+        .iter()
+        .find(|one| one.name == "with a name")
+        .unwrap();
+    assert!(!ours.workers.is_empty() && ours.workers.len() <= 3);
+    assert!(!ours.blocked);
+    assert!(seen.tasks.alive.unwrap() >= 9);
+    drop((untracked, tracked));
+    drop(_inside);
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    until("forgotten", |seen| {
+        seen.tasks
+            .runtimes
+            .iter()
+            .all(|one| one.name != "with a name")
+    });
+}
+
+#[test]
+fn an_open_poll_is_seen_while_every_worker_is_blocked() {
+    sampling();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut builder = Builder::new_multi_thread();
+    let runtime = hotpoll_hooks::runtime(&mut builder)
+        .worker_threads(2)
+        .name("blocked")
+        .build()
+        .unwrap();
+    let _inside = runtime.enter();
+    let idle = tasks::spawn_named("idle beside", std::future::pending::<()>());
+    until("idle", |seen| {
+        seen.of("idle beside")
+            .first()
+            .is_some_and(|task| task.polls == 1)
+    });
+    let blocking: Vec<_> = (0..2)
+        .map(|_| {
+            let stop = stop.clone();
+            tasks::spawn_named("blocks a worker", async move {
+                while !stop.load(Relaxed) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            })
+        })
+        .collect();
+    let seen = until("blocked", |seen| {
+        seen.tasks
+            .runtimes
+            .iter()
+            .any(|one| one.name == "blocked" && one.blocked)
+    });
+    let polls = tasks::open_polls();
+    for task in seen.of("blocks a worker") {
+        assert_eq!(task.state, TaskState::Polling);
+        assert!(task.state_ns >= 10_000_000);
+        assert!(
+            polls
+                .iter()
+                .any(|poll| poll.task == task.id && poll.kind == task.kind)
+        );
+    }
+    stop.store(true, Relaxed);
+    for task in blocking {
+        runtime.block_on(task).unwrap();
+    }
+    idle.abort();
+}
+
+#[test]
+fn block_in_place_and_nested_runtimes() {
+    let runtime = workers(2);
+    let sum = runtime.block_on(async {
+        tasks::spawn_named("in place", async {
+            let inside = tokio::task::block_in_place(|| {
+                let inner = Builder::new_current_thread().build().unwrap();
+                tasks::block_on_named(&inner, "inner root", async {
+                    tasks::spawn_named("of the inner one", SelfWake(3))
+                        .await
+                        .unwrap();
+                    4
+                })
+            });
+            SelfWake(2).await;
+            inside + 1
+        })
+        .await
+        .unwrap()
+    });
+    assert_eq!(sum, 5);
+    let seen = until("folded", |seen| seen.kind("in place").completed == 1);
+    assert_eq!(seen.kind("in place").polls, 3);
+    assert_eq!(seen.kind("of the inner one").polls, 4);
+    assert_eq!(seen.kind("inner root").completed, 1);
+}
+
+#[test]
+fn combinators_see_every_wake() {
+    use futures::FutureExt;
+    use futures::future::join_all;
+    let runtime = workers(2);
+    runtime.block_on(async {
+        tasks::spawn_named("combines", async {
+            // join!, more than the 30 from which join_all makes a set, a shared future in two tasks, a time-out, select! in a loop.
+            let (a, b) = tokio::join!(SelfWake(3).tracked("a"), async {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            });
+            let ((), ()) = (a, b);
+            let channels: Vec<_> = (0..40).map(|_| oneshot::channel::<u32>()).collect();
+            let (senders, receivers): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
+            let all = tasks::spawn_named("joins all", join_all(receivers));
+            for (number, sender) in senders.into_iter().enumerate() {
+                tokio::task::yield_now().await;
+                sender.send(number as u32).unwrap();
+            }
+            assert_eq!(all.await.unwrap().len(), 40);
+            let (sender, receiver) = oneshot::channel::<u32>();
+            let shared = receiver.shared();
+            let both = [shared.clone(), shared].map(|shared| {
+                tasks::spawn_named("shares", async move { shared.tracked("shared").await })
+            });
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            sender.send(9).unwrap();
+            for task in both {
+                assert_eq!(task.await.unwrap(), Ok(9));
+            }
+            let never = tokio::time::timeout(
+                Duration::from_millis(5),
+                std::future::pending::<()>().tracked("never"),
+            );
+            assert!(never.await.is_err());
+            let mut ticks = tokio::time::interval(Duration::from_millis(1));
+            let mut long = std::pin::pin!(tokio::time::sleep(Duration::from_millis(20)));
+            let mut ticked = 0;
+            loop {
+                tokio::select! {
+                    _ = ticks.tick().tracked("tick") => ticked += 1,
+                    _ = &mut long => break,
+                }
+            }
+            assert!(ticked > 1);
+        })
+        .await
+        .unwrap();
+    });
+    let seen = until("folded", |seen| seen.kind("combines").completed == 1);
+    assert_eq!(seen.kind("never").aborted, 1);
+    assert_eq!(seen.kind("shared").completed, 2);
+}
+
+/// Whoever wraps a borrowed future for each poll, and drops the wrapper with the future pending, is woken all the same.
+#[test]
+fn a_wrapper_that_is_gone_still_passes_wakes_on() {
+    let runtime = workers(1);
+    runtime.block_on(async {
+        let (sender, receiver) = oneshot::channel::<u32>();
+        let task = tasks::spawn_named("wraps anew", async move {
+            let mut receiver = receiver;
+            std::future::poll_fn(move |context| {
+                let wrapped = std::pin::pin!((&mut receiver).tracked("for one poll"));
+                wrapped.poll(context)
+            })
+            .await
+        });
+        until("waiting", |seen| {
+            seen.one("wraps anew").state == TaskState::Waiting
+        });
+        sender.send(3).unwrap();
+        assert_eq!(task.await.unwrap(), Ok(3));
+    });
+}
+
+/// A budget that is used up is a yield of the runtime's making.
+#[test]
+fn coop_yields_are_counted() {
+    let runtime = workers(1);
+    runtime.block_on(async {
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<u32>();
+        for number in 0..1000 {
+            sender.send(number).unwrap();
+        }
+        drop(sender);
+        tasks::spawn_named("uses its budget up", async move {
+            while receiver.recv().await.is_some() {}
+        })
+        .await
+        .unwrap();
+    });
+    let seen = until("folded", |seen| {
+        seen.kind("uses its budget up").completed == 1
+    });
+    let kind = seen.kind("uses its budget up");
+    // tokio gives 128 a poll.
+    assert_eq!(kind.coop_yields, 7);
+    assert_eq!(kind.polls, 8);
+}
