@@ -71,7 +71,8 @@ impl Sampler {
         for (&key, entry) in &mut self.entries {
             let before = entry.reported;
             let cpu_ns = entry.cpu_ns.saturating_sub(before.cpu_ns);
-            entry.unjudged.cpu_ns += cpu_ns;
+            entry.unjudged.cpu_ns += entry.cpu_ns - entry.judged_cpu_ns.min(entry.cpu_ns);
+            entry.judged_cpu_ns = entry.cpu_ns;
             if !entry.info.exited && (cpu_ns >= LEAST_CPU_NS || !entry.inspected) {
                 entry.inspect(self.settings.signal);
             }
@@ -171,6 +172,7 @@ impl Entry {
         } else {
             // Its switches are known from now on, so its CPU time must not count from before.
             self.unjudged = Behaviour::default();
+            self.judged_cpu_ns = self.cpu_ns;
             self.switches_known = true;
         }
         self.voluntary_switches = status.voluntary_switches;

@@ -46,9 +46,6 @@ impl Sampler {
         entry.begun_ns = self.begun_ns(stat.start_ticks);
         entry.kernel_ticks = stat.kernel_ticks;
         entry.cpu_before_ns = self.cpu_before_ns.get(&found.tid).copied().unwrap_or(0);
-        // Of a thread that came after the start the clock and the switches count from its birth.
-        entry.switches_known = !self.next_scan_is_first;
-        entry.unjudged.from_birth = entry.switches_known;
         if !own
             && !self.replaced
             && let Some((id, slot)) = self.take_slot(found.tid, stat.start_ticks)
@@ -75,6 +72,10 @@ impl Sampler {
         }
         entry.read_clock();
         entry.unarmed_ns = entry.cpu_ns;
+        if !self.next_scan_is_first {
+            // It may be gone before a slice is closed: its switches count from here on. How it waited as it began says nothing of its work.
+            entry.read_status(self.settings.signal);
+        }
         let key = self.next_key;
         self.next_key += 1;
         self.by_tid.insert(found.tid, key);

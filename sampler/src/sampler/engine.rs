@@ -25,8 +25,8 @@ const LEAST_CPU_NS: u64 = 20_000_000;
 /// Bursts that last this many ticks on the average can be biased. A burst locked to the tick is looked at once in each, always at the same
 /// places: of 3 ms in one function and 3 ms in another, one and a half ticks, the first got 96 %. At five ticks at most a fifth can be amiss.
 const TICKS_OF_SHORT_BURSTS: u64 = 5;
-/// A thread that is judged for the first time, from its birth on, must have shown so many bursts.
-const LEAST_BURSTS_FROM_BIRTH: u64 = 4;
+/// So many bursts are a habit. A thread that waits twice at a barrier after 25 ms has none, and was taken for one that runs in bursts of 12.
+const LEAST_BURSTS: u64 = 8;
 /// The share of a thread's CPU time that may go unsampled before perf is tried.
 const UNSAMPLED_SHARE: f64 = 0.05;
 /// Unsampled time is judged over at least this many intervals.
@@ -63,9 +63,6 @@ pub(super) struct Behaviour {
     /// CPU time and unsampled time since it was first seen.
     pub total_cpu_ns: u64,
     pub total_unsampled_ns: i64,
-    /// Whether this is the first judgement on a thread, from its birth on: a thread that has just begun may have waited once or twice for
-    /// something that does not come again.
-    pub from_birth: bool,
 }
 
 /// What should happen to a thread's engine.
@@ -86,21 +83,24 @@ pub(super) struct Means {
     pub descriptors_left: bool,
 }
 
+/// Shorter bursts on the average are short.
+fn limit_ns(tick_hz: u32) -> u64 {
+    TICKS_OF_SHORT_BURSTS * 1_000_000_000 / u64::from(tick_hz.max(1))
+}
+
+/// Whether so much was seen that the thread can be judged: that its bursts are short, or that they cannot be.
+fn is_enough(behaviour: &Behaviour, tick_hz: u32) -> bool {
+    behaviour.cpu_ns >= LEAST_CPU_NS
+        && (behaviour.voluntary_switches >= LEAST_BURSTS
+            || behaviour.cpu_ns >= LEAST_BURSTS * limit_ns(tick_hz))
+}
+
 /// Whether the thread ran in bursts of which the tick may see always the same part.
 pub(super) fn has_short_bursts(behaviour: &Behaviour, tick_hz: u32) -> bool {
     !broken::is(Defect::MissesBursts)
-        && behaviour.cpu_ns >= LEAST_CPU_NS
-        && behaviour.voluntary_switches >= least_bursts(behaviour)
-        && behaviour.cpu_ns / behaviour.voluntary_switches
-            < TICKS_OF_SHORT_BURSTS * 1_000_000_000 / u64::from(tick_hz.max(1))
-}
-
-fn least_bursts(behaviour: &Behaviour) -> u64 {
-    if behaviour.from_birth {
-        LEAST_BURSTS_FROM_BIRTH
-    } else {
-        1
-    }
+        && is_enough(behaviour, tick_hz)
+        && behaviour.voluntary_switches > 0
+        && behaviour.cpu_ns / behaviour.voluntary_switches < limit_ns(tick_hz)
 }
 
 /// Whether ctimer has missed more of a thread than the promise allows: 1 %, an interval and a tick; and the thread ran in bursts, so that this
@@ -109,7 +109,7 @@ fn has_missed_bursts(behaviour: &Behaviour, interval_ns: u64, tick_hz: u32) -> b
     let tick_ns = 1_000_000_000 / u64::from(tick_hz.max(1));
     let promise = behaviour.total_cpu_ns / 100 + interval_ns + tick_ns;
     !broken::is(Defect::MissesBursts)
-        && behaviour.voluntary_switches >= LEAST_BURSTS_FROM_BIRTH
+        && behaviour.voluntary_switches >= LEAST_BURSTS
         && behaviour.total_unsampled_ns > promise as i64
 }
 
@@ -184,7 +184,7 @@ impl Sampler {
     }
 
     fn judge(&mut self, entry: &mut Entry, behaviour: &Behaviour, means: &Means) {
-        if behaviour.cpu_ns >= LEAST_CPU_NS {
+        if is_enough(behaviour, means.tick_hz) {
             entry.unjudged = Behaviour::default();
         }
         if entry.info.exited || entry.attached.is_none() || self.replaced {
@@ -257,7 +257,6 @@ mod tests {
         switches: 100,
         total_cpu_ns: 900_000_000,
         total_unsampled_ns: 0,
-        from_birth: false,
     };
 
     fn check(behaviour: Behaviour, means: Means, expected: Verdict) {
@@ -319,15 +318,21 @@ mod tests {
     }
 
     #[test]
-    fn two_waits_at_birth_are_no_bursts() {
-        let young = |voluntary_switches| Behaviour {
-            cpu_ns: 30_000_000,
+    fn a_few_waits_are_no_habit() {
+        let seen = |cpu_ns, voluntary_switches| Behaviour {
+            cpu_ns,
             voluntary_switches,
-            from_birth: true,
             ..BUSY
         };
-        assert!(!has_short_bursts(&young(2), 250));
-        assert!(has_short_bursts(&young(20), 250));
+        let two = seen(25_000_000, 2);
+        assert!(!has_short_bursts(&two, 250) && !is_enough(&two, 250));
+        let many = seen(25_000_000, 20);
+        assert!(has_short_bursts(&many, 250) && is_enough(&many, 250));
+        // They are kept until they are enough, or until what was seen is too long for short bursts.
+        let more = seen(100_000_000, 8);
+        assert!(has_short_bursts(&more, 250) && is_enough(&more, 250));
+        let longer = seen(200_000_000, 7);
+        assert!(!has_short_bursts(&longer, 250) && is_enough(&longer, 250));
     }
 
     #[test]

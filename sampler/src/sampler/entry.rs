@@ -56,7 +56,7 @@ pub(super) struct Entry {
     pub kernel_ticks: u64,
     pub voluntary_switches: u64,
     pub involuntary_switches: u64,
-    /// Whether its switches are counted: from its birth when it came after the start, otherwise from its first inspection on.
+    /// Whether its switches are counted: since it was found when it came after the start, otherwise from its first inspection on.
     pub switches_known: bool,
     /// What its CPU clock showed when they were last read.
     pub switches_cpu_ns: u64,
@@ -73,6 +73,8 @@ pub(super) struct Entry {
     pub perf_records: u64,
     /// What it did since its engine was last judged.
     pub unjudged: Behaviour,
+    /// Its CPU clock up to there is in it, or was judged.
+    pub judged_cpu_ns: u64,
     /// Totals at the last close of a slice.
     pub reported: Accounts,
     /// Whether a slice was closed since it was first seen.
@@ -112,6 +114,7 @@ impl Entry {
             handler_entries: 0,
             perf_records: 0,
             unjudged: Behaviour::default(),
+            judged_cpu_ns: 0,
             reported: Accounts::default(),
             inspected: false,
             slices: 0,
