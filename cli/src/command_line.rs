@@ -1,7 +1,9 @@
 //! The command line: the one definition that help, completions and man pages are made from.
 
 use crate::exit::{self, Outcome};
-use crate::{completions, demo, doctor, export, list, record, report, symbolize, tasks, threads};
+use crate::{
+    completions, demo, doctor, dump, export, list, record, report, symbolize, tasks, threads,
+};
 use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
@@ -49,6 +51,7 @@ pub enum Command {
     Report(report::ReportArgs),
     Tasks(tasks::TasksArgs),
     Threads(threads::ThreadsArgs),
+    Dump(dump::DumpArgs),
     Record(record::RecordArgs),
     #[command(
         after_help = EXPORT_EXAMPLES,
@@ -70,6 +73,7 @@ impl Command {
             Self::Report(args) => report::run(args),
             Self::Tasks(args) => tasks::run(args),
             Self::Threads(args) => threads::run(args),
+            Self::Dump(args) => dump::run(args),
             Self::Record(args) => record::run(args),
             Self::Export(args) => export::run(args),
             Self::Symbolize(args) => symbolize::run(args),

@@ -16,6 +16,7 @@ mod drain;
 mod exit;
 mod facts;
 mod module_thread;
+mod now;
 mod output_thread;
 mod pace;
 mod progress;

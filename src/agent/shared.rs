@@ -1,6 +1,7 @@
 //! What the agent's threads and the guard share.
 
 use super::facts::Facts;
+use super::now;
 use super::progress::Progress;
 use crate::StartError;
 use crate::socket::Waker;
@@ -233,8 +234,20 @@ impl Shared {
 
     /// An answer from the recorder. Only taking the snapshot holds its lock.
     pub fn profile(&self, query: Query) -> Profile {
+        self.answer(query, false)
+    }
+
+    /// An answer that also says what every thread and task is doing now.
+    pub fn profile_and_now(&self, query: Query) -> Profile {
+        self.answer(query, true)
+    }
+
+    fn answer(&self, query: Query, with_now: bool) -> Profile {
         let snapshot = lock(&self.recorder).snapshot(query);
         let mut profile = snapshot.profile();
+        if with_now {
+            now::put(self, &snapshot, &mut profile);
+        }
         let modules = Arc::clone(&lock(&self.modules).modules);
         attach_modules(&mut profile, &modules);
         let of_answer = std::mem::take(&mut profile.process.notices);

@@ -50,13 +50,17 @@ fn profile(fetch: &Fetch, shared: &Shared) -> Response {
     if fetch.since_sequence == 0 && fetch.wait_ns == 0 {
         shared.close_slice_soon();
     }
-    let profile = shared.profile(Query {
+    let query = Query {
         since_sequence: fetch.since_sequence,
         last_ns: match fetch.last_ns {
             0 => u64::MAX,
             last_ns => last_ns,
         },
-    });
+    };
+    let profile = match fetch.snapshot {
+        true => shared.profile_and_now(query),
+        false => shared.profile(query),
+    };
     let bytes = pprof::encode(&profile);
     if bytes.len() > MAX_RESPONSE_BYTES as usize {
         return Response::Error(ErrorReply::new(

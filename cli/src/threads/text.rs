@@ -212,9 +212,14 @@ fn where_lines(thread: &ThreadData, stacks: bool, columns: usize) -> Vec<String>
         lines.extend(stack::lines(&thread.folded, INDENT, columns));
         return lines;
     }
-    let place = stack::line(&thread.folded, room);
+    // That a thread runs is no failure; a stack that was cut short is worth knowing.
+    let failure = match thread.failure {
+        Some(why) if thread.state != "running" && why != "running" => format!("  ({why})"),
+        _ => String::new(),
+    };
+    let place = stack::line(&thread.folded, room.saturating_sub(width(&failure)));
     if !place.is_empty() {
-        lines.push(format!("{INDENT}{place}"));
+        lines.push(format!("{INDENT}{place}{}", paint(DIM, failure)));
         return lines;
     }
     if let Some(dominant) = &thread.dominant {
@@ -229,8 +234,8 @@ fn where_lines(thread: &ThreadData, stacks: bool, columns: usize) -> Vec<String>
             paint(DIM, before),
             paint(DIM, share)
         ));
-    } else if let Some(failure) = thread.failure {
-        lines.push(paint(DIM, format!("{INDENT}no stack: {failure}")));
+    } else if !failure.is_empty() {
+        lines.push(paint(DIM, format!("{INDENT}no stack{failure}")));
     }
     lines
 }

@@ -90,6 +90,12 @@ impl Snapshot {
         live.map(|known| known.thread())
     }
 
+    /// The thread with this key, its totals zero; `None` when the recorder has not heard of it.
+    pub fn thread(&self, key: ThreadKey) -> Option<Thread> {
+        let place = self.threads.binary_search_by_key(&key, |known| known.key);
+        place.ok().map(|place| self.threads[place].thread())
+    }
+
     /// The profile: threads, locations, samples and slices. The process and its modules are for the caller to fill in.
     ///
     /// A profile takes memory of the process that asks for it, many times what the recorder takes. Where it would be too much the threads

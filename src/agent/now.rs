@@ -1,0 +1,117 @@
+//! The snapshot in an answer: what every thread and every task is doing now.
+//!
+//! It asks no thread of the program for anything, so it works while all of them are blocked. Threads are looked at from outside, as the capture
+//! thread does; no account counts these looks.
+
+use super::{Shared, lock};
+use hotpoll_profile::{CodeAddress, Location, Profile, Snapshot, Tasks, Thread, ThreadNow};
+use hotpoll_sampler::{Look, clock};
+use hotpoll_symbolizer::recorder;
+use std::collections::HashMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Puts the snapshot into a profile whose locations have no modules yet.
+pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Profile) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let mut places = Places::of(profile);
+    let threads = threads(shared, known, &mut places);
+    let tasks = tasks(&mut places);
+    profile.snapshot = Some(Snapshot {
+        taken_unix_ns: now.map_or(0, |now| now.as_nanos() as u64),
+        threads,
+        tasks,
+    });
+}
+
+/// The profile's tables, that the snapshot adds to.
+struct Places<'p> {
+    threads: &'p mut Vec<Thread>,
+    /// By ID and start.
+    thread_places: HashMap<(u32, u64), u32>,
+    locations: &'p mut Vec<Location>,
+    /// By address.
+    location_places: HashMap<u64, u32>,
+}
+
+impl<'p> Places<'p> {
+    fn of(profile: &'p mut Profile) -> Self {
+        let threads = (0..).zip(&profile.threads);
+        let locations = (0..).zip(&profile.locations);
+        Self {
+            thread_places: threads
+                .map(|(place, thread)| ((thread.tid, thread.start_ticks), place))
+                .collect(),
+            location_places: locations
+                .map(|(place, location)| (location.address, place))
+                .collect(),
+            threads: &mut profile.threads,
+            locations: &mut profile.locations,
+        }
+    }
+
+    /// A thread's row. It may lack one: answers put the threads of a pool together where there are too many.
+    fn thread(&mut self, thread: Thread) -> u32 {
+        let key = (thread.tid, thread.start_ticks);
+        *self.thread_places.entry(key).or_insert_with(|| {
+            self.threads.push(thread);
+            self.threads.len() as u32 - 1
+        })
+    }
+
+    /// Lookup addresses as locations.
+    fn stack(&mut self, addresses: impl Iterator<Item = u64>) -> Vec<u32> {
+        addresses
+            .map(|address| {
+                *self.location_places.entry(address).or_insert_with(|| {
+                    self.locations.push(Location {
+                        address,
+                        ..Location::default()
+                    });
+                    self.locations.len() as u32 - 1
+                })
+            })
+            .collect()
+    }
+}
+
+fn threads(shared: &Shared, known: &recorder::Snapshot, places: &mut Places<'_>) -> Vec<ThreadNow> {
+    let ns_per_tick = clock::ns_per_tick();
+    let now = clock::now();
+    let mut threads = Vec::new();
+    lock(&shared.off_cpu).look_now(&mut |key, look| {
+        // One that the recorder has not heard of yet is a moment old.
+        let Some(thread) = known.thread(key).filter(|thread| !thread.own) else {
+            return;
+        };
+        let poll_ns = match look.words.poll_start {
+            0 => 0,
+            // At least something: 0 is no poll.
+            start => ((now.saturating_sub(start) as f64 * ns_per_tick) as u64).max(1),
+        };
+        let place = places.thread(thread);
+        threads.push(thread_now(place, look, poll_ns, places));
+    });
+    threads
+}
+
+fn thread_now(thread: u32, look: &Look<'_>, poll_ns: u64, places: &mut Places<'_>) -> ThreadNow {
+    ThreadNow {
+        thread,
+        state: look.state,
+        state_ns: look.state_ns,
+        syscall: look.syscall,
+        stack: places.stack(CodeAddress::lookups(look.callchain)),
+        stack_age_ns: if look.fresh { 0 } else { look.state_ns },
+        failure: look.failure,
+        runtime_worker: false,
+        parked: false,
+        task: look.words.task,
+        kind: look.words.kind,
+        poll_ns,
+    }
+}
+
+/// What the hooks know; without them nothing.
+fn tasks(_places: &mut Places<'_>) -> Tasks {
+    Tasks::default()
+}
