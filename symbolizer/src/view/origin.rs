@@ -96,6 +96,10 @@ const STD_CRATES: &[&str] = &[
     "compiler_builtins",
     "std_detect",
     "panic_unwind",
+    "panic_abort",
+    "unwind",
+    // What the compiler makes and std provides: `__rustc::__rust_alloc`, `__rustc::rust_begin_unwind`.
+    "__rustc",
     // Methods of primitive types: `u64::rotate_left`.
     "bool",
     "char",
@@ -192,6 +196,10 @@ fn file_origin(file: &str) -> Option<Origin> {
         "/library/std/",
         "/library/core/",
         "/library/alloc/",
+        // Where the sources are installed, the names are these.
+        "/rustlib/src/rust/library/",
+        // What std brings along.
+        "/rust/deps/",
     ];
     const DEPENDENCY: &[&str] = &[
         "/.cargo/registry/",

@@ -95,6 +95,23 @@ fn standard_library() {
 }
 
 #[test]
+fn what_the_compiler_makes_is_std() {
+    check("__rustc::__rust_alloc", "", Origin::Std);
+    check("__rustc::rust_begin_unwind", "", Origin::Std);
+    check("panic_abort::__rust_start_panic", "", Origin::Std);
+    let installed = "/home/a/.rustup/toolchains/stable/lib/rustlib/src/rust/library";
+    for (name, file) in [
+        ("memcpy", "compiler-builtins/src/mem/mod.rs"),
+        ("detect_features", "std_detect/src/detect/os/x86.rs"),
+    ] {
+        check(name, &format!("{installed}/{file}"), Origin::Std);
+    }
+    // Its canonical form, `hashbrown/src/…`, may be the program's own copy as well.
+    let deps = "/rust/deps/hashbrown-0.16.0/src/raw/mod.rs";
+    check("RawTable::find_inner", deps, Origin::Std);
+}
+
+#[test]
 fn parts_of_names_go_by_their_file() {
     check(
         "Iter::position",
