@@ -316,6 +316,47 @@ fn symbol_table_only() {
     assert!(hint.is_some_and(|hint| hint.contains("line-tables-only")));
 }
 
+/// With line tables alone a closure that was inlined has lost its path; it is its function's all the same, and not its module's.
+#[test]
+fn closures_with_line_tables_alone() {
+    let folder = Folder::new();
+    let source = folder.path("shop.rs");
+    fs::write(
+        &source,
+        "use std::hint::black_box;\n\
+         #[inline(never)]\n\
+         fn total(prices: &[u64]) -> u64 {\n\
+             prices.iter().map(|price| {\n\
+                 black_box(price * 31)\n\
+             }).sum()\n\
+         }\n\
+         fn main() { println!(\"{}\", total(&black_box([1, 2, 3]))); }\n",
+    )
+    .unwrap();
+    let program = folder.path("shop");
+    run(Command::new("rustc")
+        .args(["-O", "-Cdebuginfo=line-tables-only", "--edition=2024", "-o"])
+        .args([&program, &source]));
+    let (start, size) = symbol(&program, "shop5total");
+    let addresses: Vec<u64> = (start..start + size).collect();
+    let mut profile = profile(&program, build_id(&program), &addresses);
+    symbolize_one(&mut profile, &options());
+    let of_line_5: Vec<_> = (0..addresses.len())
+        .map(|index| frames(&profile, index))
+        .filter(|frames| frames.iter().any(|frame| frame.ends_with("shop.rs:5")))
+        .collect();
+    assert!(!of_line_5.is_empty());
+    for frames in of_line_5 {
+        let closure = frames.iter().find(|frame| frame.ends_with("shop.rs:5"));
+        let closure = closure.expect("it was found by this line");
+        assert_eq!(closure, "shop::total::{closure} shop.rs:5", "{frames:#?}");
+        assert!(
+            frames[frames.len() - 1].starts_with("shop::total "),
+            "{frames:#?}"
+        );
+    }
+}
+
 /// As distributions do it: the file is stripped, and the names of local functions that the dynamic table lacks are put into a file inside it.
 #[test]
 fn names_in_a_file_inside_the_file() {

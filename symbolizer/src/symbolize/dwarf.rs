@@ -6,6 +6,7 @@ use addr2line::{Context, FrameIter, LookupContinuation, LookupResult};
 use gimli::DwLang;
 
 use super::{
+    closure::name_closures,
     declaration::Declarations,
     elf::Elf,
     frame::RawFrame,
@@ -157,6 +158,7 @@ impl<'a> Dwarf<'a> {
             }
             frames.push(raw);
         }
+        name_closures(&mut frames);
         Ok(frames)
     }
 

@@ -6,7 +6,7 @@ pub(super) struct RawFrame {
     /// The name in the object file, mangled where it is; empty when not known.
     pub(super) symbol: String,
     /// The module path guessed from the source file, where the object file has only the last part of a name
-    /// ([`super::scope`]); empty otherwise.
+    /// ([`super::scope`]), or the function that a closure stands in ([`super::closure`]); empty otherwise.
     pub(super) scope: String,
     /// The source file of [`RawFrame::line`]; empty when not known.
     pub(super) file: String,

@@ -9,6 +9,7 @@
 
 mod arena;
 mod cache;
+mod closure;
 mod debug_link;
 mod declaration;
 mod dwarf;
