@@ -3,6 +3,7 @@
 use super::engine::Behaviour;
 use super::{Entry, Sampler, SliceClocks, ThreadKey, process_cpu_ns};
 use crate::broken::{self, Defect};
+use crate::settings::Settings;
 use crate::sys;
 use crate::thread::files;
 use hotpoll_profile::thread::Accounts;
@@ -74,7 +75,7 @@ impl Sampler {
             entry.unjudged.cpu_ns += entry.cpu_ns - entry.judged_cpu_ns.min(entry.cpu_ns);
             entry.judged_cpu_ns = entry.cpu_ns;
             if !entry.info.exited && (cpu_ns >= LEAST_CPU_NS || !entry.inspected) {
-                entry.inspect(self.settings.signal);
+                entry.inspect(&self.settings);
             }
             let totals = entry.totals(ns_per_tick, wall_now_ns);
             entry.unjudged.total_cpu_ns = totals.cpu_ns;
@@ -138,7 +139,7 @@ impl Sampler {
 
 impl Entry {
     /// Reads what takes a file of `/proc`: name, kernel time, signal mask, switches.
-    fn inspect(&mut self, signal: i32) {
+    fn inspect(&mut self, settings: &Settings) {
         if let Some(stat) = files::stat(self.info.tid)
             && stat.start_ticks == self.info.start_ticks
         {
@@ -146,10 +147,10 @@ impl Entry {
             let kernel = stat.kernel_ticks.saturating_sub(self.kernel_ticks);
             self.kernel_ticks = stat.kernel_ticks;
             if self.is_served_by_perf() {
-                self.count_kernel(kernel * USER_TICK_NS);
+                self.count_kernel(kernel * USER_TICK_NS, settings.interval_ns);
             }
         }
-        self.read_status(signal);
+        self.read_status(settings.signal);
         self.inspected = true;
     }
 

@@ -194,7 +194,7 @@ impl Entry {
     /// Counts kernel time that perf could not see. The CPU timer beside the event samples system calls, because the program counter shows them;
     /// page faults and interrupts it cannot tell from running code, so without the kernel's count half of a thread that faults pages in was
     /// unsampled. Both look at moments only, so the difference wavers, and only its rise counts.
-    pub fn count_kernel(&mut self, ns: u64) {
+    pub fn count_kernel(&mut self, ns: u64, interval_ns: u64) {
         if broken::is(Defect::ForgetsKernelRow) {
             return;
         }
@@ -203,8 +203,12 @@ impl Entry {
             .kernel_counted_ns
             .saturating_sub(self.kernel_sampled_ns);
         // The kernel's count is by its tick, and the tick finds the timers' own interrupts: a thread that never left user space is given 4 % at
-        // 1,000 Hz. Time that samples stand for was not spent unseen in the kernel, whatever the count says.
-        let without_samples = self.cpu_ns.saturating_sub(self.sampled_ns);
+        // 1,000 Hz. Time that samples stand for was not spent unseen in the kernel, whatever the count says; those that still wait in the ring
+        // count as well, because the thread ran on between the drain and the reading of its clock.
+        let fired = self
+            .slot()
+            .map_or(0, |slot| slot.handler.fired.load(Relaxed));
+        let without_samples = self.cpu_ns.saturating_sub(fired * interval_ns);
         self.kernel_ns = self.kernel_ns.max(rest.min(without_samples));
     }
 
@@ -259,5 +263,40 @@ fn look_up_stack(slot: &Slot, stack_pointer: u64) {
         slot.agent.stack_low.store(mapping.low, Relaxed);
         // Release: the handler that sees the high end sees the low end.
         slot.agent.stack_high.store(mapping.high, Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::table;
+    use hotpoll_profile::EngineReason;
+
+    #[test]
+    fn samples_that_wait_in_the_ring_are_not_time_in_the_kernel() {
+        let info = ThreadInfo {
+            tid: 1,
+            start_ticks: 1,
+            name: String::new(),
+            exited: false,
+            own: false,
+            engine: Engine::Perf,
+            engine_reason: EngineReason::Asked,
+            signal_blocked: false,
+            tick_biased: false,
+        };
+        let mut entry = Entry::new(info, 1);
+        let (number, slot) = table::map_slot().unwrap();
+        let id = SlotId {
+            number,
+            generation: 1,
+        };
+        entry.attached = Some((id, slot));
+        entry.cpu_ns = 100_000_000;
+        slot.handler.fired.store(99, Relaxed);
+        // The kernel's ticks say 10 ms, and nothing was drained yet: 5 ms of it, kept for good, came out as samples later.
+        entry.count_kernel(10_000_000, 1_000_000);
+        assert_eq!(entry.kernel_ns, 1_000_000);
+        slot.handler.fired.store(0, Relaxed);
     }
 }
