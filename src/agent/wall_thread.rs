@@ -5,6 +5,7 @@
 
 use super::wall_pace::WallPace;
 use super::{Shared, lock};
+use hotpoll_profile::{State, Truncation};
 use hotpoll_sampler::{Look, ThreadKey};
 use hotpoll_symbolizer::recorder::{Observation, Recorder, Seen};
 use std::collections::HashMap;
@@ -28,8 +29,11 @@ pub(super) fn run(shared: &Shared, hz: u32) {
             let mut off_cpu = lock(&shared.off_cpu);
             let mut batch = Batch::new(shared);
             looked = off_cpu.look(budget_ns, &mut |thread, look| {
-                if !look.state.is_on_cpu() {
+                if look.state.is_blocked() {
                     notes.take_down(batch.recorder(), thread, look);
+                }
+                if look.runnable_ns > 0 {
+                    batch.recorder().observe(&waited(thread, look));
                 }
             });
             threads = off_cpu.threads();
@@ -110,6 +114,22 @@ impl Notes {
         if self.seen.len() > 2 * threads + 64 {
             self.seen = HashMap::new();
         }
+    }
+}
+
+/// What the scheduler has counted: no stack says where a thread waits for a processor.
+fn waited<'a>(thread: ThreadKey, look: &Look<'a>) -> Observation<'a> {
+    Observation {
+        thread,
+        state: State::Runnable,
+        truncation: Truncation::Complete,
+        task: look.words.task,
+        kind: look.words.kind,
+        context: look.words.context,
+        expiries: 1,
+        cpu_ns: 0,
+        wall_ns: look.runnable_ns,
+        callchain: &[],
     }
 }
 

@@ -10,6 +10,9 @@ pub struct Look<'a> {
     pub state: State,
     /// The wall time that the look stands for: since the last look at this thread; 0 for a look that nobody's account counts.
     pub wall_ns: u64,
+    /// How long the thread has waited for a processor since the scheduler's count was last read. Looks themselves cannot tell: on the processor
+    /// that the looking thread runs on, nobody else does.
+    pub runnable_ns: u64,
     /// For at least so long it has been in this state with this stack; 0 when it ran at the last look or is new.
     pub state_ns: u64,
     /// What ordinary code on the thread has published.

@@ -4,6 +4,7 @@ use super::Member;
 use super::capture::{Captured, Capturer, Subject};
 use super::descriptor::ThreadFile;
 use super::look::Look;
+use super::syscall_file::{self, LONGEST_LINE, Place};
 use crate::published::Published;
 use crate::record::Words;
 use crate::sys;
@@ -14,6 +15,9 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 /// After so many looks at which it had not run, its files are closed: a sleeper needs none.
 const IDLE_LOOKS_TO_CLOSE: u32 = 64;
+/// At so many looks after it has last run, a sleeper is asked whether it still sleeps: woken and waiting for a processor, it has not run either.
+/// One that has slept for longer is believed, at the risk of one look.
+const IDLE_LOOKS_TO_BELIEVE: u32 = 8;
 /// The scheduler's count of a thread's waits for a processor is read no more often than this.
 const RUN_DELAY_PERIOD_NS: u64 = 200_000_000;
 
@@ -33,6 +37,8 @@ pub(super) struct Watched {
     /// Up to when its time was given to looks, and how much the last one got.
     weighed_ns: u64,
     wall_ns: u64,
+    /// How long it had waited for a processor when the scheduler's count was last read.
+    runnable_ns: u64,
     /// Its CPU clock when the scheduler's count was last read; `None` before the first time.
     run_delay: Option<RunDelay>,
 }
@@ -66,6 +72,7 @@ impl Watched {
             now_ns: 0,
             weighed_ns: member.came_ns,
             wall_ns: 0,
+            runnable_ns: 0,
             run_delay: None,
             member,
         }
@@ -83,13 +90,15 @@ impl Watched {
     /// Looks at it. A look that counts takes the time since the last one that did.
     pub fn look(&mut self, capturer: &mut Capturer, tables: &Tables, now_ns: u64, counts: bool) {
         self.now_ns = now_ns;
-        self.wall_ns = 0;
+        (self.wall_ns, self.runnable_ns) = (0, 0);
         if self.is_gone() {
             return;
         }
         let cpu_ns = sys::clock_ns(sys::thread_cpu_clock(self.member.tid));
-        let kept =
-            cpu_ns == Some(self.last.cpu_ns) && self.last.state.is_blocked() && self.number > 0;
+        let kept = cpu_ns == Some(self.last.cpu_ns)
+            && self.number > 0
+            && self.last.state.is_blocked()
+            && (self.idle_looks >= IDLE_LOOKS_TO_BELIEVE || self.is_blocked(capturer));
         self.fresh = !kept;
         match cpu_ns {
             Some(_) if kept => {
@@ -117,6 +126,17 @@ impl Watched {
                 self.read_run_delay(capturer);
             }
         }
+    }
+
+    /// Whether the kernel says that it sleeps.
+    fn is_blocked(&mut self, capturer: &Capturer) -> bool {
+        let mut line = [0; LONGEST_LINE];
+        let tid = self.member.tid;
+        let read = self.place_file.read(tid, &capturer.descriptors, &mut line);
+        let place = read
+            .ok()
+            .and_then(|length| syscall_file::parse(&line[..length]));
+        matches!(place, Some(Place::Blocked { .. }))
     }
 
     fn look_freshly(&mut self, capturer: &mut Capturer, tables: &Tables, cpu_ns: u64) {
@@ -174,9 +194,8 @@ impl Watched {
             None if self.member.was_there => total_ns,
             None => 0,
         };
-        self.member
-            .counters
-            .was_runnable(total_ns.saturating_sub(before_ns));
+        self.runnable_ns = total_ns.saturating_sub(before_ns);
+        self.member.counters.was_runnable(self.runnable_ns);
         self.run_delay = Some(RunDelay {
             total_ns,
             cpu_ns: self.last.cpu_ns,
@@ -189,6 +208,7 @@ impl Watched {
         Look {
             state: self.last.state,
             wall_ns: self.wall_ns,
+            runnable_ns: self.runnable_ns,
             state_ns: self.now_ns - self.since_ns,
             words: self.last.words,
             callchain: &self.callchain,
