@@ -7,15 +7,18 @@ use super::{Shared, lock};
 use hotpoll_profile::{CodeAddress, Location, Profile, Snapshot, Tasks, Thread, ThreadNow};
 use hotpoll_sampler::{Look, clock};
 use hotpoll_symbolizer::recorder;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+#[cfg(feature = "tokio")]
+use std::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Puts the snapshot into a profile whose locations have no modules yet.
 pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Profile) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let mut places = Places::of(profile);
-    let threads = threads(shared, known, &mut places);
+    let mut threads = threads(shared, known, &mut places);
     let tasks = tasks(&mut places);
+    mark_workers(&mut threads, &tasks, places.threads);
     profile.snapshot = Some(Snapshot {
         taken_unix_ns: now.map_or(0, |now| now.as_nanos() as u64),
         threads,
@@ -111,7 +114,50 @@ fn thread_now(thread: u32, look: &Look<'_>, poll_ns: u64, places: &mut Places<'_
     }
 }
 
-/// What the hooks know; without them nothing.
-fn tasks(_places: &mut Places<'_>) -> Tasks {
+/// Which threads work for a runtime, and which of these have nothing to do.
+fn mark_workers(now: &mut [ThreadNow], tasks: &Tasks, threads: &[Thread]) {
+    let workers: HashSet<u32> = (tasks.runtimes.iter())
+        .flat_map(|runtime| runtime.workers.iter().copied())
+        .collect();
+    for one in now {
+        one.runtime_worker = workers.contains(&threads[one.thread as usize].tid);
+        one.parked = one.runtime_worker && one.poll_ns == 0 && one.state.is_blocked();
+    }
+}
+
+/// What the hooks know.
+#[cfg(feature = "tokio")]
+fn tasks(places: &mut Places<'_>) -> Tasks {
+    let mut intern = |stack: &[u64]| {
+        // The leaf is a call, too: of the capture itself.
+        let addresses = stack
+            .iter()
+            .map(|&address| CodeAddress::ReturnAddress(address));
+        places.stack(addresses.map(CodeAddress::lookup))
+    };
+    hotpoll_hooks::tasks::snapshot(&mut intern, hotpoll_hooks::tasks::Limits::default())
+}
+
+/// Without hooks nothing is known of tasks.
+#[cfg(not(feature = "tokio"))]
+fn tasks(_: &mut Places<'_>) -> Tasks {
     Tasks::default()
 }
+
+/// Has tasks that wait take their stacks anew: each is woken once, and shows where it is when it is polled. A worker that is blocked polls
+/// none; those tasks keep the stacks that they have.
+#[cfg(feature = "tokio")]
+pub(super) fn refresh() {
+    /// Tasks woken at a time, and the pause after each time: a hundred thousand take a second.
+    const BATCH: usize = 100;
+    const PAUSE: Duration = Duration::from_millis(1);
+    /// How long the last ones have to be polled.
+    const SETTLE: Duration = Duration::from_millis(50);
+    if hotpoll_hooks::tasks::refresh(BATCH, PAUSE) > 0 {
+        std::thread::sleep(SETTLE);
+    }
+}
+
+/// Without hooks there is nothing to wake.
+#[cfg(not(feature = "tokio"))]
+pub(super) fn refresh() {}

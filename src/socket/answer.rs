@@ -58,7 +58,7 @@ fn profile(fetch: &Fetch, shared: &Shared) -> Response {
         },
     };
     let profile = match fetch.snapshot {
-        true => shared.profile_and_now(query),
+        true => shared.profile_and_now(query, fetch.refresh),
         false => shared.profile(query),
     };
     let bytes = pprof::encode(&profile);

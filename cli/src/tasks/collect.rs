@@ -22,6 +22,8 @@ pub struct Options {
     pub sort: Sort,
     /// How many are listed; all without it.
     pub top: Option<usize>,
+    /// How many of those that are alike (kind, state, place) are listed; all without it.
+    pub alike: Option<usize>,
     /// Whether the places where they wait are asked for.
     pub suspended: bool,
     /// Whether long polls are asked for.
@@ -76,10 +78,44 @@ pub fn collect(now: &Now, options: &Options) -> Data {
         long_polls: options
             .long_polls
             .then(|| long_polls(&frames, tasks, &kinds, top)),
-        tasks: (live.iter().take(top))
-            .map(|one| task(&frames, one))
+        tasks: (without_alike(&live, options.alike).iter().take(top))
+            .map(|&(one, alike)| TaskData {
+                alike,
+                ..task(&frames, one)
+            })
             .collect(),
     }
+}
+
+/// Tasks, so many of those that are alike; the last of them with the number of those left out. What has a problem is never left out.
+fn without_alike<'l, 'p>(
+    live: &'l [LiveTask<'p>],
+    most: Option<usize>,
+) -> Vec<(&'l LiveTask<'p>, usize)> {
+    let Some(most) = most else {
+        return live.iter().map(|one| (one, 0)).collect();
+    };
+    let mut listed: Vec<(&LiveTask, usize)> = Vec::new();
+    // By what makes them alike: how many are listed, and which was the last.
+    let mut groups: HashMap<(u64, TaskState, Vec<_>), (usize, usize)> = HashMap::new();
+    for one in live {
+        if one.problem.is_some() {
+            listed.push((one, 0));
+            continue;
+        }
+        let place = one.waits.iter().map(Level::frame);
+        let place = place.map(|at| (at.frame, at.line)).collect();
+        let group = groups
+            .entry((one.task.kind, one.task.state, place))
+            .or_default();
+        if group.0 < most {
+            *group = (group.0 + 1, listed.len());
+            listed.push((one, 0));
+        } else {
+            listed[group.1].1 += 1;
+        }
+    }
+    listed
 }
 
 fn problems(live: &[LiveTask<'_>]) -> Vec<ProblemData> {
@@ -210,6 +246,7 @@ fn task(frames: &Frames, one: &LiveTask<'_>) -> TaskData {
         state: task.state.label(),
         problem: one.problem.map(Problem::label),
         rare: one.rare,
+        alike: 0,
         age_ns: task.age_ns,
         state_ns: task.state_ns,
         polls: task.polls,

@@ -125,6 +125,10 @@ pub fn run(args: &TasksArgs) -> Outcome {
             Format::Text => Some(top.unwrap_or(text::SCREEN)),
             Format::Json => top,
         },
+        alike: match (args.format, top) {
+            (Format::Text, None) => Some(text::ALIKE),
+            _ => None,
+        },
         suspended: args.suspended,
         long_polls: args.long_polls,
     };

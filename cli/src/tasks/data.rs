@@ -196,6 +196,9 @@ pub struct TaskData {
     pub problem: Option<&'static str>,
     /// How many of its kind wait where it does, where these are few of many; null otherwise.
     pub rare: Option<usize>,
+    /// How many others of its kind, in the same state at the same place, are left out after it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub alike: usize,
     /// How long ago it was spawned.
     pub age_ns: u64,
     /// How long it has been in its state.
@@ -284,4 +287,8 @@ pub struct PlaceData {
     pub polls_ago: u64,
     /// The stack, folded, innermost first; empty where none was captured.
     pub folded: Vec<LevelData>,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }

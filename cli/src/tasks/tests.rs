@@ -128,6 +128,19 @@ fn sorted_and_cut_as_asked() {
 }
 
 #[test]
+fn those_that_are_alike_are_counted() {
+    let options = Options {
+        alike: Some(2),
+        ..Options::default()
+    };
+    let text = text(&options, None, 80);
+    assert!(text.contains("like it"), "{text}");
+    assert!(text.contains("      and 998 others like it\n"), "{text}");
+    assert!(text.contains("#4 request"), "{text}");
+    assert_eq!(text.matches("queue::next_order").count(), 2, "{text}");
+}
+
+#[test]
 fn json_has_all_tasks_with_whole_stacks() {
     let json = crate::envelope::line("tasks", 1, &collect(&shop(), &Options::default()));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

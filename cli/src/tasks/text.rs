@@ -9,8 +9,12 @@ use crate::text::number::{
 use crate::text::style::{DIM, HEADING, STRONG, WARNING, heading, paint};
 use crate::text::width::{keep_end, keep_start, pad_left, pad_right, width, wrap};
 
+/// Said of a task whose polls so far left none: mostly, its last came before the unwind tables were there.
+const NO_STACK: &str = "no stack yet (--refresh has a live task take one)";
 /// Rows of a list that is left to fit a screen, at most.
 pub const SCREEN: usize = 40;
+/// Tasks of one kind in one state at one place, in such a list.
+pub const ALIKE: usize = 2;
 /// Lines of a screen.
 const LINES: usize = 45;
 /// Kinds in such a list.
@@ -237,6 +241,10 @@ fn task_section(lines: &mut Vec<String>, data: &Data, rows: usize, columns: usiz
     for task in &data.tasks[..rows] {
         lines.push(task_line(task, columns));
         lines.extend(where_line(task, columns));
+        if task.alike > 0 {
+            let alike = counted(task.alike as u64, "other");
+            lines.push(paint(DIM, format!("      and {alike} like it")));
+        }
     }
     if data.folded_tasks > 0 {
         let more = counted(data.folded_tasks, "task");
@@ -273,8 +281,9 @@ fn where_line(task: &TaskData, columns: usize) -> Option<String> {
     let (before, levels) = match (&task.thread, task.waits.first()) {
         (Some(thread), _) => {
             let name = printable(&thread.name);
+            let colon = if thread.folded.is_empty() { "" } else { ": " };
             (
-                format!("on {name} {} ({}): ", thread.tid, thread.state),
+                format!("on {name} {} ({}){colon}", thread.tid, thread.state),
                 thread.folded.as_slice(),
             )
         }
@@ -311,7 +320,11 @@ fn where_line(task: &TaskData, columns: usize) -> Option<String> {
         if task.state == "polling" && task.thread.is_none() {
             return None;
         }
-        line = paint(DIM, "no stack was captured");
+        // A thread that runs has none now; its samples are in the report.
+        line = match task.thread {
+            Some(_) => String::new(),
+            None => paint(DIM, keep_start(NO_STACK, columns.saturating_sub(fixed))),
+        };
     }
     Some(format!(
         "{INDENT}{}{line}{}",
@@ -392,7 +405,7 @@ fn place_lines(lines: &mut Vec<String>, place: &PlaceData, columns: usize) {
         paint(DIM, tail)
     ));
     if place.folded.is_empty() {
-        lines.push(paint(DIM, "      no stack was captured"));
+        lines.push(paint(DIM, format!("      {NO_STACK}")));
         return;
     }
     let stack = stack::lines(&place.folded, "      ", columns);

@@ -21,7 +21,7 @@ pub fn render(data: &Data, top: Option<usize>, stacks: bool, columns: usize) -> 
     lines.push(String::new());
     lines.push(heading(
         "Threads",
-        "(CPU: of one core, in the last seconds)",
+        "(CPU: of one core, in the last seconds; how long in which poll)",
         columns,
     ));
     lines.push(paint(
@@ -171,7 +171,7 @@ fn line(group: &[&ThreadData], columns: usize) -> String {
             } else {
                 format!("#{} ", poll.task)
             };
-            format!("  polls {task}{kind} for {}", compact(poll.poll_ns))
+            format!("  {} in {task}{kind}", compact(poll.poll_ns))
         }
         (None, Some(role)) => format!("  {role}"),
         (None, None) => String::new(),

@@ -37,7 +37,7 @@ pub fn fold(frames: &Frames, stack: &[u32]) -> Vec<Level> {
     let all = stack.iter().flat_map(|&location| frames.at(location));
     for &at in all {
         let frame = frames.get(at.frame);
-        if is_hotpoll(&frame.name) {
+        if is_capture(&frame.name) {
             continue;
         }
         if frame.origin == Origin::Own {
@@ -99,7 +99,12 @@ fn library(frames: &Frames, run: &[FrameAt]) -> Option<Level> {
     })
 }
 
-/// Code that stands around hotpoll's own capture and poll.
+/// Code that stands around hotpoll's own capture and poll: what it is captured in, is the waker's being cloned.
+fn is_capture(name: &str) -> bool {
+    let path = qualified(name).map_or(name, |name| name.ty);
+    path.starts_with("core::task::wake::") || is_hotpoll(name)
+}
+
 fn is_hotpoll(name: &str) -> bool {
     matches!(
         crate_name(name),
@@ -162,6 +167,14 @@ mod tests {
                 "shop::fetch::{closure}",
                 "shop::serve::{closure}",
             ],
+        );
+    }
+
+    #[test]
+    fn a_future_of_the_program_is_the_leaf() {
+        check(
+            "shop::main::{closure};shop::Gate::poll;<core::task::wake::Waker as core::clone::Clone>::clone;hotpoll_hooks::tasks::waker::clone",
+            &["shop::Gate::poll", "shop::main::{closure}"],
         );
     }
 
