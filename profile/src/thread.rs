@@ -64,6 +64,8 @@ pub struct Accounts {
     pub lost: Counts<Loss>,
     /// Records by how their callchain ended.
     pub truncated: Counts<Truncation>,
+    /// Callchains with a step that was taken on the evidence of the stack alone, where there is no unwind information.
+    pub guessed: u64,
     /// Time spent in the handler, by the time stamp counter; a call in which the thread was preempted counts for at most some 50 µs.
     pub handler_ns: u64,
     /// Context switches of the thread (times that it was put on a processor); 0 when not known.
@@ -100,6 +102,7 @@ impl Accounts {
             (&mut self.fired, other.fired),
             (&mut self.recorded, other.recorded),
             (&mut self.overrun, other.overrun),
+            (&mut self.guessed, other.guessed),
             (&mut self.handler_ns, other.handler_ns),
             (&mut self.switches, other.switches),
             (&mut self.wall_ns, other.wall_ns),

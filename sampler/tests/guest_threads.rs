@@ -274,3 +274,41 @@ fn a_task_of_tokio_is_the_number_that_tokio_gives_it() {
         assert!(tasks.keys().all(|task| [0, id].contains(task)), "{tasks:?}");
     });
 }
+
+/// Generated code has no unwind information; its frame pointers lead on, and the accounts say how many callchains hang on that.
+#[test]
+fn steps_by_frame_pointers_alone_are_counted() {
+    in_child("steps_by_frame_pointers_alone_are_counted", || {
+        let mut harness = Harness::start(at_hz(200));
+        let spin = support::shapes::code_without_unwind_information();
+        let until = support::thread_cpu() + SOME;
+        while support::thread_cpu() < until {
+            spin(1 << 20);
+        }
+        harness.drain();
+        harness.close_slice();
+        let tid = support::tid();
+        let account = &harness.accounts[found_key(&harness, tid)];
+        assert!(
+            account.guessed * 2 > account.recorded && account.guessed <= account.recorded,
+            "{account:?}"
+        );
+        assert!(
+            account.truncated.get(Truncation::Complete) >= account.guessed,
+            "{account:?}"
+        );
+        // And none where all code has it.
+        let before = account.guessed;
+        burn(SOME);
+        harness.drain();
+        harness.close_slice();
+        let account = &harness.accounts[found_key(&harness, tid)];
+        assert!(account.guessed - before <= 2, "{account:?}");
+        harness.sampler.stop();
+    });
+}
+
+fn found_key(harness: &Harness, tid: u32) -> &ThreadKey {
+    let found = harness.info.iter().find(|(_, info)| info.tid == tid);
+    found.expect("the thread was found").0
+}

@@ -142,6 +142,7 @@ fn accounts(accounts: &Accounts) -> Value {
         "fired": accounts.fired,
         "recorded": accounts.recorded,
         "overrun": accounts.overrun,
+        "guessed": accounts.guessed,
         "lost": counts(&accounts.lost),
         "truncated": counts(&accounts.truncated),
         "handler_ns": accounts.handler_ns,

@@ -72,6 +72,7 @@ pub fn collect(profile: &Profile, options: &Options) -> Data {
         lost: counted(summary.lost.iter()),
         stacks: StacksData {
             complete: summary.complete(),
+            guessed: summary.guessed,
             cut_short: counted(summary.cut_short()),
             other: weigh(summary.other, whole),
             folded_stacks: profile.folded_stacks,

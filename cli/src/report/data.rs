@@ -154,6 +154,8 @@ pub struct StacksData {
     pub complete: Option<f64>,
     /// The others, by reason.
     pub cut_short: Vec<Counted>,
+    /// Stacks with a step on the evidence of the stack alone, where there is no unwind information.
+    pub guessed: u64,
     /// Samples whose stack was not kept.
     pub other: WeightData,
     /// How many distinct stacks these had.

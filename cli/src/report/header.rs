@@ -1,6 +1,6 @@
 //! The header of a report: what it covers, where the time went, and how far the numbers can be trusted.
 
-use super::data::{Counted, Data, EngineData};
+use super::data::{Counted, Data, EngineData, StacksData};
 use crate::export::text::printable;
 use crate::text::number::{
     count, counted, duration, hertz, moment, percent, percent_in_words, time_of_day,
@@ -96,7 +96,7 @@ pub fn fields(data: &Data) -> Vec<(&'static str, String)> {
         fields.push(("lost", lost(data)));
     }
     if let Some(complete) = data.stacks.complete {
-        fields.push(("stacks", stacks(complete, &data.stacks.cut_short)));
+        fields.push(("stacks", stacks(complete, &data.stacks)));
     }
     if data.samples.fired > 0 {
         fields.push(("overhead", overhead(data)));
@@ -225,10 +225,13 @@ fn lost(data: &Data) -> String {
     )
 }
 
-fn stacks(complete: f64, cut_short: &[Counted]) -> String {
+fn stacks(complete: f64, data: &StacksData) -> String {
     let mut text = format!("{} complete", percent_in_words(complete));
-    if !cut_short.is_empty() {
-        text += &format!("; cut short: {}", reasons(cut_short));
+    if !data.cut_short.is_empty() {
+        text += &format!("; cut short: {}", reasons(&data.cut_short));
+    }
+    if data.guessed > 0 {
+        text += &format!("; {} with a guessed step", count(data.guessed));
     }
     text
 }

@@ -190,6 +190,8 @@ pub(super) struct SliceMessage {
     kept: Vec<u64>,
     #[prost(uint64, repeated, tag = "27")]
     capture_failed: Vec<u64>,
+    #[prost(uint64, repeated, tag = "28")]
+    guessed: Vec<u64>,
 }
 
 /// The counts of all threads, one after the other, each as wide as the widest needs.
@@ -263,6 +265,7 @@ impl SliceMessage {
             fired: account(|accounts| accounts.fired),
             recorded: account(|accounts| accounts.recorded),
             overrun: account(|accounts| accounts.overrun),
+            guessed: account(|accounts| accounts.guessed),
             handler_ns: account(|accounts| accounts.handler_ns),
             switches: account(|accounts| accounts.switches),
             lost: counts_table(threads.iter().map(|thread| &thread.accounts.lost)),
@@ -314,13 +317,14 @@ impl SliceMessage {
                 ..ThreadSlice::default()
             })
             .collect();
-        let columns: [(&[u64], Place); 13] = [
+        let columns: [(&[u64], Place); 14] = [
             (&self.cpu_ns, |accounts| &mut accounts.cpu_ns),
             (&self.sampled_ns, |accounts| &mut accounts.sampled_ns),
             (&self.kernel_ns, |accounts| &mut accounts.kernel_ns),
             (&self.fired, |accounts| &mut accounts.fired),
             (&self.recorded, |accounts| &mut accounts.recorded),
             (&self.overrun, |accounts| &mut accounts.overrun),
+            (&self.guessed, |accounts| &mut accounts.guessed),
             (&self.handler_ns, |accounts| &mut accounts.handler_ns),
             (&self.switches, |accounts| &mut accounts.switches),
             (&self.wall_ns, |accounts| &mut accounts.wall_ns),

@@ -226,6 +226,8 @@ struct AccountsMessage {
     kept: u64,
     #[prost(uint64, repeated, tag = "16")]
     capture_failed: Vec<u64>,
+    #[prost(uint64, tag = "17")]
+    guessed: u64,
 }
 
 impl From<&Accounts> for AccountsMessage {
@@ -237,6 +239,7 @@ impl From<&Accounts> for AccountsMessage {
             fired: accounts.fired,
             recorded: accounts.recorded,
             overrun: accounts.overrun,
+            guessed: accounts.guessed,
             handler_ns: accounts.handler_ns,
             switches: accounts.switches,
             lost: accounts.lost.as_slice().to_vec(),
@@ -260,6 +263,7 @@ impl From<AccountsMessage> for Accounts {
             fired: message.fired,
             recorded: message.recorded,
             overrun: message.overrun,
+            guessed: message.guessed,
             handler_ns: message.handler_ns,
             switches: message.switches,
             lost: Counts::from_slice(&message.lost),

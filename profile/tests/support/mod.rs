@@ -41,7 +41,7 @@ pub fn accounts() -> impl Strategy<Value = Accounts> {
         [number(), number(), number(), number()],
         counts::<Loss>(),
         counts::<Truncation>(),
-        [number(), number(), number(), number(), number()],
+        [number(), number(), number(), number(), number(), number()],
         counts::<CaptureFailure>(),
     )
         .prop_map(
@@ -61,6 +61,7 @@ pub fn accounts() -> impl Strategy<Value = Accounts> {
                 looks: wall[2],
                 captured: wall[3],
                 kept: wall[4],
+                guessed: wall[5],
                 capture_failed,
             },
         )

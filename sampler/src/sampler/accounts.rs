@@ -191,6 +191,7 @@ fn difference(now: &Accounts, before: &Accounts) -> Accounts {
         fired: now.fired.saturating_sub(before.fired),
         recorded: now.recorded.saturating_sub(before.recorded),
         overrun: now.overrun.saturating_sub(before.overrun),
+        guessed: now.guessed.saturating_sub(before.guessed),
         lost: now.lost.since(&before.lost),
         truncated: now.truncated.since(&before.truncated),
         handler_ns: now.handler_ns.saturating_sub(before.handler_ns),

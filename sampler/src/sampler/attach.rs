@@ -253,6 +253,7 @@ fn prepare(slot: &'static Slot, tid: u32) {
         &handler.fired,
         &handler.recorded,
         &handler.overrun,
+        &handler.guessed,
         &handler.ticks,
         &handler.wanted_stack,
     ] {

@@ -235,6 +235,7 @@ impl Entry {
             totals.fired = handler.fired.load(Relaxed);
             totals.recorded = handler.recorded.load(Relaxed);
             totals.overrun = handler.overrun.load(Relaxed);
+            totals.guessed = handler.guessed.load(Relaxed);
             totals.lost = counts::<Loss>(&handler.lost);
             totals.truncated = counts::<Truncation>(&handler.truncated);
             totals.handler_ns = (handler.ticks.load(Relaxed) as f64 * ns_per_tick) as u64;

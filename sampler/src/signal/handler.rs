@@ -259,6 +259,9 @@ fn capture(
                 &stack,
                 out,
             );
+            if walked.guessed != 0 {
+                slot::add(&slot.handler.guessed, 1);
+            }
             return (walked.frames, walked.end);
         }
     };

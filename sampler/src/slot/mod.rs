@@ -67,6 +67,8 @@ pub(crate) struct HandlerSide {
     pub recorded: AtomicU64,
     /// Expiries folded into a record beyond its first.
     pub overrun: AtomicU64,
+    /// Callchains with a guessed step; if their records were lost, too.
+    pub guessed: AtomicU64,
     /// Expiries lost, by reason.
     pub lost: [AtomicU64; hotpoll_profile::counts::MAX_REASONS],
     /// Records by how their callchain ended.

@@ -79,7 +79,7 @@ pub fn large_frame() -> u64 {
 }
 
 /// Code without unwind information: `f(n)` counts down from n and returns. With a frame pointer, so that the walk can guess its way out.
-fn code_without_unwind_information() -> extern "C" fn(u64) {
+pub fn code_without_unwind_information() -> extern "C" fn(u64) {
     // push rbp; mov rbp, rsp; 1: dec rdi; jnz 1b; pop rbp; ret
     const CODE: [u8; 11] = [
         0x55, 0x48, 0x89, 0xe5, 0x48, 0xff, 0xcf, 0x75, 0xfb, 0x5d, 0xc3,

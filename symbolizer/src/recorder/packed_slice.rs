@@ -179,7 +179,7 @@ impl Packer {
 
 /// The fields of [`Accounts`] that are single numbers, in the order in which they are packed: those that differ most often first, as their
 /// flags then take one byte.
-const FIELDS: usize = 13;
+const FIELDS: usize = 14;
 
 fn fields(accounts: &Accounts) -> [u64; FIELDS] {
     [
@@ -196,6 +196,7 @@ fn fields(accounts: &Accounts) -> [u64; FIELDS] {
         accounts.handler_ns,
         accounts.overrun,
         accounts.kernel_ns,
+        accounts.guessed,
     ]
 }
 
@@ -214,6 +215,7 @@ fn accounts_of(fields: &[u64; FIELDS]) -> Accounts {
         handler_ns,
         overrun,
         kernel_ns,
+        guessed,
     ] = fields;
     Accounts {
         wall_ns,
@@ -229,6 +231,7 @@ fn accounts_of(fields: &[u64; FIELDS]) -> Accounts {
         handler_ns,
         overrun,
         kernel_ns,
+        guessed,
         ..Accounts::default()
     }
 }
@@ -447,6 +450,7 @@ mod tests {
             looks: 11,
             captured: 12,
             kept: 13,
+            guessed: 15,
             ..Accounts::default()
         };
         accounts.capture_failed.add(CaptureFailure::Gone, 14);

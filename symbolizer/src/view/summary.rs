@@ -43,6 +43,8 @@ pub struct Summary {
     pub recorded: u64,
     /// Expiries that the kernel folded into a record's weight.
     pub overrun: u64,
+    /// Callchains with a step on the evidence of the stack alone.
+    pub guessed: u64,
     /// Expiries without a record, by reason.
     pub lost: Counts<Loss>,
     /// Records by how their callchain ended.
@@ -83,6 +85,7 @@ impl Summary {
             summary.fired += totals.fired;
             summary.recorded += totals.recorded;
             summary.overrun += totals.overrun;
+            summary.guessed += totals.guessed;
             summary.lost.add_all(&totals.lost);
             summary.truncated.add_all(&totals.truncated);
             if thread.own {
@@ -180,6 +183,7 @@ impl Summary {
             fired: 0,
             recorded: 0,
             overrun: 0,
+            guessed: 0,
             lost: Counts::ZERO,
             truncated: Counts::ZERO,
             other: Weight::default(),
