@@ -6,7 +6,7 @@ use crate::live::{Client, Endpoint, Held};
 use crate::progress;
 use crate::text::number::duration;
 use hotpoll_profile::protocol::Fetch;
-use hotpoll_profile::{Profile, pprof};
+use hotpoll_profile::{Profile, Snapshot, pprof};
 use hotpoll_symbolizer::symbolize::{self, Options};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -65,6 +65,25 @@ pub fn fetch(client: &mut Client, window: Window) -> Result<Profile, Failure> {
         }
         Window::For(span) => collect(client, span),
     }
+}
+
+/// What a process's task kinds have counted up to now: a snapshot of nothing else. A process that cannot tell has none.
+pub fn kinds(client: &mut Client) -> Option<Snapshot> {
+    let fetch = Fetch {
+        // No slices.
+        since_sequence: u64::MAX,
+        snapshot: true,
+        ..Fetch::default()
+    };
+    let mut snapshot = client.fetch(fetch).ok()?.snapshot?;
+    snapshot.threads.clear();
+    snapshot.tasks.tasks.clear();
+    // Their stacks are of the answer's locations.
+    for kind in &mut snapshot.tasks.kinds {
+        kind.longest_poll = None;
+        kind.long_polls.clear();
+    }
+    Some(snapshot)
 }
 
 /// Collects what comes from now on. Of a process that ends meanwhile there is what was fetched by then, and a notice that says so.

@@ -7,7 +7,7 @@ use super::data::{
 };
 use super::notices::notices;
 use super::options::{By, Options};
-use super::tree;
+use super::{tree, wall};
 use hotpoll_profile::{Engine, EngineReason, Profile, Reason, Sample};
 use hotpoll_symbolizer::view::{
     Focus, FrameId, Frames, FunctionRow, Grouping, HotPath, Origin, Summary, ThreadGroup, Weight,
@@ -103,7 +103,13 @@ pub fn collect(profile: &Profile, options: &Options) -> Data {
             .collect(),
         functions: function_rows(&frames, &selected, whole, unnamed, top),
         modules: (options.by == By::Module).then(|| module_rows(&frames, &selected, whole, top)),
+        kinds: (options.by == By::Task)
+            .then(|| wall::kinds(&frames, |one| focus.selects(&frames, one), whole, top)),
+        kinds_since_start: (options.by == By::Task).then_some(!options.kinds_of_window),
         tasks: (options.by == By::Task).then(|| task_rows(&frames, &selected, whole, top)),
+        wall: options
+            .wall
+            .then(|| wall::wall(&frames, grouping, |one| focus.selects(&frames, one), top)),
         tree: options.tree.then(|| match options.by {
             By::Thread => tree::by_thread(&frames, &groups, &samples_of, whole),
             _ => tree::of_all(&frames, &selected, whole),
@@ -162,7 +168,7 @@ fn engine_rows(
     rows
 }
 
-fn counted<R: Reason>(counts: impl Iterator<Item = (R, u64)>) -> Vec<Counted> {
+pub fn counted<R: Reason>(counts: impl Iterator<Item = (R, u64)>) -> Vec<Counted> {
     let mut counts: Vec<Counted> = counts
         .map(|(reason, count)| Counted {
             reason: reason.label(),
@@ -173,7 +179,8 @@ fn counted<R: Reason>(counts: impl Iterator<Item = (R, u64)>) -> Vec<Counted> {
     counts
 }
 
-fn weigh(weight: Weight, whole: u64) -> WeightData {
+/// A weight, and its part of a whole.
+pub fn weigh(weight: Weight, whole: u64) -> WeightData {
     WeightData {
         cpu_ns: weight.cpu_ns,
         samples: weight.count,
@@ -256,7 +263,8 @@ fn thread(
     }
 }
 
-fn path(frames: &Frames, path: HotPath, whole: u64) -> PathData {
+/// A path with names.
+pub fn path(frames: &Frames, path: HotPath, whole: u64) -> PathData {
     PathData {
         functions: path
             .frames
@@ -375,6 +383,7 @@ fn task_rows(frames: &Frames, samples: &[&Sample], whole: u64, rows: usize) -> V
         .map(|row| TaskData {
             id: row.task,
             kind: row.kind,
+            title: title(frames.profile(), row.kind),
             weight: weigh(row.weight, whole),
             hot_path: path(
                 frames,
@@ -383,6 +392,13 @@ fn task_rows(frames: &Frames, samples: &[&Sample], whole: u64, rows: usize) -> V
             ),
         })
         .collect()
+}
+
+/// What a task kind is called, where the snapshot knows it.
+fn title(profile: &Profile, kind: u64) -> String {
+    let tasks = profile.snapshot.as_ref().map(|snapshot| &snapshot.tasks);
+    let kind = tasks.and_then(|tasks| tasks.kind(kind));
+    kind.map_or_else(String::new, |kind| kind.title())
 }
 
 /// Bytes in hexadecimal.

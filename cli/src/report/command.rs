@@ -11,6 +11,7 @@ use crate::{duration, envelope};
 use clap::Args;
 use hotpoll_profile::Profile;
 use hotpoll_symbolizer::symbolize::Summary;
+use hotpoll_symbolizer::view::kind_times;
 use regex::Regex;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +23,8 @@ Examples:
   hotpoll report 4242 --for 10s          the 10 seconds from now on
   hotpoll report --watch                 redrawn every second
   hotpoll report shop.pb.gz --tree       a file, as a call tree
+  hotpoll report shop --wall             what its threads wait for, and how long
+  hotpoll report shop --by task --for 10s   task kinds: CPU, blocked, suspended
   hotpoll report --focus 'json|serde'    only stacks with such a function
   hotpoll report --format json | jq .data.functions[0]";
 
@@ -53,6 +56,9 @@ pub struct ReportArgs {
     /// Show the call tree instead of lists
     #[arg(long)]
     tree: bool,
+    /// Show where threads' time went by the wall clock: on a processor, waiting for one, blocked in what and where
+    #[arg(long, conflicts_with_all = ["tree", "watch"])]
+    wall: bool,
     /// Keep threads of one name apart
     #[arg(long)]
     threads: bool,
@@ -77,6 +83,8 @@ impl ReportArgs {
             top: self.top.map(|top| top as usize),
             split_threads: self.threads,
             tree: self.tree,
+            wall: self.wall,
+            kinds_of_window: false,
             focus: self.focus.clone(),
         }
     }
@@ -112,6 +120,10 @@ pub fn run(args: &ReportArgs) -> Outcome {
                     path.display()
                 )));
             }
+            if args.wall && !profile.has_wall() {
+                let what = format!("{} has no samples of waiting", path.display());
+                return Err(Failure::new(what).next(source::NO_WALL));
+            }
             let symbols = source::name(&mut profile, None, &args.binary);
             terminal::print(&written(&profile, &symbols, &options, args.format))?;
         }
@@ -123,7 +135,25 @@ pub fn run(args: &ReportArgs) -> Outcome {
             if args.watch {
                 return watch::run(&mut client, args.last, &args.binary, &options, args.format);
             }
+            let by_task = args.by == By::Task;
+            // What the kinds counted before the window is taken off where the window begins now.
+            let before = match args.span {
+                Some(_) if by_task => source::kinds(&mut client),
+                _ => None,
+            };
             let mut profile = source::fetch(&mut client, args.window())?;
+            if by_task {
+                profile.snapshot = source::kinds(&mut client);
+            }
+            let mut options = options;
+            if let (Some(before), Some(after)) = (&before, &mut profile.snapshot) {
+                kind_times::take_off(&mut after.tasks.kinds, &before.tasks.kinds);
+                options.kinds_of_window = true;
+            }
+            if args.wall && !profile.has_wall() {
+                let what = "the process does not look at waiting threads";
+                return Err(Failure::new(what).next(source::NO_WALL));
+            }
             let symbols = source::name_held(&mut profile, &held, &args.binary);
             terminal::print(&written(&profile, &symbols, &options, args.format))?;
         }

@@ -1,6 +1,7 @@
 //! What a report says, ready to be written: names resolved, rows chosen, nothing formatted. Text, Markdown and JSON are
 //! written from these, so that they cannot disagree. As JSON this is the kind `report`; JSON.md documents it.
 
+use crate::stack::LevelData;
 use serde::Serialize;
 
 /// The version of the kind `report`.
@@ -43,9 +44,19 @@ pub struct Data {
     /// CPU by module.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modules: Option<Vec<ModuleData>>,
+    /// Task kinds, with where their time went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<Vec<KindData>>,
+    /// With `kinds`: whether their counts, and the times that the wrappers around polls measure, are since the process started; else they
+    /// are of the window.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kinds_since_start: Option<bool>,
     /// CPU by task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<TaskData>>,
+    /// Where threads' time went by the wall clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall: Option<WallData>,
     /// The call tree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tree: Option<TreeData>,
@@ -313,10 +324,115 @@ pub struct TaskData {
     pub id: u64,
     /// Its kind; 0 is none.
     pub kind: u64,
+    /// What its kind is called; empty when nobody knows.
+    pub title: String,
     /// Its samples.
     pub weight: WeightData,
     /// The path that most of its samples have in common.
     pub hot_path: PathData,
+}
+
+/// A kind of tasks, and where its time went.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KindData {
+    /// What samples call it.
+    pub id: u64,
+    /// Its name, or else its site, or else its ID.
+    pub title: String,
+    /// The name it was given; empty when none was.
+    pub name: String,
+    /// Where its tasks are spawned; empty when not known.
+    pub site: String,
+    /// Tasks alive.
+    pub alive: u64,
+    /// Polls.
+    pub polls: u64,
+    /// On a processor in polls, by samples.
+    pub on_cpu: WeightData,
+    /// Blocked in polls, by looks at the threads that polled.
+    pub blocked_in_poll_ns: u64,
+    /// In polls, ready and waiting for a processor, by such looks.
+    pub runnable_in_poll_ns: u64,
+    /// In polls, by the clock of the wrappers around them.
+    pub busy_ns: u64,
+    /// Woken and not yet polled, by the wrappers.
+    pub scheduled_ns: u64,
+    /// Suspended, by the wrappers.
+    pub suspended_ns: u64,
+    /// The path that most of its CPU samples have in common.
+    pub hot_path: PathData,
+    /// Where its polls were off the processor, longest first.
+    pub waits: Vec<PlaceData>,
+}
+
+/// Where threads' time went by the wall clock, each term measured on its own.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WallData {
+    /// How often each thread was to be looked at.
+    pub asked_hz: f64,
+    /// How often it was.
+    pub delivered_hz: f64,
+    /// Looks.
+    pub looks: u64,
+    /// Looks that took a stack.
+    pub captured: u64,
+    /// Looks that kept the stack before, as the thread had not run.
+    pub kept: u64,
+    /// Looks without a whole stack, by reason.
+    pub failed: Vec<Counted>,
+    /// The threads' lives within the window.
+    pub lived_ns: u64,
+    /// On a processor, by their clocks.
+    pub on_cpu_ns: u64,
+    /// Ready and waiting for a processor, by the scheduler's count.
+    pub runnable_ns: u64,
+    /// Blocked, by looks.
+    pub blocked: Vec<StateData>,
+    /// Threads, with those of one name put together; hotpoll's own left out.
+    pub threads: Vec<WallThreadData>,
+}
+
+/// Time in one state.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StateData {
+    /// `lock`, `I/O`, `sleep`, `other wait` or `uninterruptible`.
+    pub state: &'static str,
+    /// The time.
+    pub wall_ns: u64,
+    /// Its part of the threads' lives.
+    pub share: f64,
+}
+
+/// Threads that a report shows as one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WallThreadData {
+    /// The name, with a `*` for digits that differ.
+    pub name: String,
+    /// Their IDs.
+    pub tids: Vec<u32>,
+    /// Their lives within the window.
+    pub lived_ns: u64,
+    /// On a processor, by their clocks.
+    pub on_cpu_ns: u64,
+    /// Ready and waiting for a processor, by the scheduler's count.
+    pub runnable_ns: u64,
+    /// Blocked, by looks.
+    pub blocked: Vec<StateData>,
+    /// Where, longest first.
+    pub places: Vec<PlaceData>,
+}
+
+/// A place of the program where somebody waited.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlaceData {
+    /// In what.
+    pub state: &'static str,
+    /// How long.
+    pub wall_ns: u64,
+    /// Its part of the whole that it belongs to: of the threads' lives, of the kind's time off the processor.
+    pub share: f64,
+    /// The stack, folded, innermost first; empty where none was taken.
+    pub folded: Vec<LevelData>,
 }
 
 /// A node of the call tree.

@@ -3,6 +3,7 @@
 use super::data::{Data, FunctionData};
 use super::header;
 use super::options::{By, Options};
+use super::wall_text;
 use crate::export::text::printable;
 use crate::text::name;
 use crate::text::number::{count, percent, seconds};
@@ -32,8 +33,13 @@ pub fn render(data: &Data, options: &Options) -> String {
         // Its drawing needs equal columns.
         let mut lines = Vec::new();
         super::tree_text::section(&mut lines, tree, NAME);
-        let text = crate::text::style::plain(&lines.join("\n"));
-        out += &format!("\n````text\n{}\n````\n", text.trim_start());
+        drawn(&mut out, &lines);
+        return out;
+    }
+    if let (Some(wall), By::Thread) = (&data.wall, options.by) {
+        let mut lines = Vec::new();
+        wall_text::wall_section(&mut lines, wall, Some(rows), NAME);
+        drawn(&mut out, &lines);
         return out;
     }
     match options.by {
@@ -43,9 +49,23 @@ pub fn render(data: &Data, options: &Options) -> String {
         }
         By::Function => functions(&mut out, &data.functions, rows),
         By::Module => modules(&mut out, data, rows),
-        By::Task => tasks(&mut out, data, rows),
+        By::Task => {
+            if let Some(kinds) = data.kinds.as_deref().filter(|kinds| !kinds.is_empty()) {
+                let since_start = data.kinds_since_start == Some(true);
+                let mut lines = Vec::new();
+                wall_text::kind_section(&mut lines, kinds, since_start, rows, NAME);
+                drawn(&mut out, &lines);
+            }
+            tasks(&mut out, data, rows);
+        }
     }
     out
+}
+
+/// What needs equal columns.
+fn drawn(out: &mut String, lines: &[String]) {
+    let text = crate::text::style::plain(&lines.join("\n"));
+    *out += &format!("\n````text\n{}\n````\n", text.trim_start_matches('\n'));
 }
 
 fn threads(out: &mut String, data: &Data, rows: usize) {

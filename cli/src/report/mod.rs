@@ -15,12 +15,16 @@ pub mod options;
 pub mod text;
 pub mod tree;
 pub mod tree_text;
+pub mod wall;
+pub mod wall_text;
 pub mod watch;
 
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wall_tests;
 
 pub use command::{ReportArgs, run};
 pub use options::{By, Format, Options};

@@ -40,6 +40,10 @@ pub struct Options {
     pub split_threads: bool,
     /// Whether the call tree is asked for.
     pub tree: bool,
+    /// Whether waiting is asked for.
+    pub wall: bool,
+    /// Whether the snapshot's kinds are of the window: what they counted before has been taken off.
+    pub kinds_of_window: bool,
     /// What a frame must match for its sample to be looked at.
     pub focus: Option<Regex>,
 }

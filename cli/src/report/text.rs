@@ -9,6 +9,7 @@ use super::data::{
 use super::header;
 use super::options::{By, Options};
 use super::tree_text;
+use super::wall_text;
 use crate::export::text::printable;
 use crate::text::number::{count, percent, seconds};
 use crate::text::style::{DIM, HEADING, STRONG, WARNING, heading, heat, paint};
@@ -42,8 +43,10 @@ const FUNCTION_FIGURES: usize = 2 + 7 + 10 + 8 + 9 + 2;
 /// The report as text with colours, in at most `columns`.
 pub fn render(data: &Data, options: &Options, columns: usize) -> String {
     let mut lines = header::lines(data, columns);
-    if data.is_without_match() {
+    if data.is_without_match() && data.wall.is_none() {
         // The header says so.
+    } else if let (Some(wall), By::Thread) = (&data.wall, options.by) {
+        wall_text::wall_section(&mut lines, wall, options.top, columns);
     } else if let Some(tree) = &data.tree {
         tree_text::section(&mut lines, tree, columns);
     } else {
@@ -70,11 +73,19 @@ pub fn render(data: &Data, options: &Options, columns: usize) -> String {
                 data.modules.as_deref().unwrap_or_default(),
                 columns,
             ),
-            By::Task => task_section(
-                &mut lines,
-                data.tasks.as_deref().unwrap_or_default(),
-                columns,
-            ),
+            By::Task => {
+                let kinds = data.kinds.as_deref().unwrap_or_default();
+                if !kinds.is_empty() {
+                    let since_start = data.kinds_since_start == Some(true);
+                    let rows = options.top.unwrap_or(ROWS);
+                    wall_text::kind_section(&mut lines, kinds, since_start, rows, columns);
+                }
+                task_section(
+                    &mut lines,
+                    data.tasks.as_deref().unwrap_or_default(),
+                    columns,
+                );
+            }
         }
     }
     lines.join("\n") + "\n"
@@ -417,9 +428,16 @@ fn path_that_fits(path: &str, columns: usize) -> String {
     crate::text::width::keep_end(&printable(path), columns)
 }
 
+fn kind_label(row: &TaskData, kind: u64) -> String {
+    match row.title.as_str() {
+        "" => format!("kind {kind}"),
+        title => printable(title),
+    }
+}
+
 fn task_section(lines: &mut Vec<String>, tasks: &[TaskData], columns: usize) {
     lines.push(String::new());
-    lines.push(heading("Tasks", "(% of the process's CPU)", columns));
+    lines.push(heading("CPU by task", "(% of the process's CPU)", columns));
     lines.push(paint(
         DIM,
         format!("  {:>7}{:>10}{:>9}  task", "share", "time", "samples"),
@@ -428,8 +446,8 @@ fn task_section(lines: &mut Vec<String>, tasks: &[TaskData], columns: usize) {
         let label = match (row.id, row.kind) {
             (0, 0) => "(no task)".to_owned(),
             (id, 0) => format!("task {id}"),
-            (0, kind) => format!("kind {kind}"),
-            (id, kind) => format!("task {id}, kind {kind}"),
+            (0, kind) => kind_label(row, kind),
+            (id, kind) => format!("task {id}, {}", kind_label(row, kind)),
         };
         lines.push(format!(
             "  {}{}{}  {}",

@@ -8,6 +8,7 @@ pub mod focus;
 pub mod frames;
 pub mod functions;
 pub mod hot_path;
+pub mod kind_times;
 pub mod live_tasks;
 pub mod live_threads;
 pub mod modules;
@@ -18,6 +19,7 @@ pub mod tasks;
 pub mod threads;
 pub mod tree;
 pub mod wall;
+pub mod wall_times;
 pub mod weight;
 
 #[cfg(test)]

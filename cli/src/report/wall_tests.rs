@@ -1,0 +1,130 @@
+//! What a report says of waiting, of the shop that the tests of `hotpoll tasks` have.
+
+use super::collect::collect;
+use super::options::{By, Options};
+use super::{markdown, text};
+use crate::tasks::fixture;
+use crate::text::style::plain;
+use crate::text::width::width;
+use hotpoll_profile::{CaptureFailure, Profile, Sample, State};
+
+const MS: u64 = 1_000_000;
+
+/// Ten seconds of the shop: one worker computes 400 ms and waits 1.2 s for a lock in a request, another is parked.
+fn waiting() -> Profile {
+    let mut profile = fixture::profile();
+    profile.process.wall_asked_hz = 20.0;
+    profile.process.wall_delivered_hz = 19.8;
+    let sample = |thread, state: State, kind, stack: &[u32], ms: u64| Sample {
+        thread,
+        state,
+        kind,
+        stack: stack.to_vec(),
+        count: ms / 10,
+        cpu_ns: if state.is_on_cpu() { ms * MS } else { 0 },
+        wall_ns: if state.is_on_cpu() { 0 } else { ms * MS },
+        ..Sample::default()
+    };
+    profile.samples = vec![
+        sample(1, State::Running, 1, &[7, 2, 1, 0], 400),
+        sample(1, State::Lock, 1, &[8, 7, 2, 1, 0], 1_200),
+        sample(1, State::Runnable, 1, &[], 30),
+        sample(3, State::Io, 0, &[1, 0], 9_000),
+        sample(4, State::Sleep, 0, &[0], 9_900),
+    ];
+    for (thread, runnable) in [(1, 40), (2, 0), (3, 10)] {
+        let totals = &mut profile.threads[thread].totals;
+        totals.wall_ns = 10_000 * MS;
+        totals.runnable_ns = runnable * MS;
+        totals.looks = 198;
+        totals.captured = 20;
+        totals.kept = 150;
+        totals.capture_failed.add(CaptureFailure::Running, 20);
+        totals.capture_failed.add(CaptureFailure::Unwind, 8);
+    }
+    profile
+}
+
+#[track_caller]
+fn check(options: &Options, expected: &str) {
+    let report = plain(&text::render(&collect(&waiting(), options), options, 80));
+    for line in report.lines() {
+        assert!(width(line) <= 80, "{} columns: {line}", width(line));
+    }
+    let after = report.split_once(&expected[..10]).unwrap().1;
+    assert_eq!(format!("{}{after}", &expected[..10]), expected);
+}
+
+#[test]
+fn the_wall_clock() {
+    let options = Options {
+        wall: true,
+        ..Options::default()
+    };
+    check(
+        &options,
+        "Wall clock (20 Hz looks at each thread asked, 19.8 Hz delivered)
+  30.0 s of threads' lives: on a processor 2.40 s (8.0%), waiting for one 50.0
+  ms (0.2%), I/O 9.00 s (30%), lock 1.20 s (4.0%)
+  594 looks: 60 took a stack, 450 kept the one before as the thread had not run;
+  without a whole stack: 24 not unwound
+
+Threads (% of their lives within the window)
+   on CPU runnable   lock    I/O  sleep  other    life  thread
+     8.0%     0.2%   4.0%  30.0%   0.0%   0.0%   30.0s  tokio-rt-worker x3
+       30.0% I/O in tokio::runtime::task::harness::Harness
+        4.0% lock in db::query db.rs:47 → Mutex::lock_contended
+",
+    );
+}
+
+#[test]
+fn task_kinds() {
+    let options = Options {
+        by: By::Task,
+        top: Some(2),
+        ..Options::default()
+    };
+    check(
+        &options,
+        "Task kinds (each term measured on its own)
+    on CPU  blocked runnable scheduled suspended  kind
+     400ms    1.20s   30.0ms     900ms     80.0s  request  main.rs:33:9
+      100.0% CPU in shop::db::query
+       97.6% lock in db::query db.rs:47 → Mutex::lock_contended
+         0        0        0         0         0  …t/background/flusher.rs:120:5
+  In polls: on CPU by samples, blocked and runnable by looks, of the window;
+  scheduled and suspended time, of all its tasks since the process started.
+
+CPU by task (% of the process's CPU)
+    share      time  samples  task
+    16.6%    0.40 s       40  request
+           100.0%       40  in shop::request › db::query
+",
+    );
+}
+
+#[test]
+fn waiting_is_no_cpu_time() {
+    let data = collect(&waiting(), &Options::default());
+    assert_eq!((data.samples.count, data.samples.cpu_ns), (40, 400 * MS));
+    assert!(data.wall.is_none() && data.kinds.is_none());
+}
+
+#[test]
+fn json_and_markdown_have_it() {
+    let options = Options {
+        wall: true,
+        ..Options::default()
+    };
+    let data = collect(&waiting(), &options);
+    let json: serde_json::Value =
+        serde_json::from_str(&crate::envelope::line("report", 1, &data)).unwrap();
+    let wall = &json["data"]["wall"];
+    assert_eq!(
+        wall["threads"][0]["places"][1]["folded"][1]["name"],
+        "shop::db::query::{closure}"
+    );
+    assert_eq!(wall["failed"].as_array().unwrap().len(), 2);
+    assert!(markdown::render(&data, &options).contains("Wall clock"));
+}
