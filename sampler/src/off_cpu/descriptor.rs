@@ -73,11 +73,28 @@ impl DescriptorPool {
 
 /// A file that stays open; dropping it closes it.
 #[derive(Debug)]
-struct KeptFile {
+pub(crate) struct KeptFile {
     file: ManuallyDrop<File>,
     /// Device and inode: tells our file from one that the host has opened under our number.
     identity: (u64, u64),
     pool: Arc<DescriptorPool>,
+}
+
+impl KeptFile {
+    /// Keeps a file where there is room.
+    pub fn keep(file: File, pool: &Arc<DescriptorPool>) -> Option<Self> {
+        let identity = identity(&file)?;
+        pool.take_file().then(|| Self {
+            file: ManuallyDrop::new(file),
+            identity,
+            pool: Arc::clone(pool),
+        })
+    }
+
+    /// Reads the file's beginning.
+    pub fn read(&self, into: &mut [u8]) -> std::io::Result<usize> {
+        self.file.read_at(into, 0)
+    }
 }
 
 fn identity(file: &File) -> Option<(u64, u64)> {
@@ -121,7 +138,7 @@ impl ThreadFile {
     ) -> Result<usize, i32> {
         let number = |error: std::io::Error| error.raw_os_error().unwrap_or(0);
         if let Some(kept) = &self.kept {
-            match kept.file.read_at(into, 0) {
+            match kept.read(into) {
                 Ok(length) if length > 0 => return Ok(length),
                 // The thread has ended, or the descriptor is not ours any more: once again by the path.
                 _ => self.kept = None,
@@ -129,18 +146,7 @@ impl ThreadFile {
         }
         let file = File::open(format!("/proc/self/task/{tid}/{}", self.name)).map_err(number)?;
         let length = file.read_at(into, 0).map_err(number)?;
-        if pool.take_file() {
-            match identity(&file) {
-                Some(identity) => {
-                    self.kept = Some(KeptFile {
-                        file: ManuallyDrop::new(file),
-                        identity,
-                        pool: Arc::clone(pool),
-                    });
-                }
-                None => pool.give_file_back(),
-            }
-        }
+        self.kept = KeptFile::keep(file, pool);
         Ok(length)
     }
 

@@ -28,7 +28,7 @@ mod syscall_state;
 mod watched;
 
 pub(crate) use counters::WallCounters;
-pub(crate) use descriptor::DescriptorPool;
+pub(crate) use descriptor::{DescriptorPool, KeptFile};
 pub use look::Look;
 pub(crate) use roster::{Member, Roster};
 pub use rounds::OffCpu;

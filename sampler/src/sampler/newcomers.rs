@@ -47,8 +47,12 @@ impl Sampler {
                 }
             }
         }
-        // Where the numbers are hidden the threads' count still shows most newcomers: all but those that another's end hides.
-        given == Given::TooMany || files::count().is_some_and(|count| count > self.by_tid.len())
+        match given {
+            Given::TooMany => true,
+            // The threads' count still shows most newcomers: all but those that another's end hides.
+            Given::Unknown => files::count().is_some_and(|count| count > self.by_tid.len()),
+            Given::Numbers(_) | Given::None => false,
+        }
     }
 
     /// Whether a thread has announced itself: look now.

@@ -79,6 +79,7 @@ fn begin(
     signal::set_max_depth(settings.max_depth);
     install::install(settings.signal)?;
     let budget = Budget::of_limits(settings.limit_share);
+    let numbers = Numbers::new(budget.pool());
     let roster = Arc::new(Roster::new(Arc::clone(budget.pool())));
     let sampler = Sampler {
         roster: Arc::clone(&roster),
@@ -90,7 +91,7 @@ fn begin(
         next_key: 0,
         entries: BTreeMap::new(),
         by_tid: HashMap::new(),
-        numbers: Numbers::new(),
+        numbers,
         busy: Vec::new(),
         replaced: false,
         next_scan_is_first: true,
