@@ -60,7 +60,64 @@ pub use hotpoll_profile::Profile;
 pub use hotpoll_sampler::EngineSetting as Engine;
 
 #[cfg(feature = "tokio")]
+pub use hotpoll_hooks::tasks::{
+    BlockOn, Executor, JoinSet, LocalSet, Track, Tracked, block_on, block_on_named, spawn,
+    spawn_blocking, spawn_blocking_named, spawn_local, spawn_local_named, spawn_named,
+};
+#[cfg(feature = "tokio")]
 pub use hotpoll_hooks::{Hooks, runtime};
+#[cfg(feature = "tokio")]
+pub use hotpoll_macros::{instrument, main};
+
+/// What the attributes' output calls. What they refuse:
+///
+/// ```compile_fail
+/// #[hotpoll::main]
+/// fn main() {}
+/// ```
+/// ```compile_fail
+/// #[hotpoll::main]
+/// async fn main(argument: u64) {}
+/// ```
+/// ```compile_fail
+/// #[hotpoll::main(workers = 2)]
+/// async fn main() {}
+/// ```
+/// ```compile_fail
+/// #[hotpoll::main(flavor = "current_thread", worker_threads = 2)]
+/// async fn main() {}
+/// ```
+/// ```compile_fail
+/// #[hotpoll::instrument(name = 7)]
+/// async fn f() {}
+/// ```
+/// And what differs from the last one by a mistake less:
+/// ```
+/// #[hotpoll::instrument(name = "seven")]
+/// async fn f() {}
+/// #[hotpoll::main(flavor = "multi_thread", worker_threads = 2)]
+/// async fn main() {
+///     f().await;
+/// }
+/// ```
+#[cfg(feature = "tokio")]
+#[doc(hidden)]
+pub mod __private {
+    /// Starts sampling; a program whose sampling cannot start runs without, and says so once.
+    pub fn start(hz: Option<u32>) -> Option<crate::Guard> {
+        let mut builder = crate::Builder::new();
+        if let Some(hz) = hz {
+            builder = builder.sampling_hz(hz);
+        }
+        match builder.start() {
+            Ok(guard) => Some(guard),
+            Err(error) => {
+                eprintln!("hotpoll: not sampling: {error}");
+                None
+            }
+        }
+    }
+}
 
 /// Starts sampling with the defaults: 99 Hz, five minutes and 8 MB kept.
 ///

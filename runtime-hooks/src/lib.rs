@@ -10,6 +10,12 @@
 mod task_id;
 #[cfg(all(feature = "tokio", target_os = "linux", target_arch = "x86_64"))]
 pub mod tasks;
+#[cfg(all(
+    feature = "tokio",
+    not(all(target_os = "linux", target_arch = "x86_64"))
+))]
+#[path = "tasks_elsewhere.rs"]
+pub mod tasks;
 #[cfg(feature = "tokio")]
 mod tokio_threads;
 
