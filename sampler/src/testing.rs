@@ -64,3 +64,8 @@ impl Injector {
 pub fn function_start(off_cpu: &OffCpu, address: u64) -> Option<u64> {
     off_cpu.tables().function_start(address)
 }
+
+/// Makes the next look at each thread a fresh one.
+pub fn forget_stacks(off_cpu: &mut OffCpu) {
+    off_cpu.forget_stacks();
+}

@@ -33,6 +33,7 @@ pub(super) fn run(shared: &Shared, sampler: Sampler) {
         drained: Instant::now(),
         scan_sooner: false,
         first_slice: true,
+        last_share: None,
     };
     drain.sampler.scan_threads();
     drain.sampler.measure_delivery();
@@ -59,6 +60,8 @@ struct Drain<'a> {
     /// Whether there are threads that only a scan can find.
     scan_sooner: bool,
     first_slice: bool,
+    /// When the share of a core was last asked for, and the CPU clock then.
+    last_share: Option<(Instant, u64)>,
 }
 
 impl Drain<'_> {
@@ -201,6 +204,14 @@ impl Drain<'_> {
         }
     }
 
+    /// The share of a core that this thread has taken since it was last asked; what attaches all threads at the start comes only once.
+    fn share(&mut self) -> f64 {
+        let now = (Instant::now(), hotpoll_sampler::thread_cpu_ns());
+        let (then, cpu_ns) = self.last_share.replace(now).unwrap_or(now);
+        let time_ns = (now.0 - then).as_nanos().max(1) as f64;
+        (now.1 - cpu_ns) as f64 / time_ns
+    }
+
     fn sampling_facts(&mut self) -> SamplingFacts {
         let handler_replaced = self.sampler.check_handler() == HandlerState::Replaced;
         let limits = self.sampler.limits();
@@ -215,7 +226,7 @@ impl Drain<'_> {
             handler_replaced,
             slice_stretch: self.pace.slice.stretch(),
             look_stretch: self.pace.look.stretch(),
-            share: self.pace.share(),
+            share: self.share(),
         }
     }
 }

@@ -35,11 +35,6 @@ impl Pace {
             slice: Rhythm::new(Duration::from_secs(1), 0.0025),
         }
     }
-
-    /// The share of a core that the three take together now.
-    pub fn share(&self) -> f64 {
-        self.look.share + self.scan.share + self.slice.share
-    }
 }
 
 /// How often one thing is done.

@@ -5,10 +5,12 @@ use std::time::Duration;
 /// What the agent's drain and its looks may take of a core together; the other threads of the agent and what nobody foresees come on top.
 const MOST_SHARE: f64 = 0.009;
 /// The looks get at least this, and at most that: the drain keeps its own share in other ways.
-const LEAST_SHARE: f64 = 0.002;
+const LEAST_SHARE: f64 = 0.001;
 const GREATEST_SHARE: f64 = 0.006;
 /// CPU time that may be saved up: one round of some hundred threads that all have just moved.
 const MOST_SAVED_NS: f64 = 6_000_000.0;
+/// What the first rounds may spend beyond: every thread's stack is taken once, and thousands of them would take minutes at the share.
+const FIRST_NS: f64 = 60_000_000.0;
 /// How much of the estimate of the stretch is the newest round's.
 const NEWEST: f64 = 0.05;
 
@@ -27,7 +29,7 @@ impl WallPace {
     pub fn new(hz: u32, seed: u64) -> Self {
         Self {
             period_ns: 1e9 / f64::from(hz.max(1)),
-            saved_ns: MOST_SAVED_NS,
+            saved_ns: FIRST_NS,
             done: 1.0,
             random: seed | 1,
         }

@@ -23,8 +23,9 @@ pub(super) fn run(shared: &Shared, hz: u32) {
     let mut notes = Notes::default();
     let mut last_round = Instant::now();
     let mut last_cpu = own_cpu();
+    let mut threads = 0;
     while !shared.progress.wait_for_stop(pace.wait()) {
-        let (mut looked, mut threads) = (0, 0);
+        let mut looked = 0;
         if let Some(budget_ns) = pace.budget_ns() {
             let mut off_cpu = lock(&shared.off_cpu);
             let mut batch = Batch::new(shared);
@@ -135,5 +136,5 @@ fn waited<'a>(thread: ThreadKey, look: &Look<'a>) -> Observation<'a> {
 
 /// The calling thread's CPU time.
 fn own_cpu() -> Duration {
-    Duration::from_nanos(hotpoll_sampler::own_cpu_ns())
+    Duration::from_nanos(hotpoll_sampler::thread_cpu_ns())
 }

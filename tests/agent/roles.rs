@@ -1,6 +1,7 @@
 //! What the processes under test do. A role that goes on until it is told to end reads its input to the end.
 
 use hotpoll::{Builder, Guard};
+use hotpoll_profile::State;
 use std::fs;
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -52,6 +53,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "again" => again(),
         "off" => off(),
         "quiet" => quiet(),
+        "sleepers" => sleepers(argument.parse().expect("a number")),
         "threads" => threads(argument.parse().expect("a number")),
         "leak" => leak(),
         "exits-with-the-loader-locked" => exit_with_the_loader_locked(),
@@ -333,6 +335,76 @@ fn threads(count: usize) {
     names.sort();
     println!("{}", names.join("\n"));
     done.wait();
+}
+
+/// Sleeps with so many threads, and says what the agent takes of a core meanwhile, and how it looks at them.
+fn sleepers(count: usize) {
+    for _ in 0..count {
+        let small = std::thread::Builder::new().stack_size(32 * 1024);
+        small.spawn(std::thread::park).expect("a thread");
+    }
+    let guard = hotpoll::start().expect("hotpoll starts");
+    // Every thread is fresh once, which does not come again.
+    std::thread::sleep(Duration::from_secs(2));
+    // A busy machine may take a while to come to rest: longer and longer times are looked at.
+    let mut shares = Vec::new();
+    for seconds in [2, 4, 8, 16] {
+        let (before, began) = (agent_cpu_ns(), Instant::now());
+        std::thread::sleep(Duration::from_secs(seconds));
+        let elapsed = began.elapsed().as_nanos() as f64;
+        shares = agent_cpu_ns()
+            .into_iter()
+            .zip(before)
+            .map(|((name, now), (_, before))| (name, (now - before) as f64 / elapsed))
+            .collect();
+        println!("{shares:?}");
+        if shares.iter().map(|(_, share)| share).sum::<f64>() < 0.01 {
+            break;
+        }
+    }
+    let profile = guard.profile();
+    let process = &profile.process;
+    let totals = profile.totals();
+    println!(
+        "stretched {} times, {:.2} Hz",
+        process.wall_stretch, process.wall_delivered_hz
+    );
+    println!("{}", process.notices.join("\n"));
+    let kept = totals.kept as f64 / totals.looks as f64;
+    let of = |wanted: &str| -> f64 {
+        let of = shares.iter().filter(|(name, _)| name.starts_with(wanted));
+        of.map(|(_, share)| share).sum()
+    };
+    println!(
+        "{:.4} {:.4} {} {kept:.3}",
+        of("wall"),
+        of(""),
+        process.wall_stretch
+    );
+    let parked = profile
+        .samples
+        .iter()
+        .filter(|sample| sample.state == State::Lock && sample.stack.len() > 3);
+    let wall_ns: u64 = parked.map(|sample| sample.wall_ns).sum();
+    println!("{:.3}", wall_ns as f64 / totals.wall_ns as f64);
+    std::process::exit(0);
+}
+
+/// CPU time of the agent's threads by name.
+fn agent_cpu_ns() -> Vec<(String, u64)> {
+    let tasks = fs::read_dir("/proc/self/task")
+        .expect("our threads")
+        .flatten();
+    let mut own: Vec<_> = tasks
+        .filter_map(|task| {
+            let name = fs::read_to_string(task.path().join("comm")).ok()?;
+            let name = name.trim_end().strip_prefix("hotpoll-")?.to_owned();
+            let times = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            Some((name, times.split(' ').next()?.parse().ok()?))
+        })
+        .collect();
+    own.sort();
+    own
 }
 
 fn leak() {

@@ -28,6 +28,7 @@ pub const TESTS: &[Test] = &[
     ("start::off_has_no_effect", off_has_no_effect),
     ("start::quiet", quiet),
     ("start::beside_many_threads", beside_many_threads),
+    ("start::beside_many_sleepers", beside_many_sleepers),
     ("start::no_folder_for_the_socket", no_folder_for_the_socket),
 ];
 
@@ -170,6 +171,40 @@ fn beside_many_threads() {
     // All signals but SIGKILL, SIGSTOP, and the two that glibc keeps for itself.
     let expected = names.map(|name| format!("{name} fffffffe7ffbfeff"));
     assert_eq!(&lines[2..], expected);
+}
+
+/// The agent keeps to its share of a core by looking less often, and says so.
+fn beside_many_sleepers() {
+    let (role, many) = if std::env::var_os("HOTPOLL_TEST_LONG").is_some() {
+        ("sleepers 5000", true)
+    } else {
+        ("sleepers 1000", false)
+    };
+    let printed = Folder::new().run(role, &[]);
+    println!("{role}: {printed}");
+    let mut lines = printed.lines().rev();
+    let mut last = || lines.next().expect("a line");
+    let blocked: f64 = last().parse().expect("a share");
+    let figures: Vec<f64> = last()
+        .split(' ')
+        .map(|figure| figure.parse().expect("a number"))
+        .collect();
+    let [wall, agent, stretch, kept] = figures[..] else {
+        panic!("{printed}");
+    };
+    // Without optimisation the drain alone may take more than the agent's share: the looks then keep to the least.
+    let most = if cfg!(debug_assertions) { wall } else { agent };
+    assert!(most < 0.01, "{printed}");
+    if !cfg!(debug_assertions) {
+        assert!(kept > 0.5 && blocked > 0.5, "{printed}");
+    }
+    assert!(blocked > 0.05, "{printed}");
+    assert_eq!(
+        stretch > 1.0,
+        printed.contains("times less often than the 20 Hz"),
+        "{printed}"
+    );
+    assert!(stretch > 1.0 || !many, "{printed}");
 }
 
 fn no_folder_for_the_socket() {

@@ -60,17 +60,18 @@ impl OffCpu {
         budget_ns: Option<u64>,
         sink: &mut dyn FnMut(ThreadKey, &Look<'_>),
     ) -> usize {
-        if !self.sync() {
+        // Without tables each stack would only have to be taken once more.
+        if !self.sync() || (budget_ns.is_some() && self.tables.generation() == 0) {
             return 0;
         }
-        let (now_ns, began_ns) = (sys::monotonic_ns(), sys::own_cpu_ns());
+        let (now_ns, began_ns) = (sys::monotonic_ns(), sys::thread_cpu_ns());
         let mut looked = std::mem::take(&mut self.looked);
         looked.clear();
         let first = if budget_ns.is_some() { self.next } else { 0 };
         'round: for range in [first..ThreadKey::MAX, 0..first] {
             for (&key, thread) in self.threads.range_mut(range) {
                 if looked.len() % LOOKS_A_CHECK == LOOKS_A_CHECK - 1
-                    && budget_ns.is_some_and(|budget| sys::own_cpu_ns() - began_ns > budget)
+                    && budget_ns.is_some_and(|budget| sys::thread_cpu_ns() - began_ns > budget)
                 {
                     self.next = key;
                     break 'round;
@@ -107,6 +108,11 @@ impl OffCpu {
         (!thread.is_gone()).then(|| (key, thread.last()))
     }
 
+    /// Makes the next look at each thread a fresh one.
+    pub(crate) fn forget_stacks(&mut self) {
+        self.threads.values_mut().for_each(Watched::forget_stack);
+    }
+
     /// The tables of the last round.
     pub(crate) fn tables(&self) -> &Tables {
         &self.tables
@@ -133,8 +139,15 @@ impl OffCpu {
                 None => self.threads.remove(&key),
             };
         }
-        if let Some(tables) = self.roster.tables() {
+        if let Some(tables) = self.roster.tables()
+            && tables.generation() != self.tables.generation()
+        {
             self.tables = tables;
+            // What could not be unwound before may be now, and a sleeper would keep what it has.
+            let threads = self.threads.values_mut();
+            threads
+                .filter(|thread| thread.was_not_unwound())
+                .for_each(Watched::forget_stack);
         }
         true
     }

@@ -87,6 +87,16 @@ impl Watched {
         self.last.failure == Some(CaptureFailure::Gone)
     }
 
+    /// Whether its stack is there, and did not make sense.
+    pub fn was_not_unwound(&self) -> bool {
+        self.last.failure == Some(CaptureFailure::Unwind)
+    }
+
+    /// Makes the next look a fresh one.
+    pub fn forget_stack(&mut self) {
+        self.number = 0;
+    }
+
     /// Looks at it. A look that counts takes the time since the last one that did.
     pub fn look(&mut self, capturer: &mut Capturer, tables: &Tables, now_ns: u64, counts: bool) {
         self.now_ns = now_ns;
