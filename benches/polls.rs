@@ -1,0 +1,91 @@
+//! What does tracking add to a poll, and to an idle task?
+//!
+//! ```text
+//! cargo bench -p hotpoll-hooks --features tokio --bench polls -- [--quick] [--json FILE]
+//! ```
+//! Three rows, each against bare tokio in turns in the same run, medians: a task that wakes itself (target: 60 ns added), two tasks that wake each other
+//! with a suspension captured in each poll (200 ns), tasks that tick (CPU time). Then bytes an idle task (256). And what the functions cost while hotpoll
+//! does not run: nothing that shows.
+//! No timer samples meanwhile: that is another question (benches/overhead.rs).
+#![allow(unsafe_code)] // clocks
+
+#[path = "support/polls.rs"]
+mod polls;
+mod support;
+
+use polls::{Bare, Spawn};
+use std::future::Future;
+use support::{Arguments, Figures, median, process_cpu};
+use tokio::task::JoinHandle;
+
+struct Tracked;
+
+impl Spawn for Tracked {
+    #[track_caller]
+    fn spawn<F>(&self, future: F) -> JoinHandle<()>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        hotpoll_hooks::tasks::spawn_named("measured", future)
+    }
+}
+
+fn main() -> std::io::Result<()> {
+    let arguments = Arguments::parse();
+    let mut figures = Figures::default();
+    rows(&arguments, &mut figures, "off");
+    let (sampler, mut modules) =
+        hotpoll_sampler::start(hotpoll_sampler::Settings::default()).expect("sampling starts");
+    modules.refresh();
+    rows(&arguments, &mut figures, "added");
+    let runtime = polls::runtime();
+    let (bare, tracked) = (
+        polls::task_bytes(&runtime, &Bare),
+        polls::task_bytes(&runtime, &Tracked),
+    );
+    figures.push("task_bytes_bare", bare, "bytes");
+    figures.push("task_bytes_added", tracked - bare, "bytes");
+    let tasks = hotpoll_hooks::tasks::snapshot(&mut |_| Vec::new(), Default::default());
+    let measured = tasks.kinds.iter().find(|kind| kind.name == "measured");
+    let (captures, failed) = measured.map_or((0, 0), |kind| (kind.captures, kind.captures_failed));
+    figures.push("captures", captures as f64, "");
+    figures.push("captures_failed", failed as f64, "");
+    drop(sampler);
+    figures.write(&arguments)
+}
+
+fn rows(arguments: &Arguments, figures: &mut Figures, what: &str) {
+    let (rounds, polls, ticks) = if arguments.quick {
+        (3, 20_000, 20)
+    } else {
+        (21, 300_000, 250)
+    };
+    let runtime = polls::runtime();
+    let mut row = |name: &str, measure: &dyn Fn(bool) -> f64| {
+        // The first of each warms up.
+        measure(false);
+        measure(true);
+        let (mut bare, mut added) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let without = measure(false);
+            bare.push(without);
+            added.push(measure(true) - without);
+        }
+        if what == "added" {
+            figures.push(format!("{name}_bare"), median(&mut bare), "ns");
+        }
+        figures.push(format!("{name}_{what}"), median(&mut added), "ns");
+    };
+    row("self_wake", &|tracked| match tracked {
+        true => polls::self_wake(&runtime, &Tracked, polls),
+        false => polls::self_wake(&runtime, &Bare, polls),
+    });
+    row("ping_pong", &|tracked| match tracked {
+        true => polls::ping_pong(&runtime, &Tracked, polls),
+        false => polls::ping_pong(&runtime, &Bare, polls),
+    });
+    row("interval", &|tracked| match tracked {
+        true => polls::interval(&runtime, &Tracked, ticks, process_cpu),
+        false => polls::interval(&runtime, &Bare, ticks, process_cpu),
+    });
+}
