@@ -8,13 +8,7 @@
 
 #[cfg(all(feature = "tokio", target_os = "linux", target_arch = "x86_64"))]
 mod task_id;
-#[cfg(all(feature = "tokio", target_os = "linux", target_arch = "x86_64"))]
-pub mod tasks;
-#[cfg(all(
-    feature = "tokio",
-    not(all(target_os = "linux", target_arch = "x86_64"))
-))]
-#[path = "tasks_elsewhere.rs"]
+#[cfg(feature = "tokio")]
 pub mod tasks;
 #[cfg(feature = "tokio")]
 mod tokio_threads;

@@ -1,9 +1,6 @@
 //! `block_on`, with the future tracked and the runtime known while it runs.
 
-use super::kind::Kind;
-use super::runtimes;
-use super::thread;
-use super::tracked::Tracked;
+use super::{Inside, Kind, Tracked};
 use std::future::Future;
 use std::panic::Location;
 use tokio::runtime::{Handle, Runtime};
@@ -75,19 +72,8 @@ fn run<F: Future>(
     future: F,
 ) -> F::Output {
     let future = Tracked::new(future, kind, false);
-    let _inside = future.record().map(|_| {
-        let tid = thread::tid();
-        runtimes::enter(runtime.runtime_handle(), tid);
-        Inside(tid)
-    });
+    let _inside = future
+        .record()
+        .map(|_| Inside::enter(runtime.runtime_handle()));
     runtime.block_on_future(future)
-}
-
-/// Leaves the runtime, by a panic too.
-struct Inside(u32);
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        runtimes::leave(self.0);
-    }
 }

@@ -1,7 +1,6 @@
 //! An executor that spawns tracked tasks, for servers and clients that take one.
 
-use super::kind::Kind;
-use super::tracked::Tracked;
+use super::{Kind, Tracked};
 use std::future::Future;
 use std::panic::Location;
 

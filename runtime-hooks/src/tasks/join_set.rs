@@ -1,8 +1,7 @@
 //! A set of tracked tasks: tokio's `JoinSet`, whose spawning functions track.
 
-use super::kind::Kind;
 use super::spawn::set_id;
-use super::tracked::Tracked;
+use super::{Kind, Tracked};
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;

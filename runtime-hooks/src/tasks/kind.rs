@@ -250,12 +250,20 @@ fn remember(address: usize, length: usize, kind: &'static Kind) {
 mod tests {
     use super::*;
 
+    /// A name that stays; Miri sees that it is not forgotten.
+    fn kept(name: String) -> &'static str {
+        static NAMES: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+        let name = name.leak();
+        NAMES.lock().unwrap().push(name);
+        name
+    }
+
     #[test]
     fn a_name_is_one_kind_and_a_site_another() {
         let a = Kind::named("kind-test-a");
         assert!(std::ptr::eq(a, Kind::named("kind-test-a")));
         // The same name at another address.
-        let copy: &'static str = String::from("kind-test-a").leak();
+        let copy = kept("kind-test-a".into());
         assert!(std::ptr::eq(a, Kind::named(copy)));
         assert!(!std::ptr::eq(a, Kind::named("kind-test-b")));
         let here = Location::caller();
@@ -269,7 +277,7 @@ mod tests {
     fn too_many_kinds_share_one_and_are_counted() {
         let folded_before = all().1;
         let kinds: Vec<&Kind> = (0..MAX_KINDS + 10)
-            .map(|number| Kind::named(format!("kind-test-many-{number}").leak()))
+            .map(|number| Kind::named(kept(format!("kind-test-many-{number}"))))
             .collect();
         let (all, folded) = all();
         assert_eq!(all.len(), MAX_KINDS);

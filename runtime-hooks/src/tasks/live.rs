@@ -43,7 +43,7 @@ fn list(number: u8) -> MutexGuard<'static, List> {
 
 /// Adds a record to its list. Its owner calls `remove` before it gives its hold up.
 pub(super) fn add(record: &Handle) {
-    let pointer = NonNull::from(&**record);
+    let pointer = record.pointer();
     let mut list = list(record.list);
     let first = list.first.replace(pointer);
     list.length += 1;

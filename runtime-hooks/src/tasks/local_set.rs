@@ -1,8 +1,7 @@
 //! Tasks that stay on one thread: tokio's `LocalSet`, whose spawning function tracks.
 
-use super::kind::Kind;
 use super::spawn::set_id;
-use super::tracked::Tracked;
+use super::{Kind, Tracked};
 use std::future::Future;
 use std::ops::Deref;
 use std::panic::Location;

@@ -7,83 +7,70 @@
 //! stamped (`wake_stamp`) and passed on (`inner_waker`); the next poll turns the stamp into a delay (`record`, `stats`).
 
 mod block_on;
-mod deferral;
 mod executor;
-mod inner_waker;
 mod join_set;
-mod kind;
-mod live;
 mod local_set;
-mod record;
-pub(crate) mod runtimes;
-mod snapshot;
 mod spawn;
-mod stacks;
-mod stats;
-mod thread;
 mod track;
-mod tracked;
-mod wake_stamp;
-mod waker;
 
-#[cfg(test)]
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+mod elsewhere;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub use elsewhere::Tracked;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+use elsewhere::{Handle, Inside, Kind, run_blocking};
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod deferral;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod inner_waker;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod kind;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod live;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod record;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) mod runtimes;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod snapshot;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod stacks;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod stats;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod thread;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod tracked;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod wake_stamp;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod waker;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod watch;
+
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
 mod tests;
 
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use self::{
+    kind::Kind,
+    record::Handle,
+    runtimes::Inside,
+    tracked::run_blocking,
+    watch::{LONG_POLL, is_on, parent},
+};
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub use self::{
+    snapshot::{Limits, OpenPoll, open_polls, refresh, snapshot},
+    tracked::Tracked,
+    watch::{long_poll_ns, set_long_poll_ns},
+};
 pub use block_on::{BlockOn, block_on, block_on_named};
 pub use executor::Executor;
 pub use join_set::JoinSet;
 pub use local_set::LocalSet;
-pub use snapshot::{Limits, OpenPoll, open_polls, refresh, snapshot};
 pub use spawn::{
     spawn, spawn_blocking, spawn_blocking_named, spawn_local, spawn_local_named, spawn_named,
 };
 pub use track::Track;
-pub use tracked::Tracked;
-
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use thread::Local;
-
-/// A poll that takes this many ticks is a long one.
-static LONG_POLL: AtomicU64 = AtomicU64::new(u64::MAX);
-static LONG_POLL_NS: AtomicU64 = AtomicU64::new(0);
-
-/// The threshold where nothing else was asked.
-const DEFAULT_LONG_POLL_NS: u64 = 10_000_000;
-
-/// Sets from when on a poll is a long one. Once sampling runs, as the clock's rate is known then.
-pub fn set_long_poll_ns(ns: u64) {
-    LONG_POLL_NS.store(ns, Relaxed);
-    let ticks = (u128::from(ns) << 32) / u128::from(hotpoll_sampler::clock::rate().max(1));
-    LONG_POLL.store(u64::try_from(ticks).unwrap_or(u64::MAX), Relaxed);
-}
-
-/// From when on a poll is a long one.
-pub fn long_poll_ns() -> u64 {
-    match LONG_POLL_NS.load(Relaxed) {
-        0 => DEFAULT_LONG_POLL_NS,
-        ns => ns,
-    }
-}
-
-/// Whether futures are tracked now: sampling runs.
-#[inline]
-fn is_on() -> bool {
-    if hotpoll_sampler::start_number() == 0 {
-        return false;
-    }
-    if LONG_POLL.load(Relaxed) == u64::MAX {
-        set_long_poll_ns(long_poll_ns());
-    }
-    true
-}
-
-/// The task that is running now: what a new one has for a parent.
-fn parent(local: Option<&'static Local>) -> u64 {
-    let tracked = local
-        .and_then(Local::words)
-        .map_or(0, |words| words.task.load(Relaxed));
-    if tracked != 0 {
-        return tracked;
-    }
-    crate::task_id::current()
-}

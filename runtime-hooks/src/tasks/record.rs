@@ -122,6 +122,21 @@ impl Handle {
     }
 }
 
+impl Handle {
+    /// The record's own address. A pointer made from a reference would not do to free it by.
+    #[inline(always)]
+    pub fn pointer(&self) -> NonNull<Record> {
+        self.0
+    }
+
+    /// The runtime has told the task's ID.
+    pub fn set_id(&self, id: tokio::task::Id) {
+        let number = crate::task_id::number(id);
+        self.id.store(number, Relaxed);
+        self.runtime_id.store(number, Relaxed);
+    }
+}
+
 impl std::ops::Deref for Handle {
     type Target = Record;
 

@@ -66,6 +66,23 @@ pub(crate) fn leave(tid: u32) {
     drop(gone);
 }
 
+/// A thread inside of `block_on`; it leaves by a panic too.
+pub(super) struct Inside(u32);
+
+impl Inside {
+    pub fn enter(handle: &Handle) -> Self {
+        let tid = thread::tid();
+        enter(handle, tid);
+        Self(tid)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        leave(self.0);
+    }
+}
+
 /// A task is polled for the first time: is its thread a worker that is not known yet?
 #[inline]
 pub(super) fn look(local: &'static Local) {

@@ -1,11 +1,8 @@
 //! Spawning: tokio's functions, with the future tracked.
 
-use super::kind::Kind;
-use super::record::{BLOCKING, Handle};
-use super::tracked::{Owner, Tracked, run_blocking};
+use super::{Handle, Kind, Tracked, run_blocking};
 use std::future::Future;
 use std::panic::Location;
-use std::sync::atomic::Ordering::Relaxed;
 use tokio::task::JoinHandle;
 
 /// Spawns a task; its kind is the place of this call.
@@ -84,7 +81,7 @@ where
     R: Send + 'static,
 {
     let site = Location::caller();
-    blocking(|| Kind::at(site), closure)
+    run_blocking(|| Kind::at(site), closure)
 }
 
 /// Runs a closure of this kind on a blocking thread. It counts as a task with one poll.
@@ -98,24 +95,7 @@ where
     R: Send + 'static,
 {
     let site = Location::caller();
-    blocking(|| Kind::named_at(name, site), closure)
-}
-
-#[track_caller]
-fn blocking<F, R>(kind: impl FnOnce() -> &'static Kind, closure: F) -> JoinHandle<R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    if !super::is_on() {
-        return tokio::task::spawn_blocking(closure);
-    }
-    let task = Owner::new(kind(), false);
-    task.handle().flags.fetch_or(BLOCKING, Relaxed);
-    let record = task.handle().clone();
-    let joined = tokio::task::spawn_blocking(move || run_blocking(task, closure));
-    set_id(Some(record), joined.id());
-    joined
+    run_blocking(|| Kind::named_at(name, site), closure)
 }
 
 /// Spawns, and tells the record the task's ID: it may be asked for before the first poll.
@@ -134,8 +114,6 @@ fn with_id<F, R>(
 #[inline]
 pub(super) fn set_id(record: Option<Handle>, id: tokio::task::Id) {
     if let Some(record) = record {
-        let number = crate::task_id::number(id);
-        record.id.store(number, Relaxed);
-        record.runtime_id.store(number, Relaxed);
+        record.set_id(id);
     }
 }

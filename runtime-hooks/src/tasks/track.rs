@@ -1,7 +1,6 @@
 //! `.tracked("name")` on any future.
 
-use super::kind::Kind;
-use super::tracked::Tracked;
+use super::{Kind, Tracked};
 use std::future::{Future, IntoFuture};
 use std::panic::Location;
 

@@ -5,7 +5,7 @@
 #![allow(unsafe_code)] // It projects a pin.
 
 use super::kind::Kind;
-use super::record::{Handle, PANICKED, Record, own_id};
+use super::record::{BLOCKING, Handle, PANICKED, Record, own_id};
 use super::thread::{self, Local};
 use super::{LONG_POLL, deferral, live, parent, runtimes, stats, waker};
 use hotpoll_sampler::clock;
@@ -47,10 +47,6 @@ impl Owner {
             stats::add(&local.stats(kind).spawned, 1);
         }
         owner
-    }
-
-    pub fn handle(&self) -> &Handle {
-        &self.0
     }
 
     /// The task has ended: it leaves the list, and its numbers go to its kind's.
@@ -213,7 +209,7 @@ impl Drop for PanicFlag<'_> {
 
 #[inline]
 fn poll_watched<F: Future>(
-    task: &Record,
+    task: &Handle,
     future: Pin<&mut F>,
     context: &mut Context<'_>,
 ) -> Poll<F::Output> {
@@ -269,16 +265,35 @@ fn first_poll(task: &Record, local: &'static Local) {
     deferral::learn(local);
 }
 
-/// Runs a closure on a blocking thread as the one poll of its task.
-pub(super) fn run_blocking<R>(task: Owner, closure: impl FnOnce() -> R) -> R {
+/// Runs a closure on a blocking thread, as a task with one poll while sampling runs.
+#[track_caller]
+pub(super) fn run_blocking<F, R>(
+    kind: impl FnOnce() -> &'static Kind,
+    closure: F,
+) -> tokio::task::JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    if !super::is_on() {
+        return tokio::task::spawn_blocking(closure);
+    }
+    let task = Owner::new(kind(), false);
+    task.0.flags.fetch_or(BLOCKING, Relaxed);
+    let record = task.0.clone();
+    let joined = tokio::task::spawn_blocking(move || run_watched(task, closure));
+    record.set_id(joined.id());
+    joined
+}
+
+fn run_watched<R>(task: Owner, closure: impl FnOnce() -> R) -> R {
     let result = match thread::local() {
         None => closure(),
         Some(local) => {
-            let record = task.handle();
-            first_poll(record, local);
-            let poll_frame = 0u8;
-            let open = Open::new(record, local, &raw const poll_frame as usize);
-            let panicked = PanicFlag(record);
+            first_poll(&task.0, local);
+            // A closure lends no waker, so nothing walks up to here.
+            let open = Open::new(&task.0, local, 0);
+            let panicked = PanicFlag(&task.0);
             let result = closure();
             std::mem::forget(panicked);
             drop(open);

@@ -6,7 +6,7 @@
 //! The pointer's low bits are the generation: raising it makes `will_wake` false once, so that each leaf takes the waker anew (`refresh`).
 #![allow(unsafe_code)] // A raw waker.
 
-use super::record::{GENERATIONS, Record};
+use super::record::{GENERATIONS, Handle, Record};
 use super::thread::{self, Local};
 use super::wake_stamp::Who;
 use super::{deferral, stacks, stats};
@@ -31,11 +31,10 @@ pub(super) fn next_generation() {
 
 /// The task's waker, for the time of a poll: it counts as no hold.
 #[inline(always)]
-pub(super) fn lent(record: &Record) -> ManuallyDrop<Waker> {
+pub(super) fn lent(record: &Handle) -> ManuallyDrop<Waker> {
     let generation = GENERATION.load(Relaxed) % GENERATIONS;
-    let data = std::ptr::from_ref(record)
-        .map_addr(|address| address | generation)
-        .cast();
+    let pointer: *const Record = record.pointer().as_ptr();
+    let data = pointer.map_addr(|address| address | generation).cast();
     // SAFETY: the functions keep the contract of a waker; clones count as holds on the record, and this one, which is never dropped, lives no longer
     // than the reference that it was made from (tracked.rs).
     ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(data, &VTABLE)) })
