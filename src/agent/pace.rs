@@ -21,7 +21,7 @@ const LITTLE: f64 = 0.43;
 pub(crate) struct Pace {
     /// Looking for newcomers. What a thread does before it is found is unsampled: 12 ms of its life on the average.
     pub look: Rhythm,
-    /// Looking at all threads: which have ended, which were overlooked.
+    /// Looking at all threads: which have ended, which were overlooked. Nothing waits for it, so it has the smallest share.
     pub scan: Rhythm,
     /// Closing a slice.
     pub slice: Rhythm,
@@ -31,7 +31,7 @@ impl Pace {
     pub fn new() -> Self {
         Self {
             look: Rhythm::new(Duration::from_millis(25), 0.0025),
-            scan: Rhythm::new(Duration::from_millis(100), 0.0025),
+            scan: Rhythm::new(Duration::from_millis(100), 0.001),
             slice: Rhythm::new(Duration::from_secs(1), 0.0025),
         }
     }
@@ -92,10 +92,10 @@ impl Rhythm {
 mod tests {
     use super::*;
 
-    /// Runs a rhythm against work that costs so much each time, as a share of its shortest period.
-    fn settle(rhythm: &mut Rhythm, share_unstretched: f64, times: u32) -> u32 {
+    /// Runs a rhythm against work that, done as often as it may be, takes so many times its share.
+    fn settle(rhythm: &mut Rhythm, shares: f64, times: u32) -> u32 {
         for _ in 0..times {
-            let cpu_ns = share_unstretched * rhythm.shortest.as_nanos() as f64;
+            let cpu_ns = shares * rhythm.most_share * rhythm.shortest.as_nanos() as f64;
             let since_ns = rhythm.period().as_nanos() as u64;
             rhythm.done(cpu_ns as u64, since_ns);
         }
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn little_work_is_not_stretched() {
         for mut rhythm in all() {
-            assert_eq!(settle(&mut rhythm, 0.0015, 1_000), 1);
+            assert_eq!(settle(&mut rhythm, 0.6, 1_000), 1);
         }
     }
 
@@ -118,15 +118,15 @@ mod tests {
     fn much_work_is_stretched_until_it_fits_and_back() {
         for mut rhythm in all() {
             let shortest = rhythm.period();
-            assert_eq!(settle(&mut rhythm, 0.012, 2_000), 8);
+            assert_eq!(settle(&mut rhythm, 4.8, 2_000), 8);
             assert_eq!(rhythm.period(), shortest * 8);
-            assert_eq!(settle(&mut rhythm, 0.0007, 2_000), 1);
+            assert_eq!(settle(&mut rhythm, 0.28, 2_000), 1);
         }
     }
 
     #[test]
     fn it_settles_and_does_not_swing() {
-        for share in [0.0045, 0.007, 0.02, 0.03, 0.05] {
+        for share in [1.8, 2.8, 8.0, 12.0, 20.0] {
             for mut rhythm in all() {
                 let settled = settle(&mut rhythm, share, 4_000);
                 for _ in 0..50 {
@@ -139,14 +139,14 @@ mod tests {
     #[test]
     fn there_is_an_end_to_stretching() {
         for mut rhythm in all() {
-            assert_eq!(settle(&mut rhythm, 5.0, 1_000), MOST_STRETCH);
+            assert_eq!(settle(&mut rhythm, 2_000.0, 1_000), MOST_STRETCH);
         }
     }
 
     #[test]
     fn a_crowd_is_attached_once_and_others_are_found_as_soon_as_before() {
         let mut look = Pace::new().look;
-        settle(&mut look, 0.0005, 100);
+        settle(&mut look, 0.2, 100);
         look.done(30_000_000, 20_000_000);
         assert_eq!(look.stretch(), 1);
         // Crowds that come all the time are another matter.
@@ -159,8 +159,8 @@ mod tests {
     #[test]
     fn dear_slices_leave_the_look_for_newcomers_alone() {
         let mut pace = Pace::new();
-        settle(&mut pace.slice, 0.02, 100);
-        settle(&mut pace.scan, 0.04, 100);
+        settle(&mut pace.slice, 8.0, 100);
+        settle(&mut pace.scan, 16.0, 100);
         assert!(pace.slice.stretch() > 1 && pace.scan.stretch() > 1);
         assert_eq!(pace.look.period(), Duration::from_millis(25));
     }
