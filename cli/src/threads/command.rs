@@ -14,7 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   hotpoll threads                   the only live process
   hotpoll threads shop --stacks     with each thread's stack
-  hotpoll threads shop --filter db  only threads called so, or in such a function
+  hotpoll threads shop --filter db  threads called so, or in such a function
   hotpoll threads shop.dump.pb.gz   as it was when `hotpoll dump` looked
   hotpoll threads --format json | jq '.data.threads[] | select(.stuck)'";
 
