@@ -28,6 +28,8 @@ pub struct Builder {
     span: Duration,
     bytes: usize,
     output: Option<PathBuf>,
+    dump_on_signal: Option<(i32, PathBuf)>,
+    dump_when_stuck: Option<(Duration, PathBuf)>,
 }
 
 /// What the agent is started with: everything checked that can be checked without touching the system.
@@ -42,7 +44,12 @@ pub(crate) struct Plan {
     pub wall_hz: u32,
     pub recorder: recorder::Settings,
     pub output: Option<OutputPattern>,
+    pub dump_on_signal: Option<(i32, OutputPattern)>,
+    pub dump_when_stuck: Option<(Duration, OutputPattern)>,
 }
+
+/// The signal of `HOTPOLL_DUMP`, where the program has not set another one: Linux's number of SIGUSR2.
+const SIGUSR2: i32 = 12;
 
 impl Default for Builder {
     fn default() -> Self {
@@ -53,6 +60,8 @@ impl Default for Builder {
             span: Duration::from_nanos(recorder.span_ns),
             bytes: recorder.bytes,
             output: None,
+            dump_on_signal: None,
+            dump_when_stuck: None,
         }
     }
 }
@@ -125,6 +134,23 @@ impl Builder {
         self
     }
 
+    /// Writes a dump whenever the process gets this signal (SIGUSR2 is a good one): the recorder, and what every thread and tracked task is doing at that
+    /// moment, in a file that `hotpoll tasks`, `hotpoll threads` and `hotpoll report` read. `%p` in the path is the PID; each dump replaces the
+    /// one before.
+    ///
+    /// No signal is taken unless this, or `HOTPOLL_DUMP`, asks for it; one for which the program has a handler is an error of `start`. The signal may
+    /// interrupt a system call of whichever thread gets it; most are begun again by the kernel. `hotpoll dump PID` needs no signal.
+    pub fn dump_on_signal(mut self, signal: i32, pattern: impl Into<PathBuf>) -> Self {
+        self.dump_on_signal = Some((signal, pattern.into()));
+        self
+    }
+
+    /// Writes such a dump when a poll of a tracked task takes longer than this, while it still does; then at most one a minute.
+    pub fn dump_when_stuck(mut self, after: Duration, pattern: impl Into<PathBuf>) -> Self {
+        self.dump_when_stuck = Some((after, pattern.into()));
+        self
+    }
+
     /// Starts sampling. Unwind tables are compiled in the background: callchains of the first moments may have only their leaf,
     /// and say so.
     ///
@@ -164,6 +190,16 @@ impl Builder {
         if let Some(output) = environment.output {
             self = self.output(output);
         }
+        if let Some(path) = environment.dump {
+            if let Some(ms) = environment.dump_stuck_ms {
+                self = self.dump_when_stuck(Duration::from_millis(ms), &path);
+            }
+            let signal = match self.dump_on_signal {
+                Some((signal, _)) => signal,
+                None => SIGUSR2,
+            };
+            self = self.dump_on_signal(signal, path);
+        }
         agent::start(self.plan()?).map(Guard::running)
     }
 
@@ -188,6 +224,14 @@ impl Builder {
             sampler: self.sampler,
             wall_hz: self.wall_hz,
             output: output.transpose()?,
+            dump_on_signal: match self.dump_on_signal {
+                Some((signal, path)) => Some((signal, OutputPattern::parse(&path)?)),
+                None => None,
+            },
+            dump_when_stuck: match self.dump_when_stuck {
+                Some((after, path)) => Some((after, OutputPattern::parse(&path)?)),
+                None => None,
+            },
         })
     }
 }

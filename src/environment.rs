@@ -18,6 +18,8 @@ pub(crate) struct Environment {
     pub wall_hz: Option<u32>,
     pub engine: Option<Engine>,
     pub output: Option<OsString>,
+    pub dump: Option<OsString>,
+    pub dump_stuck_ms: Option<u64>,
 }
 
 /// The highest rate that can be asked for.
@@ -82,12 +84,19 @@ impl Environment {
                 },
             )?,
             output: set("HOTPOLL_OUT"),
+            dump: set("HOTPOLL_DUMP"),
+            dump_stuck_ms: choose(
+                "HOTPOLL_DUMP_STUCK_MS",
+                set("HOTPOLL_DUMP_STUCK_MS"),
+                "a whole number of milliseconds above 0, beside HOTPOLL_DUMP",
+                |value| value.parse().ok().filter(|ms| *ms > 0),
+            )?,
         })
     }
 
     /// Whether this asks for a start where the program starts only if asked.
     pub fn asks(&self) -> bool {
-        self.switch == Some(Switch::On) || self.output.is_some()
+        self.switch == Some(Switch::On) || self.output.is_some() || self.dump.is_some()
     }
 }
 
@@ -145,6 +154,8 @@ mod tests {
             ("HOTPOLL_WALL_HZ", "0"),
             ("HOTPOLL_ENGINE", "perf"),
             ("HOTPOLL_OUT", "x-%p.pb.gz"),
+            ("HOTPOLL_DUMP", "dump-%p.pb.gz"),
+            ("HOTPOLL_DUMP_STUCK_MS", "500"),
         ]);
         let expected = Environment {
             switch: Some(Switch::On),
@@ -152,6 +163,8 @@ mod tests {
             wall_hz: Some(0),
             engine: Some(Engine::Perf),
             output: Some("x-%p.pb.gz".into()),
+            dump: Some("dump-%p.pb.gz".into()),
+            dump_stuck_ms: Some(500),
         };
         assert_eq!(environment.unwrap(), expected);
     }
@@ -159,6 +172,7 @@ mod tests {
     #[test]
     fn a_file_asks_and_off_does_not() {
         assert!(read(&[("HOTPOLL_OUT", "x")]).unwrap().asks());
+        assert!(read(&[("HOTPOLL_DUMP", "x")]).unwrap().asks());
         assert!(read(&[("HOTPOLL", "on")]).unwrap().asks());
         assert!(
             !read(&[("HOTPOLL", "off"), ("HOTPOLL_OUT", "x")])

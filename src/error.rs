@@ -33,6 +33,13 @@ pub enum StartError {
         /// The pattern.
         pattern: String,
     },
+    /// The signal that should ask for dumps cannot be used.
+    DumpSignal {
+        /// Its number.
+        signal: i32,
+        /// Why not.
+        why: String,
+    },
     /// The recorder would have no room.
     RecorderTooSmall {
         /// The bytes asked for.
@@ -66,6 +73,10 @@ impl fmt::Display for StartError {
             Self::OutputPattern { pattern } => write!(
                 f,
                 "the output pattern {pattern} has a % that means nothing: %p is the PID, %% is a %"
+            ),
+            Self::DumpSignal { signal, why } => write!(
+                f,
+                "signal {signal} cannot ask for dumps: {why}; choose another one (Builder::dump_on_signal), or `hotpoll dump`, which needs none"
             ),
             Self::RecorderTooSmall { bytes, least } => write!(
                 f,

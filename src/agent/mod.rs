@@ -6,6 +6,7 @@
 //! | `hotpoll-modules` | keeps the unwind tables in step with the loader; waits for the loader's lock, so that nobody else does |
 //! | `hotpoll-wall` | looks at every thread by the wall clock, from outside; waits for nobody's lock, so that it sees who does |
 //! | `hotpoll-socket` | answers clients, from the recorder's closed slices |
+//! | `hotpoll-dump` | only where a dump was asked for: writes it on the signal, or when a poll is stuck |
 //! | `hotpoll-output` | only with an output file: writes it, so that a slow disk delays nobody else |
 //!
 //! All signals are blocked on all of them: a host that waits for its signals on a descriptor must not lose one to us. They share
@@ -13,6 +14,8 @@
 //! its own start is still the one in force.
 
 mod drain;
+mod dump_signal;
+mod dump_thread;
 mod exit;
 mod facts;
 mod module_thread;
@@ -26,7 +29,10 @@ mod wall_thread;
 
 pub(crate) use shared::{LoadedModules, SamplingFacts, Shared, lock};
 
+use self::dump_signal::Taken;
+use self::dump_thread::Dumps;
 use crate::builder::Plan;
+use crate::output::OutputPattern;
 use crate::{Profile, StartError, output, socket};
 use hotpoll_symbolizer::recorder::{Query, Recorder};
 use std::fmt;
@@ -61,6 +67,7 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
         }
         None => None,
     };
+    let dumps = dumps(&plan, facts.pid)?;
     let recorder = Recorder::new(plan.recorder);
     let bound = socket::bind(facts.pid, facts.start_ticks);
     let shared = Arc::new(Shared::new(facts, recorder, off_cpu)?);
@@ -97,6 +104,13 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
         }),
         None => Ok(()),
     })
+    .and_then(|()| match dumps {
+        Some(dumps) => spawn(&shared, "hotpoll-dump", {
+            let shared = Arc::clone(&shared);
+            move || dump_thread::run(&shared, &dumps)
+        }),
+        None => Ok(()),
+    })
     .and_then(|()| {
         spawn(&shared, "hotpoll-drain", {
             let shared = Arc::clone(&shared);
@@ -108,6 +122,47 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     spawned.inspect_err(|_| shared.ask_to_stop())?;
     exit::remember(&shared);
     Ok(Agent { shared })
+}
+
+/// What to dump on, with its files checked and its signal taken; `None` where no dump was asked for.
+fn dumps(plan: &Plan, pid: u32) -> Result<Option<Dumps>, StartError> {
+    let file = |pattern: &OutputPattern| {
+        let path = pattern.path(pid);
+        // The host may change its working directory later.
+        let path = std::path::absolute(&path).unwrap_or(path);
+        match output::check_writable(&path) {
+            Ok(()) => Ok(path),
+            Err(source) => Err(StartError::Output { path, source }),
+        }
+    };
+    let when_stuck = match &plan.dump_when_stuck {
+        Some((after, pattern)) => Some((*after, file(pattern)?)),
+        None => None,
+    };
+    let on_signal = match &plan.dump_on_signal {
+        Some((signal, pattern)) => {
+            let path = file(pattern)?;
+            let taken = |why| StartError::DumpSignal {
+                signal: *signal,
+                why,
+            };
+            if *signal == plan.sampler.signal {
+                return Err(taken("it carries the samples".to_owned()));
+            }
+            dump_signal::install(*signal).map_err(|why| match why {
+                Taken::ByHost => taken("the program has a handler of its own for it".to_owned()),
+                Taken::System(error) => taken(error.to_string()),
+            })?;
+            Some(path)
+        }
+        None => None,
+    };
+    Ok(
+        (on_signal.is_some() || when_stuck.is_some()).then_some(Dumps {
+            on_signal,
+            when_stuck,
+        }),
+    )
 }
 
 /// Makes one of our threads. It is detached: in a forked child a handle would name a thread that does not exist there.

@@ -82,10 +82,12 @@ fn threads(shared: &Shared, known: &recorder::Snapshot, places: &mut Places<'_>)
     let now = clock::now();
     let mut threads = Vec::new();
     lock(&shared.off_cpu).look_now(&mut |key, look| {
-        // One that the recorder has not heard of yet is a moment old.
-        let Some(thread) = known.thread(key).filter(|thread| !thread.own) else {
+        // The recorder is told of a thread with the next slice; until then it asks to be described here.
+        let described = known.thread(key).filter(|thread| thread.tid == look.tid);
+        let thread = described.unwrap_or_else(|| new_thread(look.tid));
+        if thread.own {
             return;
-        };
+        }
         let poll_ns = match look.words.poll_start {
             0 => 0,
             // At least something: 0 is no poll.
@@ -95,6 +97,25 @@ fn threads(shared: &Shared, known: &recorder::Snapshot, places: &mut Places<'_>)
         threads.push(thread_now(place, look, poll_ns, places));
     });
     threads
+}
+
+/// A thread that is younger than the last slice.
+fn new_thread(tid: u32) -> Thread {
+    let line = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/self/task/{tid}/{name}"));
+        text.unwrap_or_default().trim_end().to_owned()
+    };
+    // Behind the name in brackets, which may hold anything, the 20th field is the start.
+    let stat = line("stat");
+    let start = stat
+        .rsplit_once(')')
+        .and_then(|(_, fields)| fields.split_whitespace().nth(19));
+    Thread {
+        tid,
+        start_ticks: start.and_then(|start| start.parse().ok()).unwrap_or(0),
+        name: line("comm"),
+        ..Thread::default()
+    }
 }
 
 fn thread_now(thread: u32, look: &Look<'_>, poll_ns: u64, places: &mut Places<'_>) -> ThreadNow {

@@ -1,5 +1,6 @@
 //! What the agent's threads and the guard share.
 
+use super::dump_signal;
 use super::facts::Facts;
 use super::now;
 use super::progress::Progress;
@@ -169,6 +170,7 @@ impl Shared {
             thread.unpark();
         }
         self.waker.wake();
+        dump_signal::wake();
     }
 
     /// Tells all threads to end, and waits for so long.

@@ -50,7 +50,15 @@ impl Folder {
     /// This binary in a role, with no variable of hotpoll but these.
     pub fn command(&self, role: &str, variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(std::env::current_exe().expect("this binary"));
-        for name in ["HOTPOLL", "HOTPOLL_HZ", "HOTPOLL_ENGINE", "HOTPOLL_OUT"] {
+        for name in [
+            "HOTPOLL",
+            "HOTPOLL_HZ",
+            "HOTPOLL_WALL_HZ",
+            "HOTPOLL_ENGINE",
+            "HOTPOLL_OUT",
+            "HOTPOLL_DUMP",
+            "HOTPOLL_DUMP_STUCK_MS",
+        ] {
             command.env_remove(name);
         }
         command.env("XDG_RUNTIME_DIR", &self.0);

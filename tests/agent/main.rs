@@ -6,10 +6,12 @@
 #![allow(unsafe_code)] // Forks and signals are what is tested.
 
 mod host;
+mod now;
 mod output;
 mod roles;
 mod socket;
 mod start;
+mod waits;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -28,7 +30,7 @@ fn main() -> ExitCode {
         .iter()
         .filter(|argument| !argument.starts_with('-'))
         .collect();
-    let tests: Vec<&Test> = [start::TESTS, output::TESTS, socket::TESTS]
+    let tests: Vec<&Test> = [start::TESTS, output::TESTS, socket::TESTS, now::TESTS]
         .into_iter()
         .flatten()
         .filter(|(name, _)| {

@@ -1,5 +1,6 @@
 //! What the processes under test do. A role that goes on until it is told to end reads its input to the end.
 
+use crate::waits;
 use hotpoll::{Builder, Guard};
 use hotpoll_profile::State;
 use std::fs;
@@ -60,6 +61,8 @@ pub fn play(role: &str, arguments: &[String]) {
         "forks" => forks(argument),
         "forks-and-starts" => forks_and_starts(),
         "dead-runtime" => dead_runtime(),
+        "waits" => waits::waits(argument),
+        "handles-usr2" => waits::handles_usr2(),
         "stopped" => stopped(),
         "sleeps" => sleeps(),
         "closes-all" => closes_all(argument),
@@ -68,20 +71,20 @@ pub fn play(role: &str, arguments: &[String]) {
     }
 }
 
-fn said<T: std::fmt::Debug>(result: Result<T, hotpoll::StartError>) -> String {
+pub fn said<T: std::fmt::Debug>(result: Result<T, hotpoll::StartError>) -> String {
     match result {
         Ok(value) => format!("ok {value:?}"),
         Err(error) => format!("error {error}"),
     }
 }
 
-fn ready() {
+pub fn ready() {
     println!("ready");
     std::io::stdout().flush().expect("somebody reads");
 }
 
 /// Until the other side closes our input.
-fn wait_for_end() {
+pub fn wait_for_end() {
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
 }
 

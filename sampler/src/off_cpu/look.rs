@@ -6,6 +6,8 @@ use hotpoll_profile::{CaptureFailure, State, Truncation};
 /// What a look at a thread found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look<'a> {
+    /// The thread, by the kernel's ID.
+    pub tid: u32,
     /// What the thread was doing.
     pub state: State,
     /// The wall time that the look stands for: since the last look at this thread; 0 for a look that nobody's account counts.

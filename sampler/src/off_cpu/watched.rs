@@ -216,6 +216,7 @@ impl Watched {
     /// What the last look found.
     pub fn last(&self) -> Look<'_> {
         Look {
+            tid: self.member.tid,
             state: self.last.state,
             wall_ns: self.wall_ns,
             runnable_ns: self.runnable_ns,

@@ -1,0 +1,200 @@
+//! What a process says of the moment: threads and tasks in an answer, and in a dump.
+
+use crate::Test;
+use crate::host::{Folder, Host, profile_at, profile_in, wait_until};
+use crate::waits::ORDERS;
+use hotpoll_profile::protocol::{Fetch, Request, Response};
+use hotpoll_profile::{Profile, Snapshot, State, Task, TaskKind, TaskState};
+use std::path::Path;
+
+pub const TESTS: &[Test] = &[
+    (
+        "now::a_blocked_runtime_says_where_its_tasks_wait",
+        a_blocked_runtime_says_where_its_tasks_wait,
+    ),
+    ("now::stacks_are_taken_anew", stacks_are_taken_anew),
+    ("now::a_dump_on_the_signal", a_dump_on_the_signal),
+    (
+        "now::a_dump_when_a_poll_is_stuck",
+        a_dump_when_a_poll_is_stuck,
+    ),
+    ("now::a_signal_of_the_hosts_own", a_signal_of_the_hosts_own),
+    ("now::no_signal_unless_asked", no_signal_unless_asked),
+];
+
+/// A process in the role, whose tasks' stacks can be unwound.
+fn waiting(folder: &Folder, how: &str, variables: &[(&str, &str)]) -> Host {
+    let mut host = folder.start_ready(&format!("waits {how}"), variables);
+    wait_until("unwind tables", || match host.ask(&Request::Doctor) {
+        Response::Doctor(report) => report.modules.iter().all(|module| module.ready),
+        other => panic!("not a doctor's report: {other:?}"),
+    });
+    host.tell();
+    assert_eq!(host.line(), "ready");
+    host
+}
+
+fn now(host: &Host, refresh: bool) -> Profile {
+    let fetch = Fetch {
+        snapshot: true,
+        refresh,
+        ..Fetch::default()
+    };
+    profile_in(host.ask(&Request::Fetch(fetch)))
+}
+
+fn snapshot(profile: &Profile) -> &Snapshot {
+    profile.snapshot.as_ref().expect("a snapshot was asked for")
+}
+
+fn kind<'s>(snapshot: &'s Snapshot, name: &str) -> &'s TaskKind {
+    let kinds = &snapshot.tasks.kinds;
+    let kind = kinds.iter().find(|kind| kind.name == name);
+    kind.unwrap_or_else(|| panic!("no kind {name} in {kinds:?}"))
+}
+
+fn tasks<'s>(snapshot: &'s Snapshot, name: &str) -> Vec<&'s Task> {
+    let kind = kind(snapshot, name).id;
+    let tasks = snapshot.tasks.tasks.iter();
+    tasks.filter(|task| task.kind == kind).collect()
+}
+
+fn a_blocked_runtime_says_where_its_tasks_wait() {
+    let folder = Folder::new();
+    let host = waiting(&folder, "blocked", &[]);
+    wait_until("long polls", || {
+        let profile = now(&host, false);
+        let runtimes = &snapshot(&profile).tasks.runtimes;
+        runtimes.iter().any(|runtime| runtime.blocked)
+    });
+    let profile = now(&host, false);
+    assert_eq!(profile.check(), Ok(()));
+    let snapshot = snapshot(&profile);
+    assert_eq!(snapshot.tasks.tracked as usize, ORDERS + 3);
+    assert_eq!(snapshot.tasks.alive, Some(ORDERS as u64 + 3));
+    let orders = tasks(snapshot, "order");
+    assert_eq!(orders.len(), ORDERS);
+    for order in &orders {
+        assert_eq!(order.state, TaskState::Waiting);
+        assert!(order.waits.iter().any(|wait| wait.representative));
+    }
+    // They wait in one place.
+    assert!(orders.iter().all(|order| order.waits == orders[0].waits));
+    assert_eq!(tasks(snapshot, "lost")[0].state, TaskState::LostWaker);
+    for blocker in tasks(snapshot, "blocker") {
+        assert_eq!(blocker.state, TaskState::Polling);
+        let mut threads = snapshot.threads.iter();
+        let polls = threads
+            .find(|now| now.task == blocker.id)
+            .expect("its thread");
+        assert_eq!(polls.state, State::Lock, "parked is waiting on a futex");
+        assert!(
+            polls.poll_ns > 0 && polls.runtime_worker && !polls.parked,
+            "{polls:?} {:?}",
+            snapshot.tasks.runtimes
+        );
+        assert_eq!(polls.kind, blocker.kind);
+    }
+    // Nobody asked for it, so it is not there.
+    let without = profile_in(host.ask(&Request::Fetch(Fetch::default())));
+    assert_eq!(without.snapshot, None);
+}
+
+fn stacks_are_taken_anew() {
+    let folder = Folder::new();
+    let host = waiting(&folder, "free", &[]);
+    let before = now(&host, false);
+    let before = kind(snapshot(&before), "order").clone();
+    assert_eq!(before.polls as usize, ORDERS);
+    wait_until("a poll of each task", || {
+        let after = now(&host, true);
+        let after = kind(snapshot(&after), "order");
+        after.polls as usize >= 2 * ORDERS && after.captures >= before.captures + ORDERS as u64
+    });
+    let after = now(&host, false);
+    let orders = tasks(snapshot(&after), "order");
+    assert!(orders.iter().all(|order| order.state == TaskState::Waiting));
+}
+
+/// The dump once it is there.
+fn dumped(path: &Path, after_unix_ns: u64) -> Profile {
+    let taken = |profile: &Profile| snapshot(profile).taken_unix_ns;
+    wait_until("a dump", || {
+        path.metadata().is_ok_and(|file| file.len() > 0) && taken(&profile_at(path)) > after_unix_ns
+    });
+    profile_at(path)
+}
+
+fn signal(host: &Host) {
+    // SAFETY: a signal to a child that lives.
+    assert_eq!(
+        unsafe { libc::kill(host.pid() as libc::pid_t, libc::SIGUSR2) },
+        0
+    );
+}
+
+fn a_dump_on_the_signal() {
+    let folder = Folder::new();
+    let pattern = folder.path("dump-%p.pb.gz");
+    let mut host = waiting(
+        &folder,
+        "blocked",
+        &[("HOTPOLL_DUMP", pattern.to_str().unwrap())],
+    );
+    let path = folder.path(&format!("dump-{}.pb.gz", host.pid()));
+    signal(&host);
+    let first = dumped(&path, 0);
+    assert_eq!(first.process.pid, host.pid());
+    assert_eq!(tasks(snapshot(&first), "order").len(), ORDERS);
+    assert!(!first.slices.is_empty());
+    signal(&host);
+    dumped(&path, snapshot(&first).taken_unix_ns);
+    assert!(host.is_alive());
+    assert_eq!(host.status().notices, [""; 0]);
+}
+
+fn a_dump_when_a_poll_is_stuck() {
+    let folder = Folder::new();
+    let path = folder.path("dump.pb.gz");
+    let variables = [
+        ("HOTPOLL_DUMP", path.to_str().unwrap()),
+        ("HOTPOLL_DUMP_STUCK_MS", "100"),
+    ];
+    let host = waiting(&folder, "blocked", &variables);
+    let dump = dumped(&path, 0);
+    assert_eq!(dump.process.pid, host.pid());
+    let blockers = tasks(snapshot(&dump), "blocker");
+    assert!(
+        blockers.iter().any(|task| task.state_ns >= 100_000_000),
+        "{blockers:?}"
+    );
+}
+
+fn a_signal_of_the_hosts_own() {
+    let folder = Folder::new();
+    let path = folder.path("dump.pb.gz");
+    let printed = folder.run("handles-usr2", &[("HOTPOLL_DUMP", path.to_str().unwrap())]);
+    assert!(
+        printed.starts_with("error signal 12 cannot ask for dumps: the program has a handler"),
+        "{printed}"
+    );
+    assert_eq!(folder.run("handles-usr2", &[]), "ok true\n");
+}
+
+/// The signals that a process has handlers for.
+fn caught(host: &Host) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    u64::from_str_radix(line.expect("a line").trim(), 16).expect("a number")
+}
+
+fn no_signal_unless_asked() {
+    const USR2: u64 = 1 << (libc::SIGUSR2 - 1);
+    let folder = Folder::new();
+    let host = folder.start_ready("busy", &[]);
+    assert_eq!(caught(&host) & USR2, 0);
+    assert!(!host.thread_names().contains(&"hotpoll-dump".to_owned()));
+    let path = folder.path("dump.pb.gz");
+    let host = folder.start_ready("busy", &[("HOTPOLL_DUMP", path.to_str().unwrap())]);
+    assert_eq!(caught(&host) & USR2, USR2);
+}

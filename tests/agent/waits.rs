@@ -1,0 +1,79 @@
+//! Roles with tasks that wait, block, and are lost.
+
+use crate::roles::{ready, said, wait_for_end};
+use hotpoll_hooks::tasks::spawn_named;
+use std::io::BufRead;
+use std::sync::{Arc, Barrier};
+use std::task::Poll;
+use std::time::Duration;
+
+/// Tasks of the kind `order`.
+pub const ORDERS: usize = 100;
+
+/// Waits until it is told to go on; then a hundred tasks wait for an order and one for nothing. With `blocked`, both workers are then blocked for good.
+pub fn waits(argument: &str) {
+    let _guard = hotpoll::start().expect("hotpoll starts");
+    ready();
+    let mut line = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut line);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = hotpoll::runtime(&mut builder)
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let (give, _) = tokio::sync::broadcast::channel::<()>(1);
+    runtime.block_on(async {
+        for _ in 0..ORDERS {
+            let mut orders = give.subscribe();
+            spawn_named("order", async move { next_order(&mut orders).await });
+        }
+        spawn_named("lost", forgets_its_waker());
+        // All of them have been polled once.
+        while !hotpoll_hooks::tasks::open_polls().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    });
+    if argument == "blocked" {
+        let blocked = Arc::new(Barrier::new(3));
+        for _ in 0..2 {
+            let blocked = Arc::clone(&blocked);
+            let _entered = runtime.enter();
+            spawn_named("blocker", async move { block_here(&blocked) });
+        }
+        blocked.wait();
+    }
+    ready();
+    wait_for_end();
+    // Workers that are blocked for good do not end.
+    std::process::exit(0);
+}
+
+async fn next_order(orders: &mut tokio::sync::broadcast::Receiver<()>) {
+    let _ = orders.recv().await;
+}
+
+async fn forgets_its_waker() {
+    std::future::poll_fn(|context| {
+        drop(context.waker().clone());
+        Poll::<()>::Pending
+    })
+    .await;
+}
+
+#[inline(never)]
+fn block_here(blocked: &Barrier) {
+    blocked.wait();
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Has a handler for SIGUSR2 before it starts hotpoll.
+pub fn handles_usr2() {
+    extern "C" fn handler(_: libc::c_int) {}
+    // SAFETY: the handler does nothing.
+    unsafe { libc::signal(libc::SIGUSR2, handler as *const () as libc::sighandler_t) };
+    println!("{}", said(hotpoll::start().map(|_| true)));
+}
