@@ -127,10 +127,8 @@ fn dumped(path: &Path, after_unix_ns: u64) -> Profile {
 
 fn signal(host: &Host) {
     // SAFETY: a signal to a child that lives.
-    assert_eq!(
-        unsafe { libc::kill(host.pid() as libc::pid_t, libc::SIGUSR2) },
-        0
-    );
+    let sent = unsafe { libc::kill(host.pid() as libc::pid_t, libc::SIGUSR2) };
+    assert_eq!(sent, 0);
 }
 
 fn a_dump_on_the_signal() {
