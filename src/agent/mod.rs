@@ -41,6 +41,8 @@ use std::time::Duration;
 
 /// How long stopping waits for the threads: a loader's lock or a disk may hold one of them up, and the host must go on.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
+/// How long starting waits for the unwind tables, which take some ten milliseconds to compile: the loader's lock may hold them up.
+const UNWINDING_PATIENCE: Duration = Duration::from_millis(250);
 /// Address space for each thread's stack; only what is touched takes memory.
 const STACK_BYTES: usize = 512 * 1024;
 
@@ -121,6 +123,8 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     // Those that were made end by themselves; without the drain thread the sampler was dropped with its closure.
     spawned.inspect_err(|_| shared.ask_to_stop())?;
     exit::remember(&shared);
+    // Tasks made right after the start leave a stack where they wait, once; without tables it would be lost for as long as they wait.
+    shared.progress.wait_for_unwinding(UNWINDING_PATIENCE);
     Ok(Agent { shared })
 }
 

@@ -29,6 +29,7 @@ pub(super) fn run(shared: &Shared, mut watch: ModuleWatch) {
             };
             *lock(&shared.modules) = loaded;
         }
+        shared.progress.unwinding();
         std::thread::park_timeout(PERIOD);
     }
 }

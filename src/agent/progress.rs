@@ -24,6 +24,8 @@ struct State {
     /// The drain will close no slice any more.
     drained: bool,
     stopping: bool,
+    /// The first unwind tables are there, or will not come.
+    unwinding: bool,
     expected: u32,
     running: u32,
     ended: u32,
@@ -107,6 +109,19 @@ impl Progress {
     /// Waits until the last slice is closed, or for so long.
     pub fn wait_for_drained(&self, patience: Duration) {
         self.wait(patience, |state| state.drained);
+    }
+
+    /// Stacks can be walked from now on.
+    pub fn unwinding(&self) {
+        lock(&self.state).unwinding = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until stacks can be walked, or for so long.
+    pub fn wait_for_unwinding(&self, patience: Duration) {
+        self.wait(patience, |state| {
+            state.unwinding || state.stopping || state.ended > 0
+        });
     }
 
     /// A thread is about to be made.
