@@ -3,6 +3,8 @@
 pub mod arguments;
 pub mod clock;
 pub mod figures;
+#[cfg(feature = "polls")]
+pub mod polls;
 pub mod signal;
 pub mod stack;
 pub mod subject;

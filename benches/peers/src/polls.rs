@@ -1,0 +1,67 @@
+//! What does watching add to a poll? The same polls, in turns with bare tokio, as hotpoll's own bench has them (benches/polls.rs).
+
+use crate::arguments::Arguments;
+use crate::figures::{Figures, median};
+use std::time::Duration;
+
+#[path = "../../support/polls.rs"]
+mod shared;
+
+pub use shared::Spawn;
+use shared::{Bare, interval, ping_pong, runtime, self_wake, task_bytes};
+
+/// Measures a subject, and writes the figures.
+pub fn measure(name: &str, subject: &impl Spawn) -> std::io::Result<()> {
+    let arguments = Arguments::parse();
+    let (rounds, polls, ticks) = if arguments.quick {
+        (3, 20_000, 20)
+    } else {
+        (21, 300_000, 250)
+    };
+    let mut figures = Figures::new("polls", name);
+    let runtime = runtime();
+    let mut row = |name: &str, measure: &dyn Fn(bool) -> f64| {
+        // The first of each warms up.
+        measure(false);
+        measure(true);
+        let (mut bare, mut added) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let without = measure(false);
+            bare.push(without);
+            added.push(measure(true) - without);
+        }
+        figures.push(format!("{name}_bare"), median(&mut bare), "ns");
+        figures.push(format!("{name}_added"), median(&mut added), "ns");
+    };
+    row("self_wake", &|watched| match watched {
+        true => self_wake(&runtime, subject, polls),
+        false => self_wake(&runtime, &Bare, polls),
+    });
+    row("ping_pong", &|watched| match watched {
+        true => ping_pong(&runtime, subject, polls),
+        false => ping_pong(&runtime, &Bare, polls),
+    });
+    row("interval", &|watched| match watched {
+        true => interval(&runtime, subject, ticks, process_cpu),
+        false => interval(&runtime, &Bare, ticks, process_cpu),
+    });
+    let bare = task_bytes(&runtime, &Bare);
+    figures.push("task_bytes_bare", bare, "bytes");
+    figures.push(
+        "task_bytes_added",
+        task_bytes(&runtime, subject) - bare,
+        "bytes",
+    );
+    figures.write(arguments.json.as_deref())
+}
+
+/// The process's CPU clock.
+fn process_cpu() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a valid place for the result.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
