@@ -72,14 +72,14 @@ fn thread_started() {
     hotpoll_sampler::register_task_id(crate::task_id::current);
     hotpoll_sampler::announce_runtime_thread();
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        crate::tasks::runtimes::enter(&runtime, hotpoll_sampler::current_tid());
+        crate::tasks::runtimes::start(&runtime, hotpoll_sampler::current_tid());
     }
 }
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn thread_stops() {
     hotpoll_sampler::retire_runtime_thread();
-    crate::tasks::runtimes::leave(hotpoll_sampler::current_tid());
+    crate::tasks::runtimes::end(hotpoll_sampler::current_tid());
 }
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]

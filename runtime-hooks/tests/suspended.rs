@@ -319,3 +319,45 @@ fn giving_way_is_told_from_waiting() {
     gives_way.abort();
     blocks.abort();
 }
+
+/// The leaf is the tracked future itself: its stack is short, but not empty.
+#[test]
+fn a_tracked_leaf_has_a_stack_too() {
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let (sender, receiver) = oneshot::channel::<u8>();
+    let tasks = [
+        tasks::spawn_named("around a leaf", async {
+            tokio::time::sleep(Duration::from_secs(100))
+                .tracked("sleeps")
+                .await;
+        }),
+        tasks::spawn_named("around another", async {
+            let _ = receiver.tracked("receives").await;
+        }),
+        tasks::spawn_named("a leaf", tokio::time::sleep(Duration::from_secs(100))),
+    ];
+    for name in ["sleeps", "receives", "a leaf", "around a leaf"] {
+        let seen = until(name, |seen| {
+            seen.of(name)
+                .first()
+                .is_some_and(|task| task.state == TaskState::Waiting)
+        });
+        let task = seen.one(name);
+        if name == "around a leaf" {
+            // The one who waits is the child.
+            assert_eq!(task.wakers, 1);
+            continue;
+        }
+        let kind = seen.kind(name);
+        assert_eq!(
+            (kind.captures > 0, kind.captures_failed),
+            (true, 0),
+            "{name}"
+        );
+        let told = told(seen.stack(task));
+        assert!(told.contains("tokio::"), "{name}:\n{told}");
+    }
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    drop(sender);
+}

@@ -13,8 +13,10 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 struct Known {
     id: u64,
     handle: Handle,
-    /// Threads that it has started, blocking ones included, and threads inside its `block_on`; in the order in which they came.
+    /// Threads that it has started, blocking ones included, in the order in which they came.
     threads: Vec<u32>,
+    /// Threads inside its `block_on`, and others that polled its tasks.
+    visitors: Vec<u32>,
     /// Worker number -> thread, as far as polls have shown.
     workers: BTreeMap<usize, u32>,
 }
@@ -26,12 +28,12 @@ fn known() -> MutexGuard<'static, Vec<Known>> {
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A thread of this runtime begins, or enters it.
-pub(crate) fn enter(handle: &Handle, tid: u32) {
-    with(handle, tid, |_| {});
+/// This runtime has started the calling thread.
+pub(crate) fn start(handle: &Handle, tid: u32) {
+    with(handle, |one| one.threads.push(tid));
 }
 
-fn with(handle: &Handle, tid: u32, and: impl FnOnce(&mut Known)) {
+fn with(handle: &Handle, and: impl FnOnce(&mut Known)) {
     let mut known = known();
     let place = match known.iter().position(|one| one.handle.id() == handle.id()) {
         Some(place) => place,
@@ -40,46 +42,65 @@ fn with(handle: &Handle, tid: u32, and: impl FnOnce(&mut Known)) {
                 id: IDS.fetch_add(1, Relaxed),
                 handle: handle.clone(),
                 threads: Vec::new(),
+                visitors: Vec::new(),
                 workers: BTreeMap::new(),
             });
             known.len() - 1
         }
     };
-    let one = &mut known[place];
-    if !one.threads.contains(&tid) {
-        one.threads.push(tid);
-    }
-    and(one);
+    and(&mut known[place]);
 }
 
-/// A thread ends, or leaves the runtimes that it had entered.
-pub(crate) fn leave(tid: u32) {
-    let mut gone = Vec::new();
-    let mut known = known();
-    for one in known.iter_mut() {
+/// A thread ends.
+pub(crate) fn end(tid: u32) {
+    change(|one| {
         one.threads.retain(|thread| *thread != tid);
+        one.visitors.retain(|thread| *thread != tid);
         one.workers.retain(|_, thread| *thread != tid);
-    }
-    gone.extend(known.extract_if(.., |one| one.threads.is_empty()));
+    });
+}
+
+/// Changes what is known, and forgets the runtimes that have no thread left.
+fn change(change: impl FnMut(&mut Known)) {
+    let mut known = known();
+    known.iter_mut().for_each(change);
+    let is_gone = |one: &mut Known| one.threads.is_empty() && one.visitors.is_empty();
+    let gone: Vec<Known> = known.extract_if(.., is_gone).collect();
     // The runtime's last reference may go with ours, and what its end runs is not to run under our lock.
     drop(known);
     drop(gone);
 }
 
 /// A thread inside of `block_on`; it leaves by a panic too.
-pub(super) struct Inside(u32);
+pub(super) struct Inside {
+    runtime: u64,
+    tid: u32,
+}
 
 impl Inside {
     pub fn enter(handle: &Handle) -> Self {
-        let tid = thread::tid();
-        enter(handle, tid);
-        Self(tid)
+        let (mut runtime, tid) = (0, thread::tid());
+        with(handle, |one| {
+            one.visitors.push(tid);
+            runtime = one.id;
+        });
+        Self { runtime, tid }
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        leave(self.0);
+        change(|one| {
+            // Once: a thread may be inside of one runtime twice, and be another's worker.
+            if one.id == self.runtime
+                && let Some(place) = one.visitors.iter().rposition(|tid| *tid == self.tid)
+            {
+                one.visitors.remove(place);
+                if !one.visitors.contains(&self.tid) && !one.threads.contains(&self.tid) {
+                    one.workers.retain(|_, tid| *tid != self.tid);
+                }
+            }
+        });
     }
 }
 
@@ -95,8 +116,11 @@ pub(super) fn look(local: &'static Local) {
     {
         local.worker.store(token, Relaxed);
         let tid = thread::tid();
-        with(&handle, tid, |one| {
+        with(&handle, |one| {
             one.workers.insert(index, tid);
+            if !one.threads.contains(&tid) && !one.visitors.contains(&tid) {
+                one.visitors.push(tid);
+            }
         });
     }
 }
@@ -107,15 +131,20 @@ pub(super) fn snapshot() -> Vec<hotpoll_profile::Runtime> {
         .iter()
         .map(|one| {
             let metrics = one.handle.metrics();
-            let workers = if !one.workers.is_empty() {
-                one.workers.values().copied().collect()
-            } else if one.handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
-                Vec::new()
+            let mut workers: Vec<u32> = one.workers.values().copied().collect();
+            // Those that have polled nothing tracked yet: a runtime starts its workers before any other thread. (After a `block_in_place` a
+            // blocking thread is the worker, which its first poll of a new task shows.)
+            if one.handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
+                if workers.is_empty() {
+                    workers.extend(one.visitors.first());
+                }
             } else {
-                // A runtime starts its workers before any other thread.
-                let threads = one.threads.iter().copied();
-                threads.take(metrics.num_workers()).collect()
-            };
+                for thread in &one.threads {
+                    if workers.len() < metrics.num_workers() && !workers.contains(thread) {
+                        workers.push(*thread);
+                    }
+                }
+            }
             hotpoll_profile::Runtime {
                 id: one.id,
                 name: one.handle.name().unwrap_or_default().to_string(),

@@ -67,7 +67,8 @@ thread_local! {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(local) = LOCAL.take() {
-            local.tid.store(0, Ordering::Relaxed);
+            // A runtime without our hooks does not say when its threads end.
+            super::runtimes::end(local.tid.swap(0, Ordering::Relaxed));
             local.current.set(std::ptr::null());
             registry().spare.push(local);
         }

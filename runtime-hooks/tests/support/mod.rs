@@ -48,9 +48,11 @@ impl Seen {
 
     /// The live tasks of a kind.
     pub fn of(&self, name: &str) -> Vec<&Task> {
-        let id = self.kind(name).id;
+        let kind = self.tasks.kinds.iter().find(|kind| kind.name == name);
         let tasks = self.tasks.tasks.iter();
-        tasks.filter(|task| task.kind == id).collect()
+        tasks
+            .filter(|task| kind.is_some_and(|kind| kind.id == task.kind))
+            .collect()
     }
 
     /// The one live task of a kind.
@@ -107,8 +109,15 @@ pub fn frames(address: u64) -> Vec<(String, String, u32)> {
             .unwrap();
         u64::from_str_radix(line.split('-').next().unwrap(), 16).unwrap()
     });
-    let loader = addr2line::Loader::new(std::env::current_exe().unwrap()).unwrap();
-    let mut frames = loader.find_frames(address - base - 1).unwrap();
+    thread_local! {
+        static LOADER: addr2line::Loader =
+            addr2line::Loader::new(std::env::current_exe().unwrap()).unwrap();
+    }
+    LOADER.with(|loader| named(loader, address - base - 1))
+}
+
+fn named(loader: &addr2line::Loader, address: u64) -> Vec<(String, String, u32)> {
+    let mut frames = loader.find_frames(address).unwrap();
     let mut named = Vec::new();
     while let Some(frame) = frames.next().unwrap() {
         let function = frame.function.as_ref();
