@@ -99,7 +99,7 @@ fn without_alike<'l, 'p>(
     // By what makes them alike: how many are listed, and which was the last.
     let mut groups: HashMap<(u64, TaskState, Vec<_>), (usize, usize)> = HashMap::new();
     for one in live {
-        if one.problem.is_some() {
+        if one.problem.is_some() || one.longer {
             listed.push((one, 0));
             continue;
         }
@@ -246,6 +246,7 @@ fn task(frames: &Frames, one: &LiveTask<'_>) -> TaskData {
         state: task.state.label(),
         problem: one.problem.map(Problem::label),
         rare: one.rare,
+        longer: one.longer,
         alike: 0,
         age_ns: task.age_ns,
         state_ns: task.state_ns,

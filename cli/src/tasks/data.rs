@@ -196,6 +196,8 @@ pub struct TaskData {
     pub problem: Option<&'static str>,
     /// How many of its kind wait where it does, where these are few of many; null otherwise.
     pub rare: Option<usize>,
+    /// Whether it has waited much longer than nearly all others of its kind, where these are many.
+    pub longer: bool,
     /// How many others of its kind, in the same state at the same place, are left out after it.
     #[serde(skip_serializing_if = "is_zero")]
     pub alike: usize,

@@ -11,6 +11,6 @@ mod filter;
 pub mod fixture;
 #[cfg(test)]
 mod tests;
-mod text;
+pub mod text;
 
 pub use command::{TasksArgs, run};

@@ -169,3 +169,12 @@ fn a_process_without_tracked_tasks_is_told_how_to_track() {
         "{text}"
     );
 }
+
+#[test]
+fn numbers_of_tasks() {
+    let id = super::text::id;
+    assert_eq!(
+        (id(7), id(1 << 48), id((1 << 48) + 5)),
+        ("#7".into(), "#h0".into(), "#h5".into())
+    );
+}

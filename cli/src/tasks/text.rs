@@ -208,6 +208,15 @@ fn kind_line(kind: &KindData, columns: usize) -> String {
     )
 }
 
+/// A task's number: the runtime's, or `h0`, `h1` … of futures that the runtime does not know as tasks, which hotpoll counts from 2^48 on.
+pub fn id(task: u64) -> String {
+    const OWN: u64 = 1 << 48;
+    match task.checked_sub(OWN) {
+        Some(own) => format!("#h{own}"),
+        None => format!("#{task}"),
+    }
+}
+
 /// A kind's title. Of a site the end says most, of a name the beginning.
 fn title(title: &str, columns: usize) -> String {
     let title = printable(title);
@@ -261,7 +270,7 @@ fn task_line(task: &TaskData, columns: usize) -> String {
     } else {
         state
     };
-    let id = format!("#{} ", task.id);
+    let id = format!("{} ", id(task.id));
     let room = columns.saturating_sub(TASK_FIGURES + width(&id));
     format!(
         "  {state}{}{}{}{}  {}{}",
@@ -304,6 +313,9 @@ fn where_line(task: &TaskData, columns: usize) -> Option<String> {
             few => format!("{} there", count(few as u64)),
         });
     }
+    if task.longer {
+        notes.push("longer than its kind".to_owned());
+    }
     if task.state == "scheduled"
         && let Some(waker) = &task.last_waker
     {
@@ -335,7 +347,7 @@ fn where_line(task: &TaskData, columns: usize) -> Option<String> {
 
 fn waker(waker: &WakerData) -> String {
     match (waker.task, waker.tid) {
-        (Some(task), _) => format!("task #{task}"),
+        (Some(task), _) => format!("task {}", id(task)),
         (_, Some(tid)) => format!("thread {tid}"),
         _ => "nobody".to_owned(),
     }
@@ -373,7 +385,7 @@ fn place_section(
 }
 
 fn place_lines(lines: &mut Vec<String>, place: &PlaceData, columns: usize) {
-    let ids: Vec<String> = place.ids.iter().map(|id| format!("#{id}")).collect();
+    let ids: Vec<String> = place.ids.iter().map(|&task| id(task)).collect();
     let more = if place.tasks > place.ids.len() {
         " …"
     } else {
@@ -432,7 +444,7 @@ fn long_poll_section(lines: &mut Vec<String>, data: &Data, polls: &[LongPollData
             false => format!("took {}", compact(poll.poll_ns)),
         };
         let since = format!("since {} UTC", time_of_day(poll.start_unix_ns));
-        let id = format!("#{} ", poll.task);
+        let id = format!("{} ", id(poll.task));
         let used = 2 + width(&crate::text::style::plain(&how)) + 2 + width(&since) + 2 + width(&id);
         let kind = title(&poll.kind, columns.saturating_sub(used));
         lines.push(format!(

@@ -169,7 +169,7 @@ fn line(group: &[&ThreadData], columns: usize) -> String {
             let task = if poll.task == 0 {
                 String::new()
             } else {
-                format!("#{} ", poll.task)
+                format!("{} ", crate::tasks::text::id(poll.task))
             };
             format!("  {} in {task}{kind}", compact(poll.poll_ns))
         }

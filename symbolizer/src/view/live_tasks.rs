@@ -18,6 +18,8 @@ pub struct LiveTask<'p> {
     pub problem: Option<Problem>,
     /// How many tasks of its kind wait where it waits, where these are few of many.
     pub rare: Option<usize>,
+    /// Whether it has waited much longer than nearly all others of its kind, where these are many.
+    pub longer: bool,
     /// The suspension that stands for it, folded; empty while it is polled, and where none was captured.
     pub waits: Vec<Level>,
 }
@@ -94,6 +96,7 @@ pub fn live_tasks<'p>(
             thread: polled_by.get(&task.id).copied(),
             problem: problem(task, tasks.long_poll_ns),
             rare: None,
+            longer: false,
             waits: match representative(task) {
                 Some(wait) => (folded.entry(&wait.stack))
                     .or_insert_with(|| await_stack::fold(frames, &wait.stack))
@@ -103,6 +106,7 @@ pub fn live_tasks<'p>(
         })
         .collect();
     mark_rare(&mut live);
+    mark_longer(&mut live);
     // Of equals the one with the lower number, so that equal snapshots give equal reports.
     live.sort_by_key(|one| (std::cmp::Reverse(rank(one, sort)), one.task.id));
     live
@@ -138,6 +142,39 @@ fn place(waits: &[Level]) -> Vec<(FrameId, u32)> {
     frames.map(|at| (at.frame, at.line)).collect()
 }
 
+/// Whether it is suspended, whatever is known of where.
+fn is_suspended(one: &LiveTask<'_>) -> bool {
+    matches!(one.task.state, TaskState::Waiting | TaskState::LostWaker)
+}
+
+/// A task that has waited so many times longer than nearly all of its kind is worth a look.
+const LONGER: u64 = 10;
+/// And not for less than this.
+const LONG_NS: u64 = 1_000_000_000;
+
+fn mark_longer(live: &mut [LiveTask<'_>]) {
+    let mut waited: HashMap<u64, Vec<u64>> = HashMap::new();
+    for one in live.iter().filter(|one| is_suspended(one)) {
+        waited
+            .entry(one.task.kind)
+            .or_default()
+            .push(one.task.state_ns);
+    }
+    // What all but one in so many have waited at most.
+    let usual: HashMap<u64, u64> = (waited.into_iter())
+        .filter(|(_, all)| all.len() >= MANY)
+        .map(|(kind, mut all)| {
+            all.sort_unstable();
+            (kind, all[all.len() - 1 - all.len() / RARE])
+        })
+        .collect();
+    for one in live.iter_mut().filter(|one| is_suspended(one)) {
+        one.longer = (usual.get(&one.task.kind)).is_some_and(|usual| {
+            one.task.state_ns >= LONG_NS && one.task.state_ns / LONGER >= *usual
+        });
+    }
+}
+
 /// Among a thousand tasks that wait at one place the one that waits elsewhere is worth a look.
 fn mark_rare(live: &mut [LiveTask<'_>]) {
     let mut places: HashMap<(u64, Vec<(FrameId, u32)>), usize> = HashMap::new();
@@ -164,12 +201,13 @@ fn rank(one: &LiveTask<'_>, sort: Sort) -> (u8, u64, u64) {
                 Some(Problem::LostWaker) => 4,
                 Some(Problem::LongPoll) => 3,
                 Some(Problem::NotPolled) => 2,
-                None => u8::from(one.rare.is_some()),
+                None => u8::from(one.rare.is_some() || one.longer),
             };
-            let within = match one.problem {
+            let within = match (one.problem, one.rare) {
                 // The one that waits longest is the one to look at.
-                Some(_) => task.state_ns,
-                None => one.rare.map_or(0, |few| u64::MAX - few as u64),
+                (Some(_), _) => task.state_ns,
+                _ if one.longer => u64::MAX,
+                (None, few) => few.map_or(0, |few| u64::MAX - few as u64),
             };
             return (problem, within, task.age_ns);
         }
@@ -273,6 +311,29 @@ mod tests {
             Sort::Odd,
             &[(42, None, Some(1)), (100, None, None), (99, None, None)],
         );
+    }
+
+    #[test]
+    fn the_one_that_waits_longer_comes_before_the_many() {
+        let mut rows: Vec<_> = (1..=100)
+            .map(|id| (id, TaskState::Waiting, 50 * MS, 5_000 * MS, "a"))
+            .collect();
+        rows[76].2 = 4_900 * MS;
+        rows[76].4 = "";
+        check(&rows, Sort::Odd, &[(77, None, None), (1, None, None)]);
+        // All of them long is what they do.
+        let rows: Vec<_> = (1..=100)
+            .map(|id| {
+                (
+                    id,
+                    TaskState::Waiting,
+                    5_000 * MS + id,
+                    6_000 * MS + id,
+                    "a",
+                )
+            })
+            .collect();
+        check(&rows, Sort::Odd, &[(100, None, None), (99, None, None)]);
     }
 
     #[test]
