@@ -54,15 +54,24 @@ pub fn fold(frames: &Frames, stack: &[u32]) -> Vec<Level> {
     levels
 }
 
-/// The level of a stack without own frames: nobody called anything, so the innermost frame that is not the C library's says what it does.
+/// The level of a stack without own frames: the outermost frame of a crate (a future that was spawned as it is, the driver of a runtime), or else the
+/// innermost that is not the C library's.
 fn nobodys(frames: &Frames, run: &[FrameAt]) -> Option<Level> {
-    let telling = run.iter().find(|at| {
+    let of_crate = run.iter().rev().find(|at| {
         let frame = frames.get(at.frame);
-        !matches!(frame.origin, Origin::System | Origin::Unknown) && !is_shim(&frame.name)
+        frame.origin == Origin::Dependency && !is_shim(&frame.name)
     });
+    let telling = of_crate.or_else(|| innermost(frames, run));
     Some(Level::Library {
         frame: *telling.or_else(|| run.first())?,
         frames: run.len(),
+    })
+}
+
+fn innermost<'r>(frames: &Frames, run: &'r [FrameAt]) -> Option<&'r FrameAt> {
+    run.iter().find(|at| {
+        let frame = frames.get(at.frame);
+        !matches!(frame.origin, Origin::System | Origin::Unknown) && !is_shim(&frame.name)
     })
 }
 
