@@ -108,6 +108,12 @@ pub fn title(full: &str) -> &str {
     }
 }
 
+/// How wide [`line`] is at least if it names the program's innermost function and its line whole.
+pub fn line_width(levels: &[LevelData]) -> usize {
+    let own = levels.iter().find(|level| level.is_own());
+    own.map_or(0, |own| width(&own.short()) + 1 + width(&own.place()))
+}
+
 /// Where a stack is, in a line: the program's innermost function and its line, and what it called or awaited.
 pub fn line(levels: &[LevelData], columns: usize) -> String {
     let called = levels.first().filter(|level| !level.is_own());

@@ -326,6 +326,13 @@ fn where_line(task: &TaskData, columns: usize) -> Option<String> {
         notes => format!("  ({})", notes.join(", ")),
     };
     let before = keep_start(&before, columns.saturating_sub(INDENT.len()) / 2);
+    // The function and its line say more than what is odd about them.
+    let room = columns.saturating_sub(INDENT.len() + width(&before) + stack::line_width(levels));
+    let notes = match width(&notes) <= room {
+        true => notes,
+        false if room > 8 => keep_start(&notes, room),
+        false => String::new(),
+    };
     let fixed = INDENT.len() + width(&before) + width(&notes);
     let mut line = stack::line(levels, columns.saturating_sub(fixed));
     if line.is_empty() {
