@@ -64,7 +64,8 @@ pub use hotpoll_sampler::EngineSetting as Engine;
 #[cfg(feature = "tokio")]
 pub use hotpoll_hooks::tasks::{
     BlockOn, Executor, JoinSet, LocalSet, Track, Tracked, block_on, block_on_named, spawn,
-    spawn_blocking, spawn_blocking_named, spawn_local, spawn_local_named, spawn_named,
+    spawn_blocking, spawn_blocking_named, spawn_local, spawn_local_named, spawn_named, spawn_on,
+    spawn_on_named,
 };
 #[cfg(feature = "tokio")]
 pub use hotpoll_hooks::{Hooks, runtime};

@@ -234,6 +234,21 @@ fn sets_local_tasks_blocking_ones_and_roots_are_tracked() {
             sum += number.unwrap();
         }
         assert_eq!(sum, 10);
+        let line = line!() + 1;
+        set.spawn_blocking(|| 3);
+        assert_eq!(set.join_next().await.unwrap().unwrap(), 3);
+        let here = tokio::runtime::Handle::current();
+        assert_eq!(
+            tasks::spawn_on_named(&here, "on a handle", async { 8 })
+                .await
+                .unwrap(),
+            8
+        );
+        let by_site = until("by its site", |seen| {
+            let mut kinds = seen.tasks.kinds.iter();
+            kinds.any(|kind| kind.site.file.ends_with("tasks.rs") && kind.site.line == line)
+        });
+        drop(by_site);
         let threads = tasks::spawn_blocking_named("blocking", || {
             let seen = snapshot();
             let task = seen.one("blocking").clone();
@@ -251,7 +266,13 @@ fn sets_local_tasks_blocking_ones_and_roots_are_tracked() {
         assert_eq!(snapshot().one("root").state, TaskState::Polling);
     });
     let seen = until("folded", |seen| seen.kind("root").completed == 1);
-    for (name, completed) in [("in a set", 5), ("blocking", 1), ("local", 1), ("root", 1)] {
+    for (name, completed) in [
+        ("in a set", 5),
+        ("blocking", 1),
+        ("local", 1),
+        ("root", 1),
+        ("on a handle", 1),
+    ] {
         assert_eq!(seen.kind(name).completed, completed, "{name}");
     }
     assert_eq!(seen.kind("blocking").polls, 1);
@@ -474,4 +495,111 @@ fn coop_yields_are_counted() {
     // tokio gives 128 a poll.
     assert_eq!(kind.coop_yields, 7);
     assert_eq!(kind.polls, 8);
+}
+
+/// Each total is measured on its own; the work's own clocks say how long each was.
+#[test]
+fn times_are_those_of_the_works_own_clocks() {
+    // A preemption between the work's clock and ours spoils a run: then there is another.
+    let runs = ["clocks 1", "clocks 2", "clocks 3", "clocks 4", "clocks 5"];
+    let told: Vec<String> = runs.iter().map_while(|name| off_by(name).err()).collect();
+    assert!(told.len() < runs.len(), "{told:#?}");
+}
+
+/// Says which time is more than 5 % off.
+fn off_by(name: &'static str) -> Result<(), String> {
+    use std::sync::Mutex;
+    use std::sync::mpsc;
+    use std::task::Waker;
+    use std::time::Instant;
+    #[derive(Default)]
+    struct Truth {
+        busy: Duration,
+        scheduled: Duration,
+        idle: Duration,
+        poll_end: Option<Instant>,
+        woken: Option<Instant>,
+    }
+    struct Works {
+        left: u32,
+        truth: Arc<Mutex<Truth>>,
+        wakers: mpsc::Sender<Waker>,
+    }
+    impl Future for Works {
+        type Output = ();
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+            let begun = Instant::now();
+            {
+                let mut truth = self.truth.lock().unwrap();
+                if let (Some(poll_end), Some(woken)) = (truth.poll_end, truth.woken.take()) {
+                    truth.idle += woken - poll_end;
+                    truth.scheduled += begun - woken;
+                }
+            }
+            if self.left == 0 {
+                return Poll::Ready(());
+            }
+            self.left -= 1;
+            std::thread::sleep(Duration::from_millis(3));
+            self.wakers.send(context.waker().clone()).unwrap();
+            let mut truth = self.truth.lock().unwrap();
+            let now = Instant::now();
+            truth.busy += now - begun;
+            truth.poll_end = Some(now);
+            Poll::Pending
+        }
+    }
+    let runtime = workers(1);
+    let _inside = runtime.enter();
+    let truth = Arc::new(Mutex::new(Truth::default()));
+    let (wakers, wake) = mpsc::channel();
+    let task = tasks::spawn_named(
+        name,
+        Works {
+            left: 20,
+            truth: truth.clone(),
+            wakers,
+        },
+    );
+    let waking = {
+        let truth = truth.clone();
+        std::thread::spawn(move || {
+            for waker in wake {
+                // The wake then finds the only worker taken, more often than not.
+                std::thread::sleep(Duration::from_millis(4));
+                truth.lock().unwrap().woken = Some(Instant::now());
+                waker.wake();
+            }
+        })
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let competes = {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            while !stop.load(Relaxed) {
+                std::thread::sleep(Duration::from_millis(3));
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    runtime.block_on(task).unwrap();
+    stop.store(true, Relaxed);
+    runtime.block_on(competes).unwrap();
+    waking.join().unwrap();
+    let seen = until("folded", |seen| seen.kind(name).completed == 1);
+    let kind = seen.kind(name);
+    let truth = truth.lock().unwrap();
+    for (what, told, truth) in [
+        ("busy", kind.busy_ns, truth.busy),
+        ("scheduled", kind.scheduled_ns, truth.scheduled),
+        ("idle", kind.idle_ns, truth.idle),
+    ] {
+        let truth = truth.as_nanos() as f64;
+        assert!(truth > 10e6, "{what}: the work did not do what it is for");
+        let off = (told as f64 - truth).abs() / truth;
+        if off >= 0.05 {
+            return Err(format!("{what}: {told} ns told, {truth} ns true"));
+        }
+    }
+    Ok(())
 }

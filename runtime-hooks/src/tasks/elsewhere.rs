@@ -5,7 +5,6 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use tokio::task::JoinHandle;
 
 /// Nothing is told apart here.
 pub struct Kind(());
@@ -63,11 +62,11 @@ impl<F: Future> Future for Tracked<F> {
     }
 }
 
-#[track_caller]
-pub(super) fn run_blocking<F, R>(_: impl FnOnce() -> &'static Kind, closure: F) -> JoinHandle<R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    tokio::task::spawn_blocking(closure)
+/// The closure as it is.
+pub(super) fn blocking<F: FnOnce() -> R, R>(
+    _: Option<&'static str>,
+    _: &'static Location<'static>,
+    closure: F,
+) -> (Option<Handle>, F) {
+    (None, closure)
 }

@@ -1,7 +1,7 @@
 //! A set of tracked tasks: tokio's `JoinSet`, whose spawning functions track.
 
 use super::spawn::set_id;
-use super::{Kind, Tracked};
+use super::{Kind, Tracked, blocking};
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
@@ -85,6 +85,23 @@ impl<T: 'static> JoinSet<T> {
         let site = Location::caller();
         let future = Tracked::new(future, || Kind::at(site), false);
         with_id(future, |future| self.0.spawn_on(future, runtime))
+    }
+
+    /// Runs a closure on a blocking thread; its kind is the place of this call. It counts as a task with one poll.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    #[track_caller]
+    pub fn spawn_blocking<F>(&mut self, closure: F) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        let site = Location::caller();
+        let (record, run) = blocking(None, site, closure);
+        let handle = self.0.spawn_blocking(run);
+        set_id(record, handle.id());
+        handle
     }
 
     /// Spawns a task on the current `LocalSet`; its kind is the place of this call.

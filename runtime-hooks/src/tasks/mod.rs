@@ -18,7 +18,7 @@ mod elsewhere;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 pub use elsewhere::Tracked;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-use elsewhere::{Handle, Inside, Kind, run_blocking};
+use elsewhere::{Handle, Inside, Kind, blocking};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod deferral;
@@ -57,7 +57,7 @@ use self::{
     kind::Kind,
     record::Handle,
     runtimes::Inside,
-    tracked::run_blocking,
+    tracked::blocking,
     watch::{LONG_POLL, is_on, parent},
 };
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -72,5 +72,6 @@ pub use join_set::JoinSet;
 pub use local_set::LocalSet;
 pub use spawn::{
     spawn, spawn_blocking, spawn_blocking_named, spawn_local, spawn_local_named, spawn_named,
+    spawn_on, spawn_on_named,
 };
 pub use track::Track;

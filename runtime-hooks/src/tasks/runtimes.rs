@@ -34,6 +34,9 @@ pub(crate) fn start(handle: &Handle, tid: u32) {
 }
 
 fn with(handle: &Handle, and: impl FnOnce(&mut Known)) {
+    if hotpoll_sampler::in_forked_child() {
+        return; // as in `change`
+    }
     let mut known = known();
     let place = match known.iter().position(|one| one.handle.id() == handle.id()) {
         Some(place) => place,
@@ -62,6 +65,9 @@ pub(crate) fn end(tid: u32) {
 
 /// Changes what is known, and forgets the runtimes that have no thread left.
 fn change(change: impl FnMut(&mut Known)) {
+    if hotpoll_sampler::in_forked_child() {
+        return; // another thread of the parent's may have held the lock at the fork
+    }
     let mut known = known();
     known.iter_mut().for_each(change);
     let is_gone = |one: &mut Known| one.threads.is_empty() && one.visitors.is_empty();

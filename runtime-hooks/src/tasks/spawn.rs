@@ -1,6 +1,6 @@
 //! Spawning: tokio's functions, with the future tracked.
 
-use super::{Handle, Kind, Tracked, run_blocking};
+use super::{Handle, Kind, Tracked, blocking};
 use std::future::Future;
 use std::panic::Location;
 use tokio::task::JoinHandle;
@@ -33,6 +33,37 @@ where
     with_id(
         Tracked::new(future, || Kind::named_at(name, site), false),
         tokio::spawn,
+    )
+}
+
+/// Spawns a task on this runtime; its kind is the place of this call.
+#[track_caller]
+pub fn spawn_on<F>(runtime: &tokio::runtime::Handle, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let site = Location::caller();
+    with_id(Tracked::new(future, || Kind::at(site), false), |future| {
+        runtime.spawn(future)
+    })
+}
+
+/// Spawns a task of this kind on this runtime.
+#[track_caller]
+pub fn spawn_on_named<F>(
+    runtime: &tokio::runtime::Handle,
+    name: &'static str,
+    future: F,
+) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let site = Location::caller();
+    with_id(
+        Tracked::new(future, || Kind::named_at(name, site), false),
+        |future| runtime.spawn(future),
     )
 }
 
@@ -80,8 +111,7 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let site = Location::caller();
-    run_blocking(|| Kind::at(site), closure)
+    on_blocking_thread(None, closure)
 }
 
 /// Runs a closure of this kind on a blocking thread. It counts as a task with one poll.
@@ -94,8 +124,19 @@ where
     F: FnOnce() -> R + Send + 'static,
     R: Send + 'static,
 {
-    let site = Location::caller();
-    run_blocking(|| Kind::named_at(name, site), closure)
+    on_blocking_thread(Some(name), closure)
+}
+
+#[track_caller]
+fn on_blocking_thread<F, R>(name: Option<&'static str>, closure: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    let (record, run) = blocking(name, Location::caller(), closure);
+    let joined = tokio::task::spawn_blocking(run);
+    set_id(record, joined.id());
+    joined
 }
 
 /// Spawns, and tells the record the task's ID: it may be asked for before the first poll.

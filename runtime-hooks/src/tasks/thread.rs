@@ -66,7 +66,9 @@ thread_local! {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if let Some(local) = LOCAL.take() {
+        if let Some(local) = LOCAL.take()
+            && !hotpoll_sampler::in_forked_child()
+        {
             // A runtime without our hooks does not say when its threads end.
             super::runtimes::end(local.tid.swap(0, Ordering::Relaxed));
             local.current.set(std::ptr::null());
@@ -92,6 +94,9 @@ pub(super) fn existing() -> Option<&'static Local> {
 
 #[cold]
 fn enter() -> Option<&'static Local> {
+    if hotpoll_sampler::in_forked_child() {
+        return None; // another thread of the parent's may have held the lock at the fork
+    }
     // The sampler's own destructor is registered first, and so runs after this one's.
     let words = if cfg!(miri) {
         None

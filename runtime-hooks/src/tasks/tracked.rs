@@ -10,6 +10,7 @@ use super::thread::{self, Local};
 use super::{LONG_POLL, deferral, live, parent, runtimes, stats, waker};
 use hotpoll_sampler::clock;
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
@@ -51,6 +52,11 @@ impl Owner {
 
     /// The task has ended: it leaves the list, and its numbers go to its kind's.
     fn end(&self, end: End) {
+        if hotpoll_sampler::in_forked_child() {
+            // Another thread of the parent's may have held the list's lock at the fork. The record stays in the list, and so is never freed.
+            self.0.hold();
+            return;
+        }
         live::remove(&self.0);
         let Some(local) = thread::local() else { return };
         let stats = local.stats(self.0.kind);
@@ -265,25 +271,26 @@ fn first_poll(task: &Record, local: &'static Local) {
     deferral::learn(local);
 }
 
-/// Runs a closure on a blocking thread, as a task with one poll while sampling runs.
-#[track_caller]
-pub(super) fn run_blocking<F, R>(
-    kind: impl FnOnce() -> &'static Kind,
+/// A closure for a blocking thread, which counts as a task with one poll while sampling runs; and its record, for whoever learns the ID.
+pub(super) fn blocking<F: FnOnce() -> R, R>(
+    name: Option<&'static str>,
+    site: &'static Location<'static>,
     closure: F,
-) -> tokio::task::JoinHandle<R>
-where
-    F: FnOnce() -> R + Send + 'static,
-    R: Send + 'static,
-{
-    if !super::is_on() {
-        return tokio::task::spawn_blocking(closure);
+) -> (Option<Handle>, impl FnOnce() -> R) {
+    let kind = || match name {
+        Some(name) => Kind::named_at(name, site),
+        None => Kind::at(site),
+    };
+    let task = super::is_on().then(|| Owner::new(kind(), false));
+    if let Some(task) = &task {
+        task.0.flags.fetch_or(BLOCKING, Relaxed);
     }
-    let task = Owner::new(kind(), false);
-    task.0.flags.fetch_or(BLOCKING, Relaxed);
-    let record = task.0.clone();
-    let joined = tokio::task::spawn_blocking(move || run_watched(task, closure));
-    record.set_id(joined.id());
-    joined
+    let record = task.as_ref().map(|task| task.0.clone());
+    let run = move || match task {
+        Some(task) => run_watched(task, closure),
+        None => closure(),
+    };
+    (record, run)
 }
 
 fn run_watched<R>(task: Owner, closure: impl FnOnce() -> R) -> R {
