@@ -6,6 +6,10 @@ use hotpoll_profile::Profile;
 use hotpoll_profile::merge::Merger;
 use hotpoll_profile::protocol::Fetch;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How often a recording asks what tasks and threads are doing. The file then has the kinds of tasks by name, and the last moment asked for.
+const NOW_EVERY: Duration = Duration::from_secs(5);
 
 /// A process and what it has told so far.
 pub struct Recording {
@@ -16,6 +20,8 @@ pub struct Recording {
     held: Held,
     /// The newest slice that we have.
     last: u64,
+    /// When it was last asked what its tasks and threads are doing: that has the names of task kinds.
+    asked_now: Option<Instant>,
     merger: Merger,
 }
 
@@ -29,6 +35,7 @@ impl Recording {
             client: Some(client),
             held,
             last: since,
+            asked_now: None,
             merger: Merger::new(Profile::default()),
         }
     }
@@ -60,8 +67,13 @@ impl Recording {
         let Some(client) = &mut self.client else {
             return Ok(());
         };
+        let snapshot = (self.asked_now).is_none_or(|asked| asked.elapsed() >= NOW_EVERY);
+        if snapshot {
+            self.asked_now = Some(Instant::now());
+        }
         let newer = client.fetch(Fetch {
             since_sequence: self.last,
+            snapshot,
             ..Fetch::default()
         });
         match newer {
