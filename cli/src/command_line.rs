@@ -26,7 +26,7 @@ Examples:
   hotpoll export shop.pb.gz --wall --by task --format html -o wait.html
   hotpoll export shop.pb.gz --format firefox -o shop.json  for its profiler";
 
-/// Ask live Rust processes what they burn CPU on
+/// Ask live Rust processes what they burn CPU on, and what they wait for
 ///
 /// A program that links the crate `hotpoll` and calls `hotpoll::start()` keeps the last minutes of its stacks in a flight
 /// recorder. This command reads it, from outside and without stopping anything, names the addresses and reports.

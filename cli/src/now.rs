@@ -102,3 +102,40 @@ fn too_old(endpoint: &Endpoint, version: &str) -> Failure {
     ))
     .next("build it with the hotpoll of this command; `hotpoll report` works with what it has")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::client::tests::process;
+    use hotpoll_profile::protocol::Response;
+    use hotpoll_profile::{Process, pprof};
+
+    fn asked(name: &str, answer: &Profile) -> Result<Profile, String> {
+        let answer = Response::Profile(pprof::encode(answer)).encode();
+        let (endpoint, thread) = process(name, vec![answer]);
+        let mut client = Client::connect(&endpoint).unwrap();
+        let fetched = fetch(&mut client, 0, false).map_err(|failure| failure.to_string());
+        drop(client);
+        thread.join().unwrap();
+        fetched
+    }
+
+    #[test]
+    fn a_process_that_cannot_say_is_told_so() {
+        let mut profile = Profile {
+            process: Process {
+                hotpoll_version: "0.0.9".to_owned(),
+                ..Process::default()
+            },
+            ..Profile::default()
+        };
+        let failure = asked("too-old", &profile).unwrap_err();
+        assert!(
+            failure.contains("has hotpoll 0.0.9, which cannot say"),
+            "{failure}"
+        );
+        assert!(failure.contains("build it with the hotpoll of this command"));
+        profile.snapshot = Some(Snapshot::default());
+        assert_eq!(asked("new-enough", &profile), Ok(profile));
+    }
+}

@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const PAST: Duration = Duration::from_secs(10);
 
 /// What to do about a profile without samples of waiting.
-pub const NO_WALL: &str = "they come from a process with this version of hotpoll that looks at waiting threads: `hotpoll doctor TARGET` says whether it does";
+pub const NO_WALL: &str = "a process with this version of hotpoll looks at its threads 20 times a second, unless HOTPOLL_WALL_HZ=0 or Builder::wall_hz(0) switches that off";
 
 /// Reads a profile file.
 pub fn read(path: &Path) -> Result<Profile, Failure> {

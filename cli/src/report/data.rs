@@ -355,10 +355,10 @@ pub struct KindData {
     pub runnable_in_poll_ns: u64,
     /// In polls, by the clock of the wrappers around them.
     pub busy_ns: u64,
-    /// Woken and not yet polled, by the wrappers.
-    pub scheduled_ns: u64,
-    /// Suspended, by the wrappers.
-    pub suspended_ns: u64,
+    /// Woken and not yet polled, by the wrappers; null where they were not asked: a file without a snapshot.
+    pub scheduled_ns: Option<u64>,
+    /// Suspended, by the wrappers; null as above.
+    pub suspended_ns: Option<u64>,
     /// The path that most of its CPU samples have in common.
     pub hot_path: PathData,
     /// Where its polls were off the processor, longest first.

@@ -111,8 +111,8 @@ fn kind(frames: &Frames, row: &KindTimes<'_>, whole_ns: u64) -> KindData {
         blocked_in_poll_ns: row.blocked_ns(),
         runnable_in_poll_ns: row.runnable_ns(),
         busy_ns: row.busy_ns(),
-        scheduled_ns: known.map_or(0, |kind| kind.scheduled_ns),
-        suspended_ns: known.map_or(0, |kind| kind.idle_ns),
+        scheduled_ns: known.map(|kind| kind.scheduled_ns),
+        suspended_ns: known.map(|kind| kind.idle_ns),
         hot_path: path(
             frames,
             hot_path::hot_path(frames, row.cpu_samples.iter().copied()),

@@ -190,8 +190,8 @@ pub fn kind_section(
             pad_left(&compact(kind.on_cpu.cpu_ns), 8),
             pad_left(&compact(kind.blocked_in_poll_ns), 9),
             pad_left(&compact(kind.runnable_in_poll_ns), 9),
-            pad_left(&compact(kind.scheduled_ns), 10),
-            pad_left(&compact(kind.suspended_ns), 10),
+            pad_left(&known(kind.scheduled_ns), 10),
+            pad_left(&known(kind.suspended_ns), 10),
             kind_title(kind, columns.saturating_sub(KIND_FIGURES)),
         ));
         lines.extend(path_line(&kind.hot_path, columns));
@@ -211,6 +211,10 @@ pub fn kind_section(
     lines.extend(
         (wrap(&note, columns.saturating_sub(2)).iter()).map(|line| paint(DIM, format!("  {line}"))),
     );
+}
+
+fn known(ns: Option<u64>) -> String {
+    ns.map_or_else(|| "-".to_owned(), compact)
 }
 
 fn kind_title(kind: &KindData, columns: usize) -> String {

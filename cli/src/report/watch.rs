@@ -1,7 +1,7 @@
 //! `hotpoll report --watch`: the last seconds of a live process, redrawn every second.
 
 use super::command::written;
-use super::{Format, Options};
+use super::{By, Format, Options};
 use crate::exit::{FINE, Outcome};
 use crate::interrupt;
 use crate::live::{AskError, Client};
@@ -37,6 +37,8 @@ pub fn run(
         let newer = client.fetch(Fetch {
             since_sequence,
             last_ns: window_ns,
+            // For the names and the times of task kinds.
+            snapshot: options.by == By::Task,
             ..Fetch::default()
         });
         match newer {
