@@ -4,7 +4,8 @@
 //! cargo bench -p hotpoll-hooks --features tokio --bench polls -- [--quick] [--json FILE]
 //! ```
 //! Three rows, each against bare tokio in turns in the same run, medians: a task that wakes itself (target: 60 ns added), two tasks that wake each other
-//! with a suspension captured in each poll (200 ns), tasks that tick (CPU time). Then bytes an idle task (256). And what the functions cost while hotpoll
+//! with a suspension captured in each poll (200 ns), tasks that tick (CPU time). Then a task's spawn and end,
+//! bytes an idle task (256), and how long a snapshot of many takes. And what the functions cost while hotpoll
 //! does not run: nothing that shows.
 //! No timer samples meanwhile: that is another question (benches/overhead.rs).
 #![allow(unsafe_code)] // clocks
@@ -50,6 +51,7 @@ fn main() -> std::io::Result<()> {
     let (captures, failed) = measured.map_or((0, 0), |kind| (kind.captures, kind.captures_failed));
     figures.push("captures", captures as f64, "");
     figures.push("captures_failed", failed as f64, "");
+    look(&arguments, &mut figures);
     drop(sampler);
     figures.write(&arguments)
 }
@@ -84,8 +86,47 @@ fn rows(arguments: &Arguments, figures: &mut Figures, what: &str) {
         true => polls::ping_pong(&runtime, &Tracked, polls),
         false => polls::ping_pong(&runtime, &Bare, polls),
     });
+    row("spawn", &|tracked| match tracked {
+        true => polls::spawn_and_end(&runtime, &Tracked, polls / 3),
+        false => polls::spawn_and_end(&runtime, &Bare, polls / 3),
+    });
     row("interval", &|tracked| match tracked {
         true => polls::interval(&runtime, &Tracked, ticks, process_cpu),
         false => polls::interval(&runtime, &Bare, ticks, process_cpu),
     });
+}
+
+/// How long it takes to look at so many idle tasks; nobody is asked, so nobody is kept.
+fn look(arguments: &Arguments, figures: &mut Figures) {
+    let counts: &[u32] = if arguments.quick {
+        &[1_000]
+    } else {
+        &[10_000, 100_000]
+    };
+    for count in counts {
+        let runtime = polls::runtime();
+        let _inside = runtime.enter();
+        for _ in 0..*count {
+            hotpoll_hooks::tasks::spawn_named("idle", async {
+                tokio::time::sleep(std::time::Duration::from_secs(1_000_000)).await;
+            });
+        }
+        runtime.block_on(tokio::task::yield_now());
+        let mut times: Vec<f64> = (0..9)
+            .map(|_| {
+                let begun = std::time::Instant::now();
+                let mut stacks = 0;
+                let tasks = hotpoll_hooks::tasks::snapshot(
+                    &mut |_| {
+                        stacks += 1;
+                        vec![stacks]
+                    },
+                    Default::default(),
+                );
+                assert_eq!(tasks.tasks.len(), *count as usize);
+                begun.elapsed().as_secs_f64() * 1e3
+            })
+            .collect();
+        figures.push(format!("snapshot_of_{count}"), median(&mut times), "ms");
+    }
 }

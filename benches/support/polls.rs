@@ -115,6 +115,21 @@ pub fn interval(runtime: &Runtime, by: &impl Spawn, ticks: u32, cpu: fn() -> Dur
     })
 }
 
+/// Tasks that end at once, in sets of a hundred: nanoseconds a task, from spawn to join.
+pub fn spawn_and_end(runtime: &Runtime, by: &impl Spawn, tasks: u32) -> f64 {
+    const SET: u32 = 100;
+    runtime.block_on(async {
+        let begun = Instant::now();
+        for _ in 0..tasks / SET {
+            let set: Vec<_> = (0..SET).map(|_| by.spawn(async {})).collect();
+            for task in set {
+                task.await.expect("it ends well");
+            }
+        }
+        begun.elapsed().as_nanos() as f64 / f64::from(tasks)
+    })
+}
+
 /// Heap bytes of an idle task.
 pub fn task_bytes(runtime: &Runtime, by: &impl Spawn) -> f64 {
     const TASKS: usize = 10_000;

@@ -8,7 +8,7 @@ use std::time::Duration;
 mod shared;
 
 pub use shared::Spawn;
-use shared::{Bare, interval, ping_pong, runtime, self_wake, task_bytes};
+use shared::{Bare, interval, ping_pong, runtime, self_wake, spawn_and_end, task_bytes};
 
 /// Measures a subject, and writes the figures.
 pub fn measure(name: &str, subject: &impl Spawn) -> std::io::Result<()> {
@@ -40,6 +40,10 @@ pub fn measure(name: &str, subject: &impl Spawn) -> std::io::Result<()> {
     row("ping_pong", &|watched| match watched {
         true => ping_pong(&runtime, subject, polls),
         false => ping_pong(&runtime, &Bare, polls),
+    });
+    row("spawn", &|watched| match watched {
+        true => spawn_and_end(&runtime, subject, polls / 3),
+        false => spawn_and_end(&runtime, &Bare, polls / 3),
     });
     row("interval", &|watched| match watched {
         true => interval(&runtime, subject, ticks, process_cpu),
