@@ -10,6 +10,7 @@ pub mod counts;
 pub mod histogram;
 pub mod location;
 pub mod merge;
+mod merge_kinds;
 pub mod module;
 pub mod name;
 pub mod pprof;

@@ -1,5 +1,6 @@
 //! Two profiles become one: consecutive fetches of one process, or files of several.
 
+use crate::merge_kinds::{add_kinds, kinds_of};
 use crate::{
     Function, Line, Location, Module, Process, Profile, Sample, Slice, Snapshot, State, Thread,
 };
@@ -12,8 +13,8 @@ impl Profile {
     /// *Of the same process* (PID and start time): threads, modules, locations, functions and samples that both know become one; slices that are there already are
     /// ignored, and totals grow by the slices that are new. So fetches may overlap, and one may be merged twice.
     ///
-    /// *Of another process*: its threads stay its own, its slices get new sequence numbers, and totals are added. There is no
-    /// snapshot of several: it is left out.
+    /// *Of another process*: its threads stay its own, its slices get new sequence numbers, and totals are added. Task
+    /// kinds of one title become one, others get numbers of their own; of snapshots nothing else is left.
     ///
     /// To add many, use a [`Merger`].
     pub fn merge(&mut self, newer: Profile) {
@@ -183,7 +184,8 @@ impl Merger {
     }
 
     /// Adds a profile of another process, or one that does not say of which.
-    fn add_other(&mut self, newer: Profile) {
+    fn add_other(&mut self, mut newer: Profile) {
+        self.join_kinds(&mut newer);
         let first = self.profile.threads.len() as u32;
         self.profile
             .threads
@@ -211,13 +213,26 @@ impl Merger {
             }
             merged.interval_ns = merged.interval_ns.max(newer.interval_ns);
         }
-        // A snapshot is of one process at one moment: its tasks have the numbers of that process.
-        merged.snapshot = None;
         join_processes(&mut merged.process, newer.process);
         // No process has PID 0: what is added next is another one, whichever it is.
         merged.process.pid = 0;
         merged.process.start_ticks = 0;
         self.slices = merged.slices.iter().map(slice_key).collect();
+    }
+
+    /// Each process counts its task kinds from 1.
+    fn join_kinds(&mut self, newer: &mut Profile) {
+        let merged = &mut self.profile;
+        let has_kinds = |profile: &Profile| {
+            profile.snapshot.is_some() || profile.samples.iter().any(|sample| sample.kind != 0)
+        };
+        if !has_kinds(merged) && !has_kinds(newer) {
+            return;
+        }
+        let mut kinds = kinds_of(merged);
+        let highest = merged.samples.iter().map(|sample| sample.kind).max();
+        add_kinds(&mut kinds, newer, highest.unwrap_or(0));
+        merged.snapshot = Some(kinds);
     }
 
     /// Puts the rows of all tables but threads and slices into ours, where they are not there yet, with zero totals.

@@ -4,8 +4,8 @@ mod support;
 
 use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{
-    Function, Line, Location, Merger, Module, Process, Profile, Sample, Slice, SliceRow, Thread,
-    ThreadSlice,
+    Function, Line, Location, Merger, Module, Process, Profile, Sample, Slice, SliceRow, Snapshot,
+    Task, TaskKind, Tasks, Thread, ThreadSlice,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -478,4 +478,65 @@ fn what_nothing_refers_to_goes() {
     assert_eq!(profile.samples[0].stack, [0]);
     let paths: Vec<&str> = profile.modules.iter().map(|m| m.path.as_str()).collect();
     assert_eq!(paths, ["/service", "/libc"], "the executable stays");
+}
+
+/// A file of another process, with kinds `(number, name, polls)` and a sample of each kind in `samples`.
+fn with_kinds(pid: u32, kinds: &[(u64, &str, u64)], samples: &[u64]) -> Profile {
+    Profile {
+        process: Process {
+            pid,
+            ..Process::default()
+        },
+        threads: vec![Thread::default()],
+        samples: samples
+            .iter()
+            .map(|&kind| Sample {
+                kind,
+                count: kind,
+                ..Sample::default()
+            })
+            .collect(),
+        snapshot: Some(Snapshot {
+            tasks: Tasks {
+                tracked: 1,
+                tasks: vec![Task::default()],
+                kinds: kinds
+                    .iter()
+                    .map(|&(id, name, polls)| TaskKind {
+                        id,
+                        name: name.to_owned(),
+                        polls,
+                        ..TaskKind::default()
+                    })
+                    .collect(),
+                ..Tasks::default()
+            },
+            ..Snapshot::default()
+        }),
+        ..Profile::default()
+    }
+}
+
+/// Each process counts its kinds from 1.
+#[test]
+fn kinds_of_several_processes() {
+    let mut merged = with_kinds(1, &[(1, "request", 10), (2, "flush", 5)], &[1, 2]);
+    merged.merge(with_kinds(
+        2,
+        &[(1, "flush", 3), (2, "mail", 2)],
+        &[1, 2, 9],
+    ));
+    merged.merge(with_kinds(3, &[(7, "mail", 1)], &[7]));
+    let tasks = &merged.snapshot.as_ref().unwrap().tasks;
+    assert_eq!((tasks.tracked, tasks.tasks.len()), (3, 0));
+    let kinds: Vec<(u64, &str, u64)> = (tasks.kinds.iter())
+        .map(|kind| (kind.id, kind.name.as_str(), kind.polls))
+        .collect();
+    assert_eq!(kinds, [(1, "request", 10), (2, "flush", 8), (3, "mail", 3)]);
+    let samples: Vec<(u64, u64)> = (merged.samples.iter())
+        .map(|sample| (sample.kind, sample.count))
+        .collect();
+    // The kind 9 of the second process is one that no snapshot tells of.
+    assert_eq!(samples, [(1, 1), (2, 2), (2, 1), (3, 2), (4, 9), (3, 7)]);
+    assert_eq!(merged.check(), Ok(()));
 }

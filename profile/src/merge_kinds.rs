@@ -1,0 +1,82 @@
+//! The task kinds of several processes as one table.
+//!
+//! Each process counts its kinds from 1. Kinds of one title are one kind (the workers of one program); others get numbers of their own. A snapshot of
+//! several processes has kinds only: single tasks and threads are of one process and one moment.
+
+use crate::{Profile, Snapshot, TaskKind};
+use std::collections::HashMap;
+
+/// The kinds of a profile, before another process's are added.
+pub(crate) fn kinds_of(profile: &mut Profile) -> Snapshot {
+    let mut snapshot = profile.snapshot.take().unwrap_or_default();
+    snapshot.threads.clear();
+    snapshot.tasks.tasks.clear();
+    snapshot.tasks.runtimes.clear();
+    snapshot
+}
+
+/// Adds another process's kinds to `merged`, and gives its samples the merged numbers. `samples` is the highest number that the merged samples
+/// have: one that no snapshot tells of may be taken.
+pub(crate) fn add_kinds(merged: &mut Snapshot, newer: &mut Profile, highest_in_samples: u64) {
+    let theirs = kinds_of(newer).tasks;
+    let tasks = &mut merged.tasks;
+    tasks.tracked = tasks.tracked.saturating_add(theirs.tracked);
+    tasks.alive = match (tasks.alive, theirs.alive) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
+    };
+    tasks.long_poll_ns = tasks.long_poll_ns.max(theirs.long_poll_ns);
+    tasks.folded_kinds = tasks.folded_kinds.saturating_add(theirs.folded_kinds);
+    let mut places: HashMap<String, usize> = (tasks.kinds.iter().enumerate())
+        .map(|(place, kind)| (kind.title(), place))
+        .collect();
+    let highest = tasks.kinds.iter().map(|kind| kind.id).max().unwrap_or(0);
+    let mut next = highest.max(highest_in_samples);
+    let mut numbers: HashMap<u64, u64> = HashMap::new();
+    for mut kind in theirs.kinds {
+        // Their stacks stay behind: the caller has not joined the tables yet.
+        kind.longest_poll = None;
+        kind.long_polls.clear();
+        let before = kind.id;
+        let place = *places.entry(kind.title()).or_insert(tasks.kinds.len());
+        match tasks.kinds.get_mut(place) {
+            Some(known) => add(known, &kind),
+            None => {
+                next = next.saturating_add(1);
+                kind.id = next;
+                tasks.kinds.push(kind);
+            }
+        }
+        numbers.insert(before, tasks.kinds[place].id);
+    }
+    for sample in newer.samples.iter_mut().filter(|sample| sample.kind != 0) {
+        sample.kind = *numbers.entry(sample.kind).or_insert_with(|| {
+            next = next.saturating_add(1);
+            next
+        });
+    }
+}
+
+/// Adds what another process's tasks of the same kind did.
+fn add(kind: &mut TaskKind, other: &TaskKind) {
+    for (mine, theirs) in [
+        (&mut kind.alive, other.alive),
+        (&mut kind.spawned, other.spawned),
+        (&mut kind.completed, other.completed),
+        (&mut kind.aborted, other.aborted),
+        (&mut kind.panicked, other.panicked),
+        (&mut kind.polls, other.polls),
+        (&mut kind.wakes, other.wakes),
+        (&mut kind.self_wakes, other.self_wakes),
+        (&mut kind.coop_yields, other.coop_yields),
+        (&mut kind.busy_ns, other.busy_ns),
+        (&mut kind.scheduled_ns, other.scheduled_ns),
+        (&mut kind.idle_ns, other.idle_ns),
+        (&mut kind.captures, other.captures),
+        (&mut kind.captures_failed, other.captures_failed),
+    ] {
+        *mine = mine.saturating_add(theirs);
+    }
+    kind.poll_time.add(&other.poll_time);
+    kind.wake_delay.add(&other.wake_delay);
+}
