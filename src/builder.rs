@@ -25,6 +25,7 @@ use std::time::Duration;
 pub struct Builder {
     sampler: hotpoll_sampler::Settings,
     wall_hz: u32,
+    long_poll: Duration,
     span: Duration,
     bytes: usize,
     output: Option<PathBuf>,
@@ -42,6 +43,8 @@ pub(crate) struct Plan {
     pub sampler: hotpoll_sampler::Settings,
     /// 0 is off.
     pub wall_hz: u32,
+    /// Zero is off.
+    pub long_poll: Duration,
     pub recorder: recorder::Settings,
     pub output: Option<OutputPattern>,
     pub dump_on_signal: Option<(i32, OutputPattern)>,
@@ -57,6 +60,7 @@ impl Default for Builder {
         Self {
             sampler: hotpoll_sampler::Settings::default(),
             wall_hz: Self::DEFAULT_WALL_HZ,
+            long_poll: Self::DEFAULT_LONG_POLL,
             span: Duration::from_nanos(recorder.span_ns),
             bytes: recorder.bytes,
             output: None,
@@ -69,6 +73,10 @@ impl Default for Builder {
 impl Builder {
     /// The highest rate of looks by the wall clock.
     pub(crate) const GREATEST_WALL_HZ: u32 = 1_000;
+    /// The shortest poll that can be called long: the watchdog checks no more often.
+    const LEAST_LONG_POLL: Duration = Duration::from_millis(1);
+    /// What is a long poll where nothing else is asked for.
+    const DEFAULT_LONG_POLL: Duration = Duration::from_millis(10);
     /// The rate of looks by the wall clock where none is asked for.
     const DEFAULT_WALL_HZ: u32 = 20;
 
@@ -96,6 +104,16 @@ impl Builder {
     /// they come less often, and reports say so.
     pub fn wall_hz(mut self, hz: u32) -> Self {
         self.wall_hz = hz.min(Self::GREATEST_WALL_HZ);
+        self
+    }
+
+    /// From when on a poll of a tracked task is a long one: it is watched while it runs, and its stacks are kept. 10 ms where nothing else is
+    /// asked for; nothing shorter than 1 ms; zero switches the watch off.
+    pub fn long_poll(mut self, threshold: Duration) -> Self {
+        self.long_poll = match threshold {
+            Duration::ZERO => Duration::ZERO,
+            some => some.max(Self::LEAST_LONG_POLL),
+        };
         self
     }
 
@@ -184,6 +202,9 @@ impl Builder {
         if let Some(hz) = environment.wall_hz {
             self = self.wall_hz(hz);
         }
+        if let Some(ms) = environment.long_poll_ms {
+            self = self.long_poll(Duration::from_millis(ms.into()));
+        }
         if let Some(engine) = environment.engine {
             self = self.engine(engine);
         }
@@ -223,6 +244,7 @@ impl Builder {
             },
             sampler: self.sampler,
             wall_hz: self.wall_hz,
+            long_poll: self.long_poll,
             output: output.transpose()?,
             dump_on_signal: match self.dump_on_signal {
                 Some((signal, path)) => Some((signal, OutputPattern::parse(&path)?)),

@@ -16,6 +16,7 @@ pub(crate) struct Environment {
     pub switch: Option<Switch>,
     pub hz: Option<u32>,
     pub wall_hz: Option<u32>,
+    pub long_poll_ms: Option<u32>,
     pub engine: Option<Engine>,
     pub output: Option<OsString>,
     pub dump: Option<OsString>,
@@ -24,6 +25,8 @@ pub(crate) struct Environment {
 
 /// The highest rate that can be asked for.
 const GREATEST_HZ: u32 = 10_000;
+/// The longest threshold that can be asked for.
+const GREATEST_LONG_POLL_MS: u32 = 60_000;
 
 impl Environment {
     /// Reads the process's environment.
@@ -73,6 +76,12 @@ impl Environment {
                         .ok()
                         .filter(|hz| *hz <= Builder::GREATEST_WALL_HZ)
                 },
+            )?,
+            long_poll_ms: choose(
+                "HOTPOLL_LONG_POLL_MS",
+                set("HOTPOLL_LONG_POLL_MS"),
+                "a whole number of milliseconds from 1 to 60000, or 0 for no watch (10 is the default)",
+                |value| value.parse().ok().filter(|ms| *ms <= GREATEST_LONG_POLL_MS),
             )?,
             engine: choose(
                 "HOTPOLL_ENGINE",
@@ -152,6 +161,7 @@ mod tests {
             ("HOTPOLL", "on"),
             ("HOTPOLL_HZ", "997"),
             ("HOTPOLL_WALL_HZ", "0"),
+            ("HOTPOLL_LONG_POLL_MS", "25"),
             ("HOTPOLL_ENGINE", "perf"),
             ("HOTPOLL_OUT", "x-%p.pb.gz"),
             ("HOTPOLL_DUMP", "dump-%p.pb.gz"),
@@ -161,6 +171,7 @@ mod tests {
             switch: Some(Switch::On),
             hz: Some(997),
             wall_hz: Some(0),
+            long_poll_ms: Some(25),
             engine: Some(Engine::Perf),
             output: Some("x-%p.pb.gz".into()),
             dump: Some("dump-%p.pb.gz".into()),

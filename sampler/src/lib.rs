@@ -72,7 +72,7 @@ pub use record::{Record, Words};
 pub use self::{
     fork::{in_forked_child, start_number},
     modules::ModuleWatch,
-    off_cpu::{Look, OffCpu},
+    off_cpu::{Look, OffCpu, Raised},
     own::{
         announce_runtime_thread, register_drain_thread, register_own_thread, retire_runtime_thread,
     },

@@ -124,7 +124,7 @@ pub struct Record<'a> {
     pub truncation: Truncation,
     /// The timer that fired.
     pub engine: Engine,
-    /// How many expiries the record stands for.
+    /// How many expiries the record stands for; none where it only shows what a long poll does, on top of the samples.
     pub expiries: u64,
     /// The CPU time that they stand for.
     pub cpu_ns: u64,

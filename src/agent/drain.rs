@@ -1,8 +1,9 @@
 //! The drain thread: from rings to slices.
 
+use super::long_polls::{PollId, StackOfPoll};
 use super::pace::Pace;
 use super::{SamplingFacts, Shared, lock};
-use hotpoll_sampler::{HandlerState, Sampler, ThreadInfo};
+use hotpoll_sampler::{HandlerState, Record, Sampler, ThreadInfo};
 use hotpoll_symbolizer::recorder::{Observation, Recorder, SliceClocks, ThreadFacts};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -145,8 +146,19 @@ impl Drain<'_> {
     /// Empties the rings into the recorder.
     fn drain(&mut self) {
         self.drained = Instant::now();
+        let watched = lock(&self.shared.long_polls).ids();
+        let mut of_polls = Vec::new();
         let mut recorder = lock(&self.shared.recorder);
         self.sampler.drain(&mut |thread, record| {
+            if !watched.is_empty()
+                && let Some(of_poll) = stack_of_poll(&watched, record)
+            {
+                of_polls.push(of_poll);
+            }
+            // One that stands for no time only shows what a long poll does.
+            if record.expiries == 0 {
+                return;
+            }
             recorder.observe(&Observation {
                 thread,
                 state: record.state,
@@ -160,6 +172,13 @@ impl Drain<'_> {
                 callchain: record.callchain,
             });
         });
+        drop(recorder);
+        if !of_polls.is_empty() {
+            let mut long_polls = lock(&self.shared.long_polls);
+            of_polls
+                .into_iter()
+                .for_each(|(id, stack)| long_polls.add(id, stack));
+        }
     }
 
     /// How long there is nothing to do.
@@ -229,6 +248,24 @@ impl Drain<'_> {
             share: self.share(),
         }
     }
+}
+
+/// What a record shows of a poll that is watched.
+fn stack_of_poll(watched: &[PollId], record: &Record<'_>) -> Option<(PollId, StackOfPoll)> {
+    let id = PollId {
+        task: record.words.task,
+        start: record.words.poll_start,
+    };
+    let stack = |_| StackOfPoll {
+        at: record.ticks.saturating_sub(id.start),
+        state: record.state,
+        callchain: record.callchain.to_vec(),
+    };
+    watched
+        .iter()
+        .find(|known| **known == id)
+        .map(stack)
+        .map(|stack| (id, stack))
 }
 
 fn describe_threads(sampler: &Sampler, recorder: &mut Recorder) {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `hotpoll-drain` | finds threads, empties rings into the recorder, closes slices, watches the handler |
 //! | `hotpoll-modules` | keeps the unwind tables in step with the loader; waits for the loader's lock, so that nobody else does |
-//! | `hotpoll-wall` | looks at every thread by the wall clock, from outside; waits for nobody's lock, so that it sees who does |
+//! | `hotpoll-wall` | looks at every thread by the wall clock, from outside, and watches for long polls; waits for no lock of the program's |
 //! | `hotpoll-socket` | answers clients, from the recorder's closed slices |
 //! | `hotpoll-dump` | only where a dump was asked for: writes it on the signal, or when a poll is stuck |
 //! | `hotpoll-output` | only with an output file: writes it, so that a slow disk delays nobody else |
@@ -18,6 +18,8 @@ mod dump_signal;
 mod dump_thread;
 mod exit;
 mod facts;
+#[cfg_attr(not(feature = "tokio"), allow(dead_code))] // Only hooks know of polls.
+mod long_polls;
 mod module_thread;
 mod now;
 mod output_thread;
@@ -26,6 +28,8 @@ mod progress;
 mod shared;
 mod wall_pace;
 mod wall_thread;
+#[cfg(feature = "tokio")]
+mod watchdog;
 
 pub(crate) use shared::{LoadedModules, SamplingFacts, Shared, lock};
 
@@ -55,6 +59,12 @@ pub(crate) struct Agent {
 pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     let (mut sampler, modules) = hotpoll_sampler::start(plan.sampler.clone())?;
     let off_cpu = sampler.off_cpu();
+    #[cfg(feature = "tokio")]
+    if !plan.long_poll.is_zero() {
+        // After the sampler's start, as the clock's rate is known from then on.
+        let ns = plan.long_poll.as_nanos();
+        hotpoll_hooks::tasks::set_long_poll_ns(u64::try_from(ns).unwrap_or(u64::MAX));
+    }
     let facts = facts::Facts::read(&plan.sampler, plan.wall_hz);
     let output = match &plan.output {
         Some(pattern) => {
@@ -88,12 +98,15 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
         let shared = Arc::clone(&shared);
         move || module_thread::run(&shared, modules)
     })
-    .and_then(|()| match plan.wall_hz {
-        0 => Ok(()),
-        hz => spawn(&shared, "hotpoll-wall", {
+    .and_then(|()| {
+        let (hz, long_poll) = (plan.wall_hz, plan.long_poll);
+        if hz == 0 && long_poll.is_zero() {
+            return Ok(());
+        }
+        spawn(&shared, "hotpoll-wall", {
             let shared = Arc::clone(&shared);
-            move || wall_thread::run(&shared, hz)
-        }),
+            move || wall_thread::run(&shared, hz, long_poll)
+        })
     })
     .and_then(|()| match server {
         Some(server) => spawn(&shared, "hotpoll-socket", move || server.run()),

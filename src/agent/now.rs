@@ -3,7 +3,11 @@
 //! It asks no thread of the program for anything, so it works while all of them are blocked. Threads are looked at from outside, as the capture
 //! thread does; no account counts these looks.
 
+#[cfg(feature = "tokio")]
+use super::long_polls::PollId;
 use super::{Shared, lock};
+#[cfg(feature = "tokio")]
+use hotpoll_profile::task::{LongPoll, MAX_LONG_POLLS, PollStack};
 use hotpoll_profile::{CodeAddress, Location, Profile, Snapshot, Tasks, Thread, ThreadNow};
 use hotpoll_sampler::{Look, clock};
 use hotpoll_symbolizer::recorder;
@@ -17,7 +21,8 @@ pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Pro
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let mut places = Places::of(profile);
     let mut threads = threads(shared, known, &mut places);
-    let tasks = tasks(&mut places);
+    let mut tasks = tasks(&mut places);
+    long_polls(shared, &mut tasks, &mut places);
     mark_workers(&mut threads, &tasks, places.threads);
     profile.snapshot = Some(Snapshot {
         taken_unix_ns: now.map_or(0, |now| now.as_nanos() as u64),
@@ -158,6 +163,61 @@ fn tasks(places: &mut Places<'_>) -> Tasks {
     };
     hotpoll_hooks::tasks::snapshot(&mut intern, hotpoll_hooks::tasks::Limits::default())
 }
+
+/// Lists the long polls that are running, and puts to all what the watchdog has seen of them.
+#[cfg(feature = "tokio")]
+fn long_polls(shared: &Shared, tasks: &mut Tasks, places: &mut Places<'_>) {
+    /// A poll's start, told by the wall clock and turned back, may be off by so much.
+    const OFF_NS: f64 = 500_000.0;
+    let ns_per_tick = clock::ns_per_tick();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let (now, unix_ns) = (
+        clock::now(),
+        since_epoch.map_or(0, |since| since.as_nanos() as u64),
+    );
+    let ns = |ticks: u64| (ticks as f64 * ns_per_tick) as u64;
+    for poll in hotpoll_hooks::tasks::open_polls() {
+        let poll_ns = ns(now.saturating_sub(poll.start));
+        if poll_ns >= tasks.long_poll_ns
+            && let Some(kind) = tasks.kinds.iter_mut().find(|kind| kind.id == poll.kind)
+        {
+            let open = LongPoll {
+                task: poll.task,
+                kind: poll.kind,
+                start_unix_ns: unix_ns.saturating_sub(poll_ns),
+                poll_ns,
+                open: true,
+                stacks: Vec::new(),
+            };
+            kind.long_polls.insert(0, open);
+            kind.long_polls.truncate(MAX_LONG_POLLS);
+        }
+    }
+    let known = lock(&shared.long_polls);
+    for kind in &mut tasks.kinds {
+        for poll in kind.long_polls.iter_mut().chain(&mut kind.longest_poll) {
+            let ago = unix_ns.saturating_sub(poll.start_unix_ns) as f64 / ns_per_tick;
+            let id = PollId {
+                task: poll.task,
+                start: now.saturating_sub(ago as u64),
+            };
+            let stacks = known.stacks_about(id, (OFF_NS / ns_per_tick) as u64);
+            poll.stacks = stacks
+                .unwrap_or_default()
+                .iter()
+                .map(|stack| PollStack {
+                    at_ns: ns(stack.at),
+                    state: stack.state,
+                    stack: places.stack(CodeAddress::lookups(&stack.callchain)),
+                })
+                .collect();
+        }
+    }
+}
+
+/// Without hooks there are no polls.
+#[cfg(not(feature = "tokio"))]
+fn long_polls(_: &Shared, _: &mut Tasks, _: &mut Places<'_>) {}
 
 /// Without hooks nothing is known of tasks.
 #[cfg(not(feature = "tokio"))]

@@ -2,6 +2,7 @@
 
 use super::dump_signal;
 use super::facts::Facts;
+use super::long_polls::LongPolls;
 use super::now;
 use super::progress::Progress;
 use crate::StartError;
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub sampling: Mutex<SamplingFacts>,
     /// Held for a round of looks at every thread: milliseconds beside thousands of them.
     pub off_cpu: Mutex<OffCpu>,
+    pub long_polls: Mutex<LongPolls>,
     /// By how much the capture thread's looks are stretched; 1 is not at all.
     pub wall_stretch: AtomicU32,
     pub progress: Progress,
@@ -98,6 +100,7 @@ impl Shared {
             modules: Mutex::default(),
             sampling: Mutex::default(),
             off_cpu: Mutex::new(off_cpu),
+            long_polls: Mutex::default(),
             wall_stretch: AtomicU32::new(1),
             progress: Progress::default(),
             waker,

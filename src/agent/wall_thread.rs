@@ -1,4 +1,4 @@
-//! The capture thread: looks at every thread by the wall clock, and gives the recorder what the sleeping ones wait for.
+//! The capture thread: looks at every thread by the wall clock, gives the recorder what the sleeping ones wait for, and watches for long polls.
 //!
 //! It is a thread of its own, and not the modules' one: that waits for the loader's lock, and what holds the loader's lock is just what
 //! somebody may want to see.
@@ -16,17 +16,105 @@ use std::time::{Duration, Instant};
 /// So many findings are put into the recorder at once: it is the drain's, too.
 const FINDINGS_A_LOCK: usize = 64;
 
-/// Runs until it is told to end.
-pub(super) fn run(shared: &Shared, hz: u32) {
-    let seed = u64::from(shared.facts.pid) << 32 | shared.facts.start_ticks;
-    let mut pace = WallPace::new(hz, seed);
-    let mut notes = Notes::default();
-    let mut last_round = Instant::now();
-    let mut last_cpu = own_cpu();
-    let mut threads = 0;
-    while !shared.progress.wait_for_stop(pace.wait()) {
+/// Runs until it is told to end. A rate of 0 is no looks, and a threshold of 0 no watch for long polls.
+pub(super) fn run(shared: &Shared, hz: u32, long_poll: Duration) {
+    let mut rounds = (hz > 0).then(|| Rounds::new(shared, hz));
+    let mut checks = Checks::new(shared, long_poll);
+    loop {
+        let now = Instant::now();
+        let next_round = rounds.as_mut().map(|rounds| rounds.run_if_due(now));
+        let next = checks
+            .run_if_due(Instant::now())
+            .into_iter()
+            .chain(next_round)
+            .min();
+        let Some(next) = next else { return };
+        if shared
+            .progress
+            .wait_for_stop(next.saturating_duration_since(Instant::now()))
+        {
+            return;
+        }
+    }
+}
+
+/// Watches for long polls, where there are hooks.
+struct Checks<'s> {
+    #[cfg(feature = "tokio")]
+    watchdog: Option<super::watchdog::Watchdog>,
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    shared: &'s Shared,
+    #[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+    next: Instant,
+}
+
+impl<'s> Checks<'s> {
+    #[cfg_attr(not(feature = "tokio"), allow(unused_variables))]
+    fn new(shared: &'s Shared, long_poll: Duration) -> Self {
+        Self {
+            #[cfg(feature = "tokio")]
+            watchdog: super::watchdog::Watchdog::new(long_poll),
+            shared,
+            next: Instant::now(),
+        }
+    }
+
+    /// When the next one is due.
+    #[cfg(feature = "tokio")]
+    fn run_if_due(&mut self, now: Instant) -> Option<Instant> {
+        let watchdog = self.watchdog.as_mut()?;
+        if now >= self.next {
+            self.next = now + watchdog.check(self.shared);
+        }
+        Some(self.next)
+    }
+
+    #[cfg(not(feature = "tokio"))]
+    fn run_if_due(&mut self, _: Instant) -> Option<Instant> {
+        None
+    }
+}
+
+/// Rounds of looks at every thread.
+struct Rounds<'s> {
+    shared: &'s Shared,
+    pace: WallPace,
+    notes: Notes,
+    next: Instant,
+    last: Instant,
+    last_cpu: Duration,
+    threads: usize,
+}
+
+impl<'s> Rounds<'s> {
+    fn new(shared: &'s Shared, hz: u32) -> Self {
+        let seed = u64::from(shared.facts.pid) << 32 | shared.facts.start_ticks;
+        let mut pace = WallPace::new(hz, seed);
+        let now = Instant::now();
+        Self {
+            shared,
+            next: now + pace.wait(),
+            pace,
+            notes: Notes::default(),
+            last: now,
+            last_cpu: own_cpu(),
+            threads: 0,
+        }
+    }
+
+    /// When the next one is due.
+    fn run_if_due(&mut self, now: Instant) -> Instant {
+        if now >= self.next {
+            self.run();
+            self.next = now + self.pace.wait();
+        }
+        self.next
+    }
+
+    fn run(&mut self) {
+        let (shared, notes) = (self.shared, &mut self.notes);
         let mut looked = 0;
-        if let Some(budget_ns) = pace.budget_ns() {
+        if let Some(budget_ns) = self.pace.budget_ns() {
             let mut off_cpu = lock(&shared.off_cpu);
             let mut batch = Batch::new(shared);
             looked = off_cpu.look(budget_ns, &mut |thread, look| {
@@ -37,20 +125,18 @@ pub(super) fn run(shared: &Shared, hz: u32) {
                     batch.recorder().observe(&waited(thread, look));
                 }
             });
-            threads = off_cpu.threads();
+            self.threads = off_cpu.threads();
         }
-        notes.forget_beyond(threads);
+        notes.forget_beyond(self.threads);
         let (now, cpu) = (Instant::now(), own_cpu());
         let drain_share = lock(&shared.sampling).share;
-        pace.passed(
-            now - last_round,
-            cpu - last_cpu,
-            looked,
-            threads,
-            drain_share,
-        );
-        (last_round, last_cpu) = (now, cpu);
-        shared.wall_stretch.store(pace.stretch(), Ordering::Relaxed);
+        let (time, cost) = (now - self.last, cpu - self.last_cpu);
+        self.pace
+            .passed(time, cost, looked, self.threads, drain_share);
+        (self.last, self.last_cpu) = (now, cpu);
+        shared
+            .wall_stretch
+            .store(self.pace.stretch(), Ordering::Relaxed);
     }
 }
 

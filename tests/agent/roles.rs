@@ -63,6 +63,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "dead-runtime" => dead_runtime(),
         "waits" => waits::waits(argument),
         "handles-usr2" => waits::handles_usr2(),
+        "slow-polls" => slow_polls(),
         "stopped" => stopped(),
         "sleeps" => sleeps(),
         "closes-all" => closes_all(argument),
@@ -492,6 +493,39 @@ fn dead_runtime() {
         });
     }
     stuck.wait();
+    ready();
+    wait_for_end();
+    std::process::exit(0);
+}
+
+/// Polls of 40 ms: one task computes in them, one sleeps. And one poll that never ends.
+fn slow_polls() {
+    const SLOW: Duration = Duration::from_millis(40);
+    let _guard = hotpoll::start().expect("hotpoll starts");
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = hotpoll::runtime(&mut builder)
+        .worker_threads(3)
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let _entered = runtime.enter();
+    // Until there are unwind tables, stacks have their leaf only.
+    std::thread::sleep(Duration::from_secs(1));
+    hotpoll::spawn_named("computes", async {
+        loop {
+            burn_for(SLOW);
+            tokio::time::sleep(SLOW).await;
+        }
+    });
+    hotpoll::spawn_named("sleeps", async {
+        loop {
+            std::thread::sleep(SLOW);
+            tokio::time::sleep(SLOW).await;
+        }
+    });
+    hotpoll::spawn_named("stuck", async {
+        std::thread::park();
+    });
     ready();
     wait_for_end();
     std::process::exit(0);

@@ -3,6 +3,7 @@
 use crate::Test;
 use crate::host::{Connection, Folder, Host, profile_in, wait_until};
 use hotpoll_profile::protocol::{ErrorCode, Fetch, Request, Response};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -20,6 +21,10 @@ pub const TESTS: &[Test] = &[
     (
         "socket::answers_beside_a_dead_runtime",
         answers_beside_a_dead_runtime,
+    ),
+    (
+        "socket::long_polls_are_seen_while_they_run",
+        long_polls_are_seen_while_they_run,
     ),
     ("socket::half_a_request", half_a_request),
     ("socket::junk", junk),
@@ -205,6 +210,67 @@ fn answers_beside_a_dead_runtime() {
     wait_until("all threads", || {
         profile_in(host.ask(&ALL)).threads.len() == 7
     });
+}
+
+/// Three stacks of a poll before it is twice as old as the threshold; and the poll that is still running is listed.
+fn long_polls_are_seen_while_they_run() {
+    let folder = Folder::new();
+    let mut host = folder.start_ready("slow-polls", &[]);
+    let ask = Request::Fetch(Fetch {
+        since_sequence: 0,
+        last_ns: 1,
+        wait_ns: 0,
+        snapshot: true,
+        refresh: false,
+    });
+    // (polls seen, polls with three stacks within twice the threshold), by task.
+    let mut seen: BTreeMap<String, [BTreeSet<u64>; 2]> = BTreeMap::new();
+    let mut stuck = false;
+    let enough = |seen: &BTreeMap<String, [BTreeSet<u64>; 2]>| {
+        // A crowded machine gives a thread that computes no three ticks in that time, most times.
+        [("computes", 10), ("sleeps", 2)]
+            .iter()
+            .all(|(name, part)| {
+                let of = seen.get(*name);
+                of.is_some_and(|[all, early]| all.len() >= 20 && early.len() * part > all.len())
+            })
+    };
+    wait_until("stacks of long polls", || {
+        let profile = profile_in(host.ask(&ask));
+        let tasks = profile.snapshot.expect("a snapshot").tasks;
+        assert_eq!(tasks.long_poll_ns, 10_000_000);
+        for kind in tasks.kinds {
+            for poll in &kind.long_polls {
+                assert!(
+                    poll.stacks
+                        .windows(2)
+                        .all(|pair| pair[0].at_ns <= pair[1].at_ns)
+                );
+                let early = poll
+                    .stacks
+                    .iter()
+                    .filter(|stack| stack.at_ns <= 2 * tasks.long_poll_ns && stack.stack.len() > 3);
+                let early = early.count() >= 3;
+                if poll.open {
+                    stuck |= kind.name == "stuck" && poll.poll_ns > 100_000_000 && early;
+                } else {
+                    let of = seen.entry(kind.name.clone()).or_default();
+                    // The same poll's start is told anew each time, a little off.
+                    let start = (poll.start_unix_ns + 10_000_000) / 20_000_000;
+                    of[0].insert(start);
+                    if early {
+                        of[1].insert(start);
+                    }
+                }
+            }
+        }
+        stuck && enough(&seen)
+    });
+    for (name, [all, early]) in &seen {
+        let (all, early) = (all.len(), early.len());
+        println!("{name}: {early} of {all} long polls with three stacks in time");
+    }
+    is_well(&mut host);
 }
 
 fn half_a_request() {

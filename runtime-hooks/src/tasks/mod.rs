@@ -62,7 +62,7 @@ use self::{
 };
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::{
-    snapshot::{Limits, OpenPoll, open_polls, refresh, snapshot},
+    snapshot::{Limits, OpenPoll, any_pollers, open_polls, refresh, snapshot},
     tracked::Tracked,
     watch::{long_poll_ns, set_long_poll_ns},
 };

@@ -377,6 +377,11 @@ pub struct OpenPoll {
     pub start: u64,
 }
 
+/// Whether any thread has ever polled a tracked task.
+pub fn any_pollers() -> bool {
+    thread::any()
+}
+
 /// Every poll of a tracked task that is running now, the innermost of each thread. Cheap: a few loads for each thread that has ever polled.
 pub fn open_polls() -> Vec<OpenPoll> {
     thread::all()

@@ -143,6 +143,11 @@ pub(super) fn tid() -> u32 {
     TID.get()
 }
 
+/// Whether there is any.
+pub(super) fn any() -> bool {
+    !registry().all.is_empty()
+}
+
 /// Every thread's, those that nobody has included.
 pub(super) fn all() -> Vec<&'static Local> {
     registry().all.clone()

@@ -31,6 +31,9 @@ pub(crate) struct Roster {
     changes: Mutex<BTreeMap<ThreadKey, Option<Member>>>,
     tables: Mutex<Option<Arc<Tables>>>,
     pub descriptors: Arc<DescriptorPool>,
+    /// The sampling signal, and the tag of this process's timers.
+    pub signal: i32,
+    pub tag: u64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -38,13 +41,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Roster {
-    pub fn new(descriptors: Arc<DescriptorPool>) -> Self {
+    pub fn new(descriptors: Arc<DescriptorPool>, signal: i32, tag: u64) -> Self {
         Self {
             listening: AtomicBool::new(false),
             counting: AtomicBool::new(false),
             changes: Mutex::default(),
             tables: Mutex::default(),
             descriptors,
+            signal,
+            tag,
         }
     }
 
@@ -121,7 +126,7 @@ mod tests {
 
     #[test]
     fn came_and_went_in_between_leaves_nothing() {
-        let roster = Roster::new(Arc::new(DescriptorPool::new(0)));
+        let roster = Roster::new(Arc::new(DescriptorPool::new(0)), 27, 1);
         roster.came(1, member());
         assert!(roster.take_changes().is_empty(), "nobody listens");
         roster.listen(true);

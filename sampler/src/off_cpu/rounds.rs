@@ -2,6 +2,7 @@
 
 use super::capture::Capturer;
 use super::look::Look;
+use super::raised::Raised;
 use super::roster::Roster;
 use super::watched::Watched;
 use crate::sampler::ThreadKey;
@@ -116,6 +117,17 @@ impl OffCpu {
     /// The tables of the last round.
     pub(crate) fn tables(&self) -> &Tables {
         &self.tables
+    }
+
+    /// Has a thread show what it does while it runs, at the kernel's tick, until the value is dropped: the records that come of it stand for no
+    /// expiry. `None` when there is no such thread here, or it is not sampled. Whoever calls it keeps few of them.
+    pub fn raise(&mut self, tid: u32) -> Option<Raised> {
+        if !self.sync() {
+            return None;
+        }
+        let mut threads = self.threads.values();
+        let thread = threads.find(|thread| thread.tid() == tid && !thread.is_gone())?;
+        Raised::arm(thread.member(), &self.roster)
     }
 
     /// How many threads are looked at.

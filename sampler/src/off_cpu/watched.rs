@@ -82,6 +82,10 @@ impl Watched {
         self.member.tid
     }
 
+    pub fn member(&self) -> &Member {
+        &self.member
+    }
+
     /// Whether it has ended, as far as is known.
     pub fn is_gone(&self) -> bool {
         self.last.failure == Some(CaptureFailure::Gone)

@@ -78,12 +78,13 @@ fn begin(
     stack_bounds::calibrate();
     signal::set_max_depth(settings.max_depth);
     install::install(settings.signal)?;
+    let tag = page.tag.load(Ordering::Relaxed);
     let budget = Budget::of_limits(settings.limit_share);
     let numbers = Numbers::new(budget.pool());
-    let roster = Arc::new(Roster::new(Arc::clone(budget.pool())));
+    let roster = Arc::new(Roster::new(Arc::clone(budget.pool()), settings.signal, tag));
     let sampler = Sampler {
         roster: Arc::clone(&roster),
-        tag: page.tag.load(Ordering::Relaxed),
+        tag,
         start_number: number,
         tick_hz: sys::tick_hz(),
         perf_errno,

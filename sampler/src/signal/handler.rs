@@ -319,6 +319,9 @@ fn push(
     scratch.previous = scratch.previous & 1 ^ 1;
     scratch.previous_length = frames;
     scratch.previous_words = head.words;
+    if expiry.count == 0 {
+        return; // it stands for no time, and no account knows of it
+    }
     slot::add(&slot.handler.recorded, 1);
     slot::add(
         &slot.handler.overrun,

@@ -1,7 +1,6 @@
 //! Whose signal is it: one of our timers', one of our perf events', our own test's, or somebody else's.
 //!
-//! A POSIX timer's cookie carries the slot's number, the slot's generation, this process's random tag, and whether the timer is a perf event's
-//! companion. It is compared, never followed.
+//! A POSIX timer's cookie carries the slot's number, the slot's generation, this process's random tag, and for which time the timer speaks. It is compared, never followed.
 #![allow(unsafe_code)] // It reads the kernel's siginfo, which libc knows only in part.
 
 use crate::broken::{self, Defect};
@@ -36,13 +35,15 @@ pub(crate) enum Scope {
     All,
     /// Only what it finds in the kernel: the rest is the perf event's.
     KernelOnly,
+    /// None: it shows where the thread is while a poll of its takes long, and another timer accounts for the time.
+    Nothing,
 }
 
 /// What expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Expiry {
     pub engine: Engine,
-    /// How many times: once, and the overruns.
+    /// How many times: once, and the overruns; none where the timer speaks for no time.
     pub count: u32,
     pub scope: Scope,
 }
@@ -61,16 +62,18 @@ pub(crate) enum Source {
 }
 
 /// The bits of the tag that a cookie carries, above the slot's number and generation.
-const TAG_MASK: u64 = 0x7fff_ffff;
+const TAG_MASK: u64 = 0x3fff_ffff;
 /// Marks the timer that stands beside a perf event and speaks for the kernel only.
 const COMPANION: u64 = 1 << 63;
+/// Marks the timer that speaks for no time at all.
+const WATCH: u64 = 1 << 62;
 
 /// Builds the cookie of a slot's POSIX timer.
 pub(crate) fn cookie(id: SlotId, tag: u64, scope: Scope) -> u64 {
-    let companion = if scope == Scope::KernelOnly {
-        COMPANION
-    } else {
-        0
+    let companion = match scope {
+        Scope::All => 0,
+        Scope::KernelOnly => COMPANION,
+        Scope::Nothing => WATCH,
     };
     u64::from(id.number) | u64::from(id.generation) << 16 | (tag & TAG_MASK) << 32 | companion
 }
@@ -122,16 +125,16 @@ pub(crate) unsafe fn identify(info: *const libc::siginfo_t) -> Source {
                 number: info.second as u16,
                 generation: (info.second >> 16) as u16,
             };
-            let scope = if info.second & COMPANION == 0 {
-                Scope::All
-            } else {
-                Scope::KernelOnly
+            let (scope, count) = match info.second & (COMPANION | WATCH) {
+                0 => (Scope::All, overrun.saturating_add(1)),
+                COMPANION => (Scope::KernelOnly, overrun.saturating_add(1)),
+                _ => (Scope::Nothing, 0),
             };
             Source::Expired(
                 id,
                 Expiry {
                     engine: Engine::Ctimer,
-                    count: overrun.saturating_add(1),
+                    count,
                     scope,
                 },
             )

@@ -1,0 +1,172 @@
+//! What polls that took long were doing: stacks of them, taken while they ran.
+//!
+//! The watchdog says which polls are watched; stacks come from its own looks where the thread sleeps, and from the drain where it runs.
+
+use hotpoll_profile::State;
+use std::collections::VecDeque;
+
+/// Polls kept: the hooks keep eight of each kind.
+const MOST_POLLS: usize = 64;
+/// Stacks kept of each: the first half, and of the rest the newest.
+const MOST_STACKS: usize = 8;
+/// Frames kept of each, from the leaf.
+const MOST_FRAMES: usize = 256;
+
+/// Tells a poll from all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PollId {
+    pub task: u64,
+    /// When it began, in the sampler's ticks.
+    pub start: u64,
+}
+
+/// A stack of a poll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StackOfPoll {
+    /// Ticks into the poll.
+    pub at: u64,
+    pub state: State,
+    /// The instruction pointer, then return addresses.
+    pub callchain: Vec<u64>,
+}
+
+/// The polls watched lately, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct LongPolls {
+    polls: VecDeque<Poll>,
+}
+
+#[derive(Debug)]
+struct Poll {
+    id: PollId,
+    open: bool,
+    stacks: Vec<StackOfPoll>,
+}
+
+impl LongPolls {
+    /// A poll is watched from now on.
+    pub fn watch(&mut self, id: PollId) {
+        if self.stacks(id).is_some() {
+            return;
+        }
+        if self.polls.len() >= MOST_POLLS {
+            // One that still runs outlives many that have ended; there are no more of those than threads.
+            let place = self.polls.iter().position(|poll| !poll.open);
+            self.polls.remove(place.unwrap_or(0));
+        }
+        self.polls.push_back(Poll {
+            id,
+            open: true,
+            stacks: Vec::new(),
+        });
+    }
+
+    /// Only these run still.
+    pub fn keep_open(&mut self, is_open: impl Fn(PollId) -> bool) {
+        for poll in &mut self.polls {
+            poll.open = poll.open && is_open(poll.id);
+        }
+    }
+
+    /// The polls that stacks may belong to.
+    pub fn ids(&self) -> Vec<PollId> {
+        self.polls.iter().map(|poll| poll.id).collect()
+    }
+
+    /// Adds a stack to a poll that is watched.
+    pub fn add(&mut self, id: PollId, mut stack: StackOfPoll) {
+        let mut polls = self.polls.iter_mut().rev();
+        let Some(Poll { stacks, .. }) = polls.find(|poll| poll.id == id) else {
+            return;
+        };
+        stack.callchain.truncate(MOST_FRAMES);
+        // The drain's come later than the watchdog's, and belong between them.
+        let place = stacks.partition_point(|known| known.at <= stack.at);
+        stacks.insert(place, stack);
+        if stacks.len() > MOST_STACKS {
+            stacks.remove(MOST_STACKS / 2);
+        }
+    }
+
+    /// A poll's stacks by time, if it was watched.
+    pub fn stacks(&self, id: PollId) -> Option<&[StackOfPoll]> {
+        self.find(|known| known == id)
+    }
+
+    /// The same for whom knows the start by another clock: how many ticks it may be off.
+    pub fn stacks_about(&self, id: PollId, off: u64) -> Option<&[StackOfPoll]> {
+        self.find(|known| known.task == id.task && known.start.abs_diff(id.start) <= off)
+    }
+
+    fn find(&self, wanted: impl Fn(PollId) -> bool) -> Option<&[StackOfPoll]> {
+        let mut polls = self.polls.iter().rev();
+        polls.find(|poll| wanted(poll.id)).map(|poll| &*poll.stacks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: PollId = PollId {
+        task: 7,
+        start: 1_000,
+    };
+
+    fn stack(at: u64) -> StackOfPoll {
+        StackOfPoll {
+            at,
+            state: State::Running,
+            callchain: vec![at],
+        }
+    }
+
+    fn times(polls: &LongPolls, id: PollId) -> Vec<u64> {
+        let stacks = polls.stacks(id).unwrap_or_default();
+        stacks.iter().map(|stack| stack.at).collect()
+    }
+
+    #[test]
+    fn the_first_and_the_newest_stacks_are_kept_by_time() {
+        let mut polls = LongPolls::default();
+        polls.watch(ID);
+        for at in [5, 9, 13, 7, 20, 30, 40, 50, 60, 70] {
+            polls.add(ID, stack(at));
+        }
+        assert_eq!(times(&polls, ID), [5, 7, 9, 13, 40, 50, 60, 70]);
+    }
+
+    #[test]
+    fn stacks_of_polls_that_nobody_watches_are_not_kept() {
+        let mut polls = LongPolls::default();
+        polls.add(ID, stack(5));
+        assert_eq!(polls.stacks(ID), None);
+        polls.watch(ID);
+        polls.add(PollId { start: 1_001, ..ID }, stack(5));
+        assert!(times(&polls, ID).is_empty());
+        assert!(
+            polls
+                .stacks_about(PollId { start: 1_040, ..ID }, 50)
+                .is_some()
+        );
+        assert!(
+            polls
+                .stacks_about(PollId { start: 1_060, ..ID }, 50)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn old_polls_make_room_unless_they_run_still() {
+        let mut polls = LongPolls::default();
+        polls.watch(ID);
+        for start in 0..1_000 {
+            polls.watch(PollId { task: 1, start });
+            polls.watch(PollId { task: 1, start });
+            polls.keep_open(|id| id == ID);
+        }
+        assert_eq!(polls.ids().len(), MOST_POLLS);
+        assert_eq!(polls.ids()[0], ID);
+        assert_eq!(polls.ids()[1].start, 1_001 - MOST_POLLS as u64);
+    }
+}
