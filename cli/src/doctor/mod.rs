@@ -10,6 +10,7 @@ mod machine;
 mod perf;
 mod process;
 mod symbols;
+mod waiting;
 
 pub use finding::{Finding, Verdict};
 
@@ -36,7 +37,7 @@ Examples:
 
 /// Check this machine, a live process or a profile for what stands in the way of good numbers
 ///
-/// Of a process: its engine and why, rights and limits, rates, unwinding and the size of its tables, the symbols found for each
+/// Of a process: its engine and why, rights and limits, rates, unwinding and the size of its tables, looks at waiting threads and tracked tasks, the symbols found for each
 /// module, what its build settings are, and known faults of this kernel. Without a target: this machine. Ends with code 1 when there
 /// is something to change.
 #[derive(Debug, Args)]
@@ -112,6 +113,10 @@ fn of_process(endpoint: &Endpoint, binaries: &[PathBuf]) -> Result<Examined, Fai
     findings.extend(binary::findings(&executable, name));
     let mut profile = source::fetch(&mut client, Window::Recorder)?;
     let summary = source::name(&mut profile, Some(endpoint), binaries);
+    findings.extend(waiting::findings(
+        &profile,
+        source::kinds(&mut client).as_ref(),
+    ));
     findings.extend(symbols::findings(&profile, &summary));
     Ok((format!("{name} (pid {})", endpoint.process.pid), findings))
 }
