@@ -1,7 +1,7 @@
 //! `.tracked("name")` on any future.
 
 use super::{Kind, Tracked};
-use std::future::{Future, IntoFuture};
+use std::future::IntoFuture;
 use std::panic::Location;
 
 /// Adds [`tracked`](Track::tracked) to every future.
@@ -17,4 +17,4 @@ pub trait Track: IntoFuture + Sized {
     }
 }
 
-impl<F: Future> Track for F {}
+impl<F: IntoFuture> Track for F {}
