@@ -9,6 +9,7 @@ mod data;
 mod filter;
 #[cfg(test)]
 pub mod fixture;
+mod long_polls_text;
 #[cfg(test)]
 mod tests;
 pub mod text;

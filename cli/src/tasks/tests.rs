@@ -83,7 +83,7 @@ fn long_polls_with_their_stacks() {
         polls,
         " (over 10.0 ms)
   running for 1.20s  since 00:06:48 UTC  #9 request
-    at 11.0ms to 18.0ms, 3 looks: lock
+    3 looks, at 11.0ms to 18.0ms: lock
       std::sys::sync::mutex::futex::Mutex::lock_contended
       shop::db::query  db.rs:47
       shop::request  main.rs:42

@@ -1,10 +1,11 @@
 //! A process's tasks for a terminal: about one screen unless asked for more, every line within the columns.
 
-use super::data::{Data, KindData, LongPollData, LookData, PlaceData, TaskData, WakerData};
+use super::data::{Data, KindData, PlaceData, TaskData, WakerData};
+use super::long_polls_text;
 use crate::export::text::printable;
 use crate::stack;
 use crate::text::number::{
-    compact, compact_count, count, counted, duration, moment, percent_in_words, time_of_day,
+    compact, compact_count, count, counted, duration, moment, percent_in_words,
 };
 use crate::text::style::{DIM, HEADING, STRONG, WARNING, heading, paint};
 use crate::text::width::{keep_end, keep_start, pad_left, pad_right, width, wrap};
@@ -20,7 +21,7 @@ const LINES: usize = 45;
 /// Kinds in such a list.
 const KINDS: usize = 8;
 /// Levels of a stack there.
-const LEVELS: usize = 12;
+pub const LEVELS: usize = 12;
 
 /// The columns before a kind's title.
 const KIND_FIGURES: usize = 2 + 6 + 7 + 7 + 8 + 9 + 9 + 2;
@@ -33,7 +34,7 @@ pub fn render(data: &Data, top: Option<usize>, columns: usize) -> String {
     let kinds = top.unwrap_or(KINDS);
     kind_section(&mut lines, data, kinds, columns);
     if let Some(polls) = &data.long_polls {
-        long_poll_section(&mut lines, data, polls, columns);
+        long_polls_text::section(&mut lines, polls, data.long_poll_ns, columns);
     }
     if let Some(places) = &data.suspended {
         let room = LINES.saturating_sub(lines.len());
@@ -218,7 +219,7 @@ pub fn id(task: u64) -> String {
 }
 
 /// A kind's title. Of a site the end says most, of a name the beginning.
-fn title(title: &str, columns: usize) -> String {
+pub fn title(title: &str, columns: usize) -> String {
     let title = printable(title);
     if title.contains(".rs:") {
         keep_end(&title, columns)
@@ -435,61 +436,5 @@ fn place_lines(lines: &mut Vec<String>, place: &PlaceData, columns: usize) {
             DIM,
             format!("      and {}", counted(left_out as u64, "level")),
         ));
-    }
-}
-
-fn long_poll_section(lines: &mut Vec<String>, data: &Data, polls: &[LongPollData], columns: usize) {
-    lines.push(String::new());
-    let note = format!("(over {})", duration(data.long_poll_ns));
-    lines.push(heading("Long polls", &note, columns));
-    if polls.is_empty() {
-        lines.push(paint(DIM, "  none"));
-    }
-    for poll in polls {
-        let how = match poll.open {
-            true => paint(WARNING, format!("running for {}", compact(poll.poll_ns))),
-            false => format!("took {}", compact(poll.poll_ns)),
-        };
-        let since = format!("since {} UTC", time_of_day(poll.start_unix_ns));
-        let id = format!("{} ", id(poll.task));
-        let used = 2 + width(&crate::text::style::plain(&how)) + 2 + width(&since) + 2 + width(&id);
-        let kind = title(&poll.kind, columns.saturating_sub(used));
-        lines.push(format!(
-            "  {how}  {}  {}{}",
-            paint(DIM, since),
-            paint(DIM, id),
-            paint(STRONG, kind)
-        ));
-        look_lines(lines, &poll.stacks, columns);
-    }
-}
-
-/// The looks at a poll; equal ones in a row are told once.
-fn look_lines(lines: &mut Vec<String>, looks: &[LookData], columns: usize) {
-    if looks.is_empty() {
-        lines.push(paint(DIM, "      it was over before its stack was taken"));
-    }
-    let mut at = 0;
-    while let Some(look) = looks.get(at) {
-        let same = looks[at..]
-            .iter()
-            .take_while(|other| other.state == look.state && other.folded == look.folded)
-            .count();
-        let last = &looks[at + same - 1];
-        let when = match same {
-            1 => format!("at {}", compact(look.at_ns)),
-            _ => format!(
-                "at {} to {}, {same} looks",
-                compact(look.at_ns),
-                compact(last.at_ns)
-            ),
-        };
-        lines.push(paint(DIM, format!("    {when}: {}", look.state)));
-        lines.extend(
-            stack::lines(&look.folded, "      ", columns)
-                .into_iter()
-                .take(LEVELS),
-        );
-        at += same;
     }
 }
