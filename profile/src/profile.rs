@@ -53,6 +53,15 @@ impl Profile {
         totals
     }
 
+    /// Timer expiries that the samples of CPU time stand for; looks at waiting threads are not among them.
+    pub fn cpu_samples(&self) -> u64 {
+        let on_cpu = self
+            .samples
+            .iter()
+            .filter(|sample| sample.state.is_on_cpu());
+        on_cpu.fold(0, |sum, sample| sum.saturating_add(sample.count))
+    }
+
     /// Whether threads were looked at by the wall clock, so that there are samples of waiting too, or could be.
     pub fn has_wall(&self) -> bool {
         self.process.wall_asked_hz > 0.0

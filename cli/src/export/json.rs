@@ -4,6 +4,7 @@
 //! many readers. Indices are those of the profile; a location's lines come innermost inlined first, a sample's stack leaf first.
 //! A new field may come without a new schema number; a field that changes its meaning or goes away raises it.
 
+use super::json_snapshot::snapshot;
 use crate::envelope;
 use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{Counts, Profile, Reason, Slice, State, Thread, Truncation};
@@ -30,6 +31,7 @@ fn data(profile: &Profile) -> Value {
             "folded_stacks": profile.folded_stacks,
         },
         "totals": accounts(&profile.totals()),
+        "snapshot": profile.snapshot.as_ref().map(snapshot),
         "modules": profile.modules.iter().map(|module| json!({
             "path": module.path,
             "build_id": module.build_id.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
@@ -55,17 +57,7 @@ fn data(profile: &Profile) -> Value {
         "threads": profile.threads.iter().map(thread).collect::<Vec<_>>(),
         "samples": profile.samples.iter().map(|sample| json!({
             "thread": sample.thread,
-            "state": match sample.state {
-                State::Running => "running",
-                State::Kernel => "kernel",
-                State::Runnable => "runnable",
-                State::Lock => "lock",
-                State::Io => "io",
-                State::Sleep => "sleep",
-                State::Uninterruptible => "uninterruptible",
-                State::OtherWait => "other_wait",
-                _ => "unknown",
-            },
+            "state": state(sample.state),
             "task": hex(sample.task),
             "kind": hex(sample.kind),
             "context": hex(sample.context),
@@ -94,6 +86,9 @@ fn process(profile: &Profile) -> Value {
         "self_time_measured": process.self_time_measured,
         "cpus": process.cpus,
         "unwind_table_bytes": process.unwind_table_bytes,
+        "wall_asked_hz": process.wall_asked_hz,
+        "wall_delivered_hz": process.wall_delivered_hz,
+        "wall_stretch": process.wall_stretch,
         "notices": process.notices,
     })
 }
@@ -147,6 +142,12 @@ fn accounts(accounts: &Accounts) -> Value {
         "truncated": counts(&accounts.truncated),
         "handler_ns": accounts.handler_ns,
         "switches": accounts.switches,
+        "wall_ns": accounts.wall_ns,
+        "runnable_ns": accounts.runnable_ns,
+        "looks": accounts.looks,
+        "captured": accounts.captured,
+        "kept": accounts.kept,
+        "capture_failed": counts(&accounts.capture_failed),
     })
 }
 
@@ -158,7 +159,23 @@ fn counts<R: Reason>(counts: &Counts<R>) -> Value {
     Value::Object(by_label)
 }
 
-fn hex(word: u64) -> String {
+/// A state's name.
+pub(super) fn state(state: State) -> &'static str {
+    match state {
+        State::Running => "running",
+        State::Kernel => "kernel",
+        State::Runnable => "runnable",
+        State::Lock => "lock",
+        State::Io => "io",
+        State::Sleep => "sleep",
+        State::OtherWait => "other_wait",
+        State::Uninterruptible => "uninterruptible",
+        _ => "unknown",
+    }
+}
+
+/// A word in hexadecimal.
+pub(super) fn hex(word: u64) -> String {
     format!("{word:#x}")
 }
 

@@ -11,6 +11,7 @@ pub mod folded;
 pub mod format;
 pub mod html;
 pub mod json;
+mod json_snapshot;
 pub mod options;
 pub mod rows;
 pub mod speedscope;

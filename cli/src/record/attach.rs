@@ -55,7 +55,7 @@ pub fn run(
             .fetch()
             .map_err(|error| error.failure(&endpoint))?;
         if span.is_none() {
-            let samples: u64 = recording.profile().samples.iter().map(|s| s.count).sum();
+            let samples = recording.profile().cpu_samples();
             let (time, samples) = (
                 duration(source::nanoseconds(began.elapsed())),
                 count(samples),
@@ -88,11 +88,10 @@ pub fn run(
 
 /// What was written, and how to look at it.
 pub fn told(output: &Path, profile: &Profile) -> String {
-    let samples: u64 = profile.samples.iter().map(|sample| sample.count).sum();
     format!(
         "{}: {} of {} CPU in {}. Look at it: hotpoll report {}",
         output.display(),
-        crate::text::number::counted(samples, "sample"),
+        crate::text::number::counted(profile.cpu_samples(), "sample"),
         duration(profile.process_cpu_ns),
         duration(profile.duration_ns),
         output.display()
