@@ -178,7 +178,12 @@ impl Merger {
         }
         let mut notices = std::mem::take(&mut self.profile.process.notices);
         self.profile.process = newer.process;
-        notices.retain(|notice| !self.profile.process.notices.contains(notice));
+        // A sentence with newer numbers takes the place of the older one.
+        let words = |notice: &str| notice.replace(|c: char| c.is_ascii_digit(), "");
+        let newest: HashSet<String> = (self.profile.process.notices.iter())
+            .map(|notice| words(notice))
+            .collect();
+        notices.retain(|notice| !newest.contains(&words(notice)));
         self.profile.process.notices.splice(0..0, notices);
         self.profile.interval_ns = newer.interval_ns;
     }

@@ -67,7 +67,7 @@ pub fn encode(
         Format::Pprof => return Ok(pprof::encode_gzip(profile)),
         Format::Folded => folded::folded(profile, options),
         Format::Svg => svg::svg(profile, options)?,
-        Format::Html => html::html(profile)?,
+        Format::Html => html::html(profile, options)?,
         Format::Speedscope => speedscope::speedscope(profile)?,
         Format::Firefox => firefox::firefox(profile)?,
         Format::Json => json::json(profile),

@@ -20,17 +20,21 @@ pub fn svg(profile: &Profile, options: &Options) -> Result<String, ExportError> 
     drawing.title = text::process(&profile.process);
     let samples: u64 = profile.samples.iter().map(|sample| sample.count).sum();
     let window = duration(profile.duration_ns);
+    let what = if options.wall { "threads' time" } else { "CPU" };
     drawing.subtitle = Some(match profile.process_cpu_ns {
         // Another tool's file, without clocks.
         0 => format!("{samples} samples in {window}"),
-        cpu_ns => format!("{} of CPU in {window}, {samples} samples", duration(cpu_ns)),
+        cpu_ns => format!(
+            "{} of {what} in {window}, {samples} samples",
+            duration(cpu_ns)
+        ),
     });
     drawing.colors = Palette::Multi(MultiPalette::Rust);
     drawing.deterministic = true;
     (drawing.count_name, drawing.factor) = match options.unit {
         Unit::Samples => ("samples".into(), 1.0),
         // inferno shows whole numbers only: microseconds keep the small frames apart.
-        Unit::Ns => ("us of CPU".into(), 1e-3),
+        Unit::Ns => (format!("us of {what}"), 1e-3),
     };
     let mut drawn = Vec::new();
     from_lines(&mut drawing, lines.lines(), &mut drawn)

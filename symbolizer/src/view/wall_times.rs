@@ -163,13 +163,14 @@ fn times_of(profile: &Profile, threads: &[u32]) -> WallTimes {
     times
 }
 
-/// Where samples of waiting are, those of one state at one place of the program together.
+/// Where samples of waiting are, those of one state at one place of the program together. Not those that were ready to run: they have no stack, as a
+/// look from outside finds them at work.
 pub fn places(frames: &Frames, samples: &[&Sample]) -> Vec<WallPlace> {
     type Spot = (FrameId, u32);
     let spot = |at: super::FrameAt| (at.frame, at.line);
     let mut places: Vec<WallPlace> = Vec::new();
     let mut place_of: HashMap<(State, Option<Spot>, Option<FrameId>), usize> = HashMap::new();
-    for sample in samples.iter().filter(|sample| !sample.state.is_on_cpu()) {
+    for sample in samples.iter().filter(|sample| sample.state.is_blocked()) {
         let stack = await_stack::fold(frames, &sample.stack);
         let own = await_stack::own(&stack).map(spot);
         let called = await_stack::called(&stack).map(|at| at.frame);

@@ -42,6 +42,8 @@ struct Header {
     asked_hz: f64,
     engine_setting: String,
     cpus: u32,
+    /// Whether waiting is in what stands for CPU time everywhere else.
+    wall: bool,
     cpu_ns: u64,
     unseen_ns: u64,
     kernel_ns: u64,
@@ -106,7 +108,7 @@ struct Bin {
 }
 
 /// Gathers what the page shows.
-pub fn data(profile: &Profile) -> Result<Data, ExportError> {
+pub fn data(profile: &Profile, wall: bool) -> Result<Data, ExportError> {
     let mut stacks = Stacks::new(profile);
     let unseen = stacks.add_marker(UNSEEN_THREADS);
     let mut tree = Tree::default();
@@ -126,7 +128,7 @@ pub fn data(profile: &Profile) -> Result<Data, ExportError> {
     let mut strings = Strings::default();
     let frames = frames(profile, &stacks, &mut strings);
     Ok(Data {
-        header: header(profile),
+        header: header(profile, wall),
         categories: Category::ALL.map(Category::label).into(),
         strings: strings.list,
         frames,
@@ -249,7 +251,7 @@ fn frames(profile: &Profile, stacks: &Stacks, strings: &mut Strings) -> Frames {
     frames
 }
 
-fn header(profile: &Profile) -> Header {
+fn header(profile: &Profile, wall: bool) -> Header {
     let process = &profile.process;
     let totals = profile.totals();
     Header {
@@ -262,6 +264,7 @@ fn header(profile: &Profile) -> Header {
         asked_hz: process.asked_hz,
         engine_setting: printable(&process.engine_setting),
         cpus: process.cpus,
+        wall,
         cpu_ns: profile.process_cpu_ns,
         unseen_ns: profile.unseen_cpu_ns,
         kernel_ns: totals.kernel_ns,
@@ -329,7 +332,7 @@ mod tests {
 
     #[test]
     fn service() {
-        let data = serde_json::to_value(data(&fixture::service()).unwrap()).unwrap();
+        let data = serde_json::to_value(data(&fixture::service(), false).unwrap()).unwrap();
         golden::check(
             "service.html-data.json",
             &serde_json::to_string_pretty(&data).unwrap(),
@@ -339,7 +342,7 @@ mod tests {
     #[test]
     fn rows_sum_to_the_process_clock() {
         let profile = fixture::service();
-        let data = data(&profile).unwrap();
+        let data = data(&profile, false).unwrap();
         let cpu_ns: i64 = data
             .rows
             .count
@@ -370,6 +373,9 @@ mod tests {
 
     #[test]
     fn an_empty_profile_is_an_error() {
-        assert!(matches!(data(&Profile::default()), Err(ExportError::Empty)));
+        assert!(matches!(
+            data(&Profile::default(), false),
+            Err(ExportError::Empty)
+        ));
     }
 }

@@ -21,7 +21,7 @@ const timeline = new Timeline(model, byId('strip'), () => select());
 
 function header() {
   const facts = model.header;
-  byId('title').textContent = `${facts.name || 'A profile'} · where the CPU time went`;
+  byId('title').textContent = `${facts.name || 'A profile'} · where the ${facts.wall ? 'threads’ time' : 'CPU time'} went`;
   const add = (title, text) => {
     const entry = document.createElement('div');
     entry.append(element('dt', title), element('dd', text));
@@ -31,7 +31,7 @@ function header() {
   const clocks = facts.cpu_ns > 0;
   if (facts.pid) add('pid', String(facts.pid));
   add('window', `${duration(facts.duration_ns)}${facts.start_unix_ms ? ` from ${new Date(facts.start_unix_ms).toISOString().replace('T', ' ').replace(/\.\d+Z/, ' UTC')}` : ''}`);
-  if (clocks) add('CPU', `${duration(facts.cpu_ns)}${facts.duration_ns ? ` (${(facts.cpu_ns / facts.duration_ns).toFixed(2)} processors${facts.cpus ? ` of ${facts.cpus}` : ''})` : ''}`);
+  if (clocks) add(facts.wall ? 'time' : 'CPU', `${duration(facts.cpu_ns)}${facts.duration_ns ? ` (${(facts.cpu_ns / facts.duration_ns).toFixed(2)} ${facts.wall ? 'threads' : `processors${facts.cpus ? ` of ${facts.cpus}` : ''}`})` : ''}`);
   if (facts.asked_hz) add('rate asked', `${+facts.asked_hz.toFixed(1)} Hz${facts.engine_setting ? `, engine ${facts.engine_setting}` : ''}`);
   add('samples', integer(facts.recorded) + (facts.overrun ? ` and ${integer(facts.overrun)} overruns` : ''));
   const lost = facts.lost.map(([reason, n]) => `${integer(n)} ${reason}`).join(', ');
@@ -92,7 +92,7 @@ function select() {
   }
   const label = byId('threads').selectedOptions[0].textContent.trim();
   graph.show(layOut(shown, chosen.groups === 'each' || chosen.groups === 'all' ? 'all threads' : label, parts));
-  byId('selection').textContent = `${label} · ${timeline.words()} · ${duration(graph.boxes.whole)} of CPU in ${integer(graph.boxes.samples[0])} samples`;
+  byId('selection').textContent = `${label} · ${timeline.words()} · ${duration(graph.boxes.whole)} of ${model.header.wall ? 'time' : 'CPU'} in ${integer(graph.boxes.samples[0])} samples`;
   search();
 }
 

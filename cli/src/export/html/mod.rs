@@ -6,8 +6,8 @@
 mod data;
 mod tree;
 
-use super::ExportError;
 use super::text;
+use super::{ExportError, Options};
 use hotpoll_profile::Profile;
 
 const PAGE: &str = include_str!("page.html");
@@ -23,8 +23,8 @@ const SCRIPTS: [&str; 6] = [
 ];
 
 /// The profile as a page.
-pub fn html(profile: &Profile) -> Result<String, ExportError> {
-    let data = serde_json::to_string(&data::data(profile)?)?;
+pub fn html(profile: &Profile, options: &Options) -> Result<String, ExportError> {
+    let data = serde_json::to_string(&data::data(profile, options.wall)?)?;
     let title = format!("{} - hotpoll", text::process(&profile.process));
     let mut page = String::new();
     // One pass over the template: what is filled in is never searched for places to fill.
@@ -78,7 +78,7 @@ mod tests {
         profile.threads[0].name = fixture::HOSTILE.into();
         profile.modules[0].path = fixture::HOSTILE.into();
         profile.process.notices = vec![fixture::HOSTILE.into(), "@@DATA@@".into()];
-        let page = html(&profile).unwrap();
+        let page = html(&profile, &Options::default()).unwrap();
         assert!(!page.contains("<img"), "a name became an element");
         assert_eq!(page.matches("<script").count(), 2);
         assert_eq!(page.matches("</script>").count(), 2);
@@ -100,7 +100,7 @@ mod tests {
         };
         let mut profile = fixture::service();
         profile.process.notices.push(fixture::HOSTILE.into());
-        let page = html(&profile).unwrap();
+        let page = html(&profile, &Options::default()).unwrap();
         let (page, end) = page.rsplit_once("</body>").unwrap();
         let check = include_str!("check.js");
         let page = format!("{page}<script>{check}</script></body>{end}");
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn nothing_is_loaded() {
-        let page = html(&fixture::service()).unwrap();
+        let page = html(&fixture::service(), &Options::default()).unwrap();
         assert!(page.contains("default-src 'none'"));
         let without_data = page.replace(embedded(&page), "");
         for address in [
