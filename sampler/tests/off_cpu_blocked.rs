@@ -139,3 +139,61 @@ fn report_and_check(kinds: &[Kind], seen: &[Seen]) {
     }
     assert!(bad.is_empty(), "not seen whole: {bad:?}");
 }
+
+/// An early version took a later return address for a frame's own where the true one followed a call through a register, and skipped thirty
+/// frames of a worker that was blocked in a poll.
+#[test]
+fn a_worker_blocked_in_a_poll_is_seen_whole() {
+    support::in_child("a_worker_blocked_in_a_poll_is_seen_whole", || {
+        let (mut sampler, mut modules) = hotpoll_sampler::start(Settings::default()).unwrap();
+        modules.refresh();
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(4).build().unwrap();
+        let mutex = std::sync::Arc::new(std::sync::Mutex::new(()));
+        let held = mutex.lock().unwrap();
+        let (tell, told) = mpsc::channel();
+        for number in 0..4 {
+            let (tell, mutex) = (tell.clone(), std::sync::Arc::clone(&mutex));
+            let (keep, receiver) = mpsc::channel::<()>();
+            std::mem::forget(keep);
+            runtime.spawn(async move {
+                let known = (hotpoll_sampler::current_tid(), stage::callers());
+                tell.send(known).unwrap();
+                match number {
+                    0 => drop(mutex.lock()),
+                    1 => std::thread::park(),
+                    2 => std::thread::sleep(std::time::Duration::from_secs(100)),
+                    _ => drop(receiver.recv_timeout(std::time::Duration::from_secs(100))),
+                }
+            });
+        }
+        let known: BTreeMap<u32, Vec<u64>> = (0..4).map(|_| told.recv().unwrap()).collect();
+        sampler.scan_threads();
+        let mut off_cpu = sampler.off_cpu();
+        let tids: BTreeMap<ThreadKey, u32> = sampler
+            .threads()
+            .map(|(key, info)| (key, info.tid))
+            .collect();
+        let mut whole = 0;
+        // They may not have come to rest at the first look.
+        while whole < 4 {
+            whole = 0;
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            off_cpu.look(u64::MAX, &mut |key, look| {
+                let Some(callers) = tids.get(&key).and_then(|tid| known.get(tid)) else {
+                    return;
+                };
+                if look.state.is_blocked() {
+                    assert_eq!(look.truncation, Truncation::Complete);
+                    assert!(
+                        callers.len() > 10 && look.callchain.ends_with(callers),
+                        "{look:x?} {callers:x?}"
+                    );
+                    whole += 1;
+                }
+            });
+        }
+        drop(held);
+        std::process::exit(0);
+    });
+}

@@ -198,7 +198,7 @@ fn beside_many_sleepers() {
     if !cfg!(debug_assertions) {
         assert!(kept > 0.5 && blocked > 0.5, "{printed}");
     }
-    assert!(blocked > 0.05, "{printed}");
+    assert!(blocked > 0.0, "{printed}");
     assert_eq!(
         stretch > 1.0,
         printed.contains("times less often than the 20 Hz"),

@@ -3,9 +3,8 @@
 //! Nothing here stops the thread, so each step may find it gone on. What counts in the end is that neither its CPU clock nor its place in
 //! the kernel has moved from before the copy until after it: then it has not executed anything in between, and the copy is one moment's.
 
-use super::call_site::LONGEST_CALL;
 use super::descriptor::{DescriptorPool, ThreadFile};
-use super::frame_pointer;
+use super::frame_pointer::{self, ReadBytes};
 use super::memory::Memory;
 use super::syscall_file::{self, LONGEST_LINE, Place};
 use super::syscall_state;
@@ -213,7 +212,7 @@ impl Capturer {
             if copied == 0 {
                 return Err(CaptureFailure::Unreadable);
             }
-            let walk = self.walk(sp, pc, high, copied, tables);
+            let walk = self.walk(sp, pc, copied, tables);
             walked = Some(walk);
             // Less than was asked for is the whole stack.
             if copied < wanted
@@ -233,7 +232,7 @@ impl Capturer {
     }
 
     /// Unwinds the copy; the callchain is written in either case.
-    fn walk(&mut self, sp: u64, pc: u64, high: u64, copied: usize, tables: &Tables) -> Walk {
+    fn walk(&mut self, sp: u64, pc: u64, copied: usize, tables: &Tables) -> Walk {
         let stack = Copied {
             low: sp,
             words: &self.words[..copied],
@@ -247,28 +246,23 @@ impl Capturer {
         }
         // The frame that needs it was the last one written; its stack pointer is above the return address that led to it.
         let lookup = out[first.frames - 1] - u64::from(first.frames > 1);
-        let memory = &mut self.memory;
-        let found =
-            frame_pointer::candidates(tables, &stack, stack.highest.get(), high, lookup, |end| {
-                let mut bytes = [0; LONGEST_CALL];
-                let start = end.checked_sub(LONGEST_CALL as u64)?;
-                (memory.copy(start, &mut bytes) == LONGEST_CALL).then_some(bytes)
-            });
-        let mut best = (first, None);
-        for bp in found.iter() {
-            let walked = walk(tables, &mut self.rules, registers(Some(bp)), &stack, out);
-            if walked.end == Truncation::Complete {
-                return walked;
-            }
-            if walked.frames > best.0.frames {
-                best = (walked, Some(bp));
-            }
-            if found.sure == Some(bp) && walked.frames > first.frames {
-                break;
-            }
+        let bp = frame_pointer::find(
+            tables,
+            &stack,
+            stack.highest.get(),
+            lookup,
+            &mut self.memory,
+        );
+        match bp {
+            Some(_) => walk(tables, &mut self.rules, registers(bp), &stack, out),
+            None => first,
         }
-        // The callchain of the best one, once more.
-        walk(tables, &mut self.rules, registers(best.1), &stack, out)
+    }
+}
+
+impl ReadBytes for Memory {
+    fn read_bytes(&mut self, address: u64, into: &mut [u8]) -> bool {
+        self.copy(address, into) == into.len()
     }
 }
 

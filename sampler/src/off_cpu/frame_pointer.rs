@@ -1,93 +1,85 @@
-//! Finding the frame pointer of a frame that needs it, when all registers but sp and pc are unknown. Pure.
+//! Finding the frame pointer of a frame that needs it, when all registers but sp and pc are unknown.
 //!
-//! Code that is built with frame pointers (the standard library is) begins with `push rbp; mov rbp, rsp`: its frame pointer points to a slot
-//! that holds the caller's frame pointer, a larger address on the same stack, and above that slot stands the return address. Old frames leave
-//! such pairs behind, so the return address must fit: the call before it must be one of the very function that needs the frame pointer.
-//! The outermost such function was called by the C library, which keeps no frame pointer: there only the return address speaks.
+//! Code that is built with frame pointers (the standard library is) begins with `push rbp; mov rbp, rsp`. What it pushes and subtracts next says
+//! how far above the stack pointer its frame pointer is. Where it does not say, the return address above the frame pointer is looked for: the
+//! call before it must be one of the very function that needs the frame pointer, as old frames leave other pairs behind. A call through a
+//! register could be anybody's, and is not believed: an early version did, and skipped thirty frames of a worker blocked in a lock.
 
-use super::call_site::{self, CallSite, LONGEST_CALL};
+use super::call_site::{self, BYTES_BEFORE, Callee, STUB_BYTES};
+use super::prologue::{self, PROLOGUE_BYTES};
 use crate::unwind::{StackReader, Tables};
 
 /// Slots looked at above the frame's stack pointer: 32 KB. A frame with larger arrays than that is not found.
 const MOST_SLOTS: u64 = 4096;
-/// Slots of either kind with indirect calls that are tried.
-const MOST_UNSURE: usize = 6;
 
-/// The frame pointers that the frame may have.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Candidates {
-    /// Its return address follows a direct call of the function.
-    pub sure: Option<u64>,
-    /// Their return addresses follow a call through a pointer or the PLT: any function may be behind that. First those whose caller has a
-    /// frame pointer too, then those whose caller keeps something else in that register, as C libraries do.
-    unsure: [List; 2],
+/// Copies code and data: the bytes from an address on, or false.
+pub(super) trait ReadBytes {
+    fn read_bytes(&mut self, address: u64, into: &mut [u8]) -> bool;
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
-struct List {
-    slots: [u64; MOST_UNSURE],
-    count: usize,
-}
-
-impl List {
-    fn push(&mut self, slot: u64) {
-        if let Some(place) = self.slots.get_mut(self.count) {
-            *place = slot;
-            self.count += 1;
-        }
-    }
-}
-
-impl Candidates {
-    /// The likeliest first.
-    pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
-        let unsure = self.unsure.iter();
-        let unsure = unsure.flat_map(|list| list.slots.iter().take(list.count));
-        self.sure.into_iter().chain(unsure.copied())
-    }
-}
-
-/// Looks for frame pointers from `sp` upwards, for a frame of the function around `lookup`. `high` is where the stack ends at the latest;
-/// `code` reads the bytes that end at an address.
-pub(super) fn candidates<S: StackReader>(
+/// The frame pointer of the frame of the function around `lookup`, whose stack pointer is `sp`.
+pub(super) fn find<S: StackReader>(
     tables: &Tables,
     stack: &S,
     sp: u64,
-    high: u64,
     lookup: u64,
-    mut code: impl FnMut(u64) -> Option<[u8; LONGEST_CALL]>,
-) -> Candidates {
-    let mut found = Candidates::default();
-    let function = tables.function_start(lookup);
-    for slot in 0..MOST_SLOTS {
-        let slot = sp.wrapping_add(slot * 8);
-        let (Some(caller_bp), Some(return_address)) =
-            (stack.read(slot), stack.read(slot.wrapping_add(8)))
-        else {
-            break;
-        };
-        // A frame's caller's frame pointer is above its return address, and aligned as stacks are.
-        let has_pointer = caller_bp > slot + 8 && caller_bp < high && caller_bp % 8 == 0;
-        if !tables.knows(return_address.wrapping_sub(1)) {
-            continue;
-        }
-        let Some(bytes) = code(return_address) else {
-            continue;
-        };
-        match call_site::before(return_address, &bytes) {
-            CallSite::Direct(target) if Some(target) == function => {
-                found.sure = Some(slot);
-                break;
-            }
-            CallSite::None => {}
-            // A function that the tables know, and not this one: an old frame's. (What a PLT stub leads to is not known.)
-            CallSite::Direct(target) if tables.function_start(target) == Some(target) => {}
-            // An old frame of something that this very function has called.
-            _ if tables.function_start(return_address.wrapping_sub(1)) == function => {}
-            CallSite::Direct(_) | CallSite::Indirect => {
-                found.unsure[usize::from(!has_pointer)].push(slot);
-            }
+    memory: &mut impl ReadBytes,
+) -> Option<u64> {
+    let function = tables.function_start(lookup)?;
+    let mut code = [0; PROLOGUE_BYTES];
+    if memory.read_bytes(function, &mut code)
+        && let Some(above) = prologue::frame_pointer_above(&code)
+    {
+        let slot = sp.wrapping_add(above);
+        if let Some(bytes) = bytes_before(tables, stack, slot, memory).map(|(_, bytes)| bytes)
+            && call_site::is_call(&bytes)
+        {
+            return Some(slot);
         }
     }
-    found
+    let mut slots = (0..MOST_SLOTS).map(|slot| sp.wrapping_add(slot * 8));
+    slots.find(|&slot| {
+        bytes_before(tables, stack, slot, memory)
+            .and_then(|(return_address, bytes)| call_site::callee(return_address, &bytes))
+            .and_then(|callee| resolve(callee, memory))
+            .is_some_and(|callee| {
+                callee == function || through_stub(callee, memory) == Some(function)
+            })
+    })
+}
+
+/// The return address above a slot, and the code before it.
+fn bytes_before<S: StackReader>(
+    tables: &Tables,
+    stack: &S,
+    slot: u64,
+    memory: &mut impl ReadBytes,
+) -> Option<(u64, [u8; BYTES_BEFORE])> {
+    let return_address = stack.read(slot.wrapping_add(8))?;
+    if !tables.knows(return_address.wrapping_sub(1)) {
+        return None;
+    }
+    let mut bytes = [0; BYTES_BEFORE];
+    let start = return_address.checked_sub(BYTES_BEFORE as u64)?;
+    memory
+        .read_bytes(start, &mut bytes)
+        .then_some((return_address, bytes))
+}
+
+fn resolve(callee: Callee, memory: &mut impl ReadBytes) -> Option<u64> {
+    match callee {
+        Callee::Is(address) => Some(address),
+        Callee::At(place) => {
+            let mut bytes = [0; 8];
+            memory
+                .read_bytes(place, &mut bytes)
+                .then(|| u64::from_le_bytes(bytes))
+        }
+    }
+}
+
+fn through_stub(address: u64, memory: &mut impl ReadBytes) -> Option<u64> {
+    let mut bytes = [0; STUB_BYTES];
+    memory.read_bytes(address, &mut bytes).then_some(())?;
+    resolve(call_site::stub(address, &bytes)?, memory)
 }

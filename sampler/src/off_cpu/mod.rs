@@ -21,6 +21,7 @@ mod descriptor;
 mod frame_pointer;
 mod look;
 mod memory;
+mod prologue;
 mod raised;
 mod roster;
 mod rounds;

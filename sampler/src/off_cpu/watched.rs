@@ -112,6 +112,8 @@ impl Watched {
         let kept = cpu_ns == Some(self.last.cpu_ns)
             && self.number > 0
             && self.last.state.is_blocked()
+            // What could not be taken is tried again, with growing pauses.
+            && !(self.last.failure.is_some() && self.idle_looks.is_power_of_two())
             && (self.idle_looks >= IDLE_LOOKS_TO_BELIEVE || self.is_blocked(capturer));
         self.fresh = !kept;
         match cpu_ns {
@@ -124,9 +126,15 @@ impl Watched {
             }
             // A clock that runs backwards is another thread's, under the same number.
             Some(cpu_ns) if cpu_ns >= self.last.cpu_ns => {
+                let before = (self.last.cpu_ns, self.last.state);
                 self.look_freshly(capturer, tables, cpu_ns);
-                self.since_ns = now_ns;
-                self.idle_looks = 0;
+                if before == (self.last.cpu_ns, self.last.state) {
+                    // It sleeps on, and was looked at again for its stack alone.
+                    self.idle_looks = self.idle_looks.saturating_add(1);
+                } else {
+                    self.since_ns = now_ns;
+                    self.idle_looks = 0;
+                }
             }
             _ => {
                 self.last.failure = Some(CaptureFailure::Gone);
