@@ -14,6 +14,11 @@ pub trait Spawn {
     fn spawn<F>(&self, future: F) -> JoinHandle<()>
     where
         F: Future<Output = ()> + Send + 'static;
+
+    /// What has to be around all that is measured, if anything.
+    fn around<R>(&self, measured: impl FnOnce() -> R) -> R {
+        measured()
+    }
 }
 
 /// tokio alone.

@@ -3,6 +3,7 @@
 use crate::arguments::Arguments;
 use crate::figures::{Figures, median};
 use std::time::Duration;
+use tokio::runtime::Runtime;
 
 #[path = "../../support/polls.rs"]
 mod shared;
@@ -12,6 +13,16 @@ use shared::{Bare, interval, ping_pong, runtime, self_wake, spawn_and_end, task_
 
 /// Measures a subject, and writes the figures.
 pub fn measure(name: &str, subject: &impl Spawn) -> std::io::Result<()> {
+    measure_on(name, subject, &runtime(), &runtime())
+}
+
+/// The same for a subject that needs a runtime of its own, against bare tokio on one like it.
+pub fn measure_on(
+    name: &str,
+    subject: &impl Spawn,
+    bare_runtime: &Runtime,
+    watched_runtime: &Runtime,
+) -> std::io::Result<()> {
     let arguments = Arguments::parse();
     let (rounds, polls, ticks) = if arguments.quick {
         (3, 20_000, 20)
@@ -19,43 +30,39 @@ pub fn measure(name: &str, subject: &impl Spawn) -> std::io::Result<()> {
         (21, 300_000, 250)
     };
     let mut figures = Figures::new("polls", name);
-    let runtime = runtime();
     let mut row = |name: &str, measure: &dyn Fn(bool) -> f64| {
         // The first of each warms up.
         measure(false);
-        measure(true);
+        subject.around(|| measure(true));
         let (mut bare, mut added) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
             let without = measure(false);
             bare.push(without);
-            added.push(measure(true) - without);
+            added.push(subject.around(|| measure(true)) - without);
         }
         figures.push(format!("{name}_bare"), median(&mut bare), "ns");
         figures.push(format!("{name}_added"), median(&mut added), "ns");
     };
     row("self_wake", &|watched| match watched {
-        true => self_wake(&runtime, subject, polls),
-        false => self_wake(&runtime, &Bare, polls),
+        true => self_wake(watched_runtime, subject, polls),
+        false => self_wake(bare_runtime, &Bare, polls),
     });
     row("ping_pong", &|watched| match watched {
-        true => ping_pong(&runtime, subject, polls),
-        false => ping_pong(&runtime, &Bare, polls),
+        true => ping_pong(watched_runtime, subject, polls),
+        false => ping_pong(bare_runtime, &Bare, polls),
     });
     row("spawn", &|watched| match watched {
-        true => spawn_and_end(&runtime, subject, polls / 3),
-        false => spawn_and_end(&runtime, &Bare, polls / 3),
+        true => spawn_and_end(watched_runtime, subject, polls / 3),
+        false => spawn_and_end(bare_runtime, &Bare, polls / 3),
     });
     row("interval", &|watched| match watched {
-        true => interval(&runtime, subject, ticks, process_cpu),
-        false => interval(&runtime, &Bare, ticks, process_cpu),
+        true => interval(watched_runtime, subject, ticks, process_cpu),
+        false => interval(bare_runtime, &Bare, ticks, process_cpu),
     });
-    let bare = task_bytes(&runtime, &Bare);
+    let bare = task_bytes(bare_runtime, &Bare);
     figures.push("task_bytes_bare", bare, "bytes");
-    figures.push(
-        "task_bytes_added",
-        task_bytes(&runtime, subject) - bare,
-        "bytes",
-    );
+    let watched = subject.around(|| task_bytes(watched_runtime, subject));
+    figures.push("task_bytes_added", watched - bare, "bytes");
     figures.write(arguments.json.as_deref())
 }
 
