@@ -71,7 +71,7 @@ fn rows(arguments: &Arguments, figures: &mut Figures, what: &str) {
         for _ in 0..rounds {
             let without = measure(false);
             bare.push(without);
-            added.push(measure(true) - without);
+            added.push(Tracked.around(|| measure(true)) - without);
         }
         if what == "added" {
             figures.push(format!("{name}_bare"), median(&mut bare), "ns");
