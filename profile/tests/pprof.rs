@@ -177,3 +177,16 @@ fn a_hundred_thousand_tasks_fit() {
     assert!(each < 64, "{each} bytes each");
     assert_eq!(decode(&file), Ok(profile));
 }
+
+/// Files of the first minor version, as they lie on people's disks: nothing of waiting, and all else as it was.
+#[test]
+fn a_file_from_before_there_was_waiting() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds/pprof_decode");
+    for name in ["own.pb", "own.pb.gz", "slices.pb"] {
+        let file = std::fs::read(format!("{folder}/{name}")).unwrap();
+        let profile = decode(&file).unwrap();
+        assert!(!profile.has_wall() && profile.snapshot.is_none(), "{name}");
+        assert_ne!(profile, Profile::default(), "{name}");
+        assert_eq!(decode(&encode(&profile)), Ok(profile), "{name}");
+    }
+}

@@ -101,6 +101,12 @@ impl ReportArgs {
 /// Carries the command out.
 pub fn run(args: &ReportArgs) -> Outcome {
     let options = args.options();
+    if args.wall && matches!(args.by, By::Function | By::Module) {
+        let what =
+            "--wall is about threads and tasks, which wait; functions and modules have CPU time";
+        return Err(Failure::new(what)
+            .next("leave --by out, or take --by task; `hotpoll export --wall` draws what waits, by function"));
+    }
     match target::resolve(args.target.as_deref(), &ThisHost::asked_by("report"))? {
         Target::File(path) => {
             if args.watch || args.span.is_some() {

@@ -80,11 +80,16 @@ pub fn render(data: &Data, options: &Options, columns: usize) -> String {
                     let rows = options.top.unwrap_or(ROWS);
                     wall_text::kind_section(&mut lines, kinds, since_start, rows, columns);
                 }
-                task_section(
-                    &mut lines,
-                    data.tasks.as_deref().unwrap_or_default(),
-                    columns,
-                );
+                match &data.wall {
+                    Some(wall) => {
+                        wall_text::wall_section(&mut lines, wall, options.top, columns);
+                    }
+                    None => task_section(
+                        &mut lines,
+                        data.tasks.as_deref().unwrap_or_default(),
+                        columns,
+                    ),
+                }
             }
         }
     }
