@@ -6,7 +6,7 @@ use crate::text::style::{DIM, STRONG, paint};
 use crate::text::width::width;
 use hotpoll_symbolizer::view::await_stack::{self, Level};
 use hotpoll_symbolizer::view::hot_path::without_closures;
-use hotpoll_symbolizer::view::origin::qualified;
+use hotpoll_symbolizer::view::origin::{crate_name, qualified};
 use hotpoll_symbolizer::view::{FrameAt, Frames};
 use serde::Serialize;
 
@@ -90,9 +90,14 @@ impl LevelData {
         }
     }
 
-    /// What to call it in a line: of a future its type, of a function its last words, closures and async bodies not told apart.
+    /// What to call it in a line: of a future its type, of a function its last words, closures and async bodies not told apart. The program's own are
+    /// known to be of its crate.
     pub fn short(&self) -> String {
-        name::short(title(&self.frame.name))
+        let title = title(&self.frame.name);
+        let short = name::short(title);
+        let of_crate = crate_name(title).filter(|_| self.is_own());
+        let bare = of_crate.and_then(|name| short.strip_prefix(name)?.strip_prefix("::"));
+        bare.map_or(short.clone(), str::to_owned)
     }
 }
 
@@ -128,7 +133,7 @@ pub fn line(levels: &[LevelData], columns: usize) -> String {
             } else {
                 width(&place) + 1
             };
-            let full = name::short(title(&own.frame.name));
+            let full = own.short();
             // The function and its line say more than what it called.
             if width(&full) + fixed + width(&called) > columns {
                 let room = columns.saturating_sub(width(&full) + fixed + 3);
@@ -208,6 +213,16 @@ mod tests {
         ] {
             assert_eq!(title(full), expected);
         }
+    }
+
+    #[test]
+    fn short_names() {
+        let short = |name: &str, folded| level(name, "", 0, folded).short();
+        assert_eq!(short("shop::main::{closure}", 0), "main");
+        assert_eq!(short("shop::db::query", 0), "db::query");
+        assert_eq!(short("shop::pool::db::query", 0), "db::query");
+        assert_eq!(short("tokio::spawn", 1), "tokio::spawn");
+        assert_eq!(short("main", 0), "main");
     }
 
     #[track_caller]
