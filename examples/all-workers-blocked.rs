@@ -2,7 +2,7 @@
 //!
 //! # The known answer
 //! Both workers are inside a poll of the kind `handler`, blocked on a lock under `read_settings`, since about when the program started; the runtime is
-//! reported as blocked. The kind `heartbeat` is woken and not polled. The thread `settings-writer`, which holds the lock, sleeps.
+//! reported as blocked. The kind `heartbeat` waits for a timer that no worker drives any more. The thread `settings-writer`, which holds the lock, sleeps.
 //!
 //! `cargo run --release --example all-workers-blocked -- [SECONDS]` (60), then `hotpoll tasks`, `hotpoll threads`. hotpoll answers although the runtime is dead.
 
