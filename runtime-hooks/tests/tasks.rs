@@ -251,6 +251,10 @@ fn sets_local_tasks_blocking_ones_and_roots_are_tracked() {
         drop(by_site);
         let threads = tasks::spawn_blocking_named("blocking", || {
             let seen = snapshot();
+            // A closure there may block for as long as it likes: that is no long poll.
+            std::thread::sleep(Duration::from_millis(25));
+            let tid = hotpoll_sampler::current_tid();
+            assert!(tasks::open_polls().iter().all(|poll| poll.tid != tid));
             let task = seen.one("blocking").clone();
             (task.state, seen.one("root").id == task.parent)
         });
@@ -276,6 +280,8 @@ fn sets_local_tasks_blocking_ones_and_roots_are_tracked() {
         assert_eq!(seen.kind(name).completed, completed, "{name}");
     }
     assert_eq!(seen.kind("blocking").polls, 1);
+    assert!(seen.kind("blocking").busy_ns >= 25_000_000);
+    assert!(seen.kind("blocking").long_polls.is_empty());
 }
 
 #[test]

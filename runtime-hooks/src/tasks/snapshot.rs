@@ -382,10 +382,11 @@ pub fn any_pollers() -> bool {
     thread::any()
 }
 
-/// Every poll of a tracked task that is running now, the innermost of each thread. Cheap: a few loads for each thread that has ever polled.
+/// Every poll of a tracked task that is running now, the innermost of each thread; not the closures that run on blocking threads. Cheap: a few loads for each thread that has ever polled.
 pub fn open_polls() -> Vec<OpenPoll> {
     thread::all()
         .into_iter()
+        .filter(|local| !local.blocking.load(Relaxed))
         .filter_map(|local| {
             let words = local.words()?;
             let tid = local.tid.load(Relaxed);

@@ -10,7 +10,7 @@ use super::stacks::MAX_FRAMES;
 use super::stats::Stats;
 use hotpoll_sampler::Published;
 use std::cell::{Cell, UnsafeCell};
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One polling thread. Cells are touched by the thread itself only; atomics may be read by anybody.
@@ -31,6 +31,8 @@ pub(super) struct Local {
     pub tid: AtomicU32,
     /// Whether the marks of `deferral` were looked for.
     pub learned: Cell<bool>,
+    /// It runs a closure that may block: its poll is none that anybody waits for.
+    pub blocking: AtomicBool,
     /// Of which runtime it is a worker, if so: see `runtimes`. 0 is not known yet.
     pub worker: AtomicU64,
     /// Which of the lists of live tasks it adds to.
@@ -164,6 +166,7 @@ impl Local {
             words: AtomicPtr::new(std::ptr::null_mut()),
             frames: UnsafeCell::new([0; MAX_FRAMES]),
             tid: AtomicU32::new(0),
+            blocking: AtomicBool::new(false),
             worker: AtomicU64::new(0),
             index,
             stats: [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_KINDS],

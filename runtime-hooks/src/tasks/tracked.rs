@@ -190,8 +190,12 @@ impl Drop for Open<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         let (local, outer) = (self.local, &self.outer);
-        self.task
-            .end(local, self.start, clock::now(), LONG_POLL.load(Relaxed));
+        // What runs on a blocking thread may take its time.
+        let threshold = match self.task.flags.load(Relaxed) & BLOCKING {
+            0 => LONG_POLL.load(Relaxed),
+            _ => u64::MAX,
+        };
+        self.task.end(local, self.start, clock::now(), threshold);
         if let Some(words) = local.words() {
             words.poll_start.store(outer.start, Relaxed);
             words.task.store(outer.id, Relaxed);
@@ -300,6 +304,8 @@ fn run_watched<R>(task: Owner, closure: impl FnOnce() -> R) -> R {
             first_poll(&task.0, local);
             // A closure lends no waker, so nothing walks up to here.
             let open = Open::new(&task.0, local, 0);
+            local.blocking.store(true, Relaxed);
+            let _blocking = Blocking(local);
             let panicked = PanicFlag(&task.0);
             let result = closure();
             std::mem::forget(panicked);
@@ -309,4 +315,13 @@ fn run_watched<R>(task: Owner, closure: impl FnOnce() -> R) -> R {
     };
     task.complete();
     result
+}
+
+/// The thread runs a closure that may block, until this is dropped.
+struct Blocking(&'static Local);
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        self.0.blocking.store(false, Relaxed);
+    }
 }
