@@ -48,6 +48,7 @@ pub(crate) struct Shared {
     stopped: AtomicBool,
     drain_thread: OnceLock<Thread>,
     module_thread: OnceLock<Thread>,
+    wall_thread: OnceLock<Thread>,
     /// Name and kernel ID of our threads.
     threads: Mutex<Vec<(&'static str, u32)>>,
     notices: Mutex<Vec<String>>,
@@ -109,6 +110,7 @@ impl Shared {
             stopped: AtomicBool::new(false),
             drain_thread: OnceLock::new(),
             module_thread: OnceLock::new(),
+            wall_thread: OnceLock::new(),
             threads: Mutex::default(),
             notices: Mutex::default(),
         })
@@ -142,6 +144,11 @@ impl Shared {
         let _ = self.drain_thread.set(std::thread::current());
     }
 
+    /// The calling thread is the one that looks by the wall clock.
+    pub fn i_am_the_wall_thread(&self) {
+        let _ = self.wall_thread.set(std::thread::current());
+    }
+
     /// The calling thread is the one that watches modules.
     pub fn i_am_the_module_thread(&self) {
         let _ = self.module_thread.set(std::thread::current());
@@ -169,6 +176,9 @@ impl Shared {
     pub fn ask_to_stop(&self) {
         self.progress.stop();
         self.wake_drain();
+        if let Some(thread) = self.wall_thread.get() {
+            thread.unpark();
+        }
         if let Some(thread) = self.module_thread.get() {
             thread.unpark();
         }

@@ -18,23 +18,15 @@ const FINDINGS_A_LOCK: usize = 64;
 
 /// Runs until it is told to end. A rate of 0 is no looks, and a threshold of 0 no watch for long polls.
 pub(super) fn run(shared: &Shared, hz: u32, long_poll: Duration) {
+    shared.i_am_the_wall_thread();
     let mut rounds = (hz > 0).then(|| Rounds::new(shared, hz));
     let mut checks = Checks::new(shared, long_poll);
-    loop {
+    while !shared.progress.is_stopping() {
         let now = Instant::now();
         let next_round = rounds.as_mut().map(|rounds| rounds.run_if_due(now));
-        let next = checks
-            .run_if_due(Instant::now())
-            .into_iter()
-            .chain(next_round)
-            .min();
-        let Some(next) = next else { return };
-        if shared
-            .progress
-            .wait_for_stop(next.saturating_duration_since(Instant::now()))
-        {
-            return;
-        }
+        let next = checks.run(Instant::now()).into_iter().chain(next_round);
+        let Some(next) = next.min() else { return };
+        std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
     }
 }
 
@@ -59,18 +51,18 @@ impl<'s> Checks<'s> {
         }
     }
 
-    /// When the next one is due.
+    /// Runs one if it is due, or if a poll has woken us; when the next one is due.
     #[cfg(feature = "tokio")]
-    fn run_if_due(&mut self, now: Instant) -> Option<Instant> {
+    fn run(&mut self, now: Instant) -> Option<Instant> {
         let watchdog = self.watchdog.as_mut()?;
-        if now >= self.next {
+        if now >= self.next || watchdog.sleeps() {
             self.next = now + watchdog.check(self.shared);
         }
         Some(self.next)
     }
 
     #[cfg(not(feature = "tokio"))]
-    fn run_if_due(&mut self, _: Instant) -> Option<Instant> {
+    fn run(&mut self, _: Instant) -> Option<Instant> {
         None
     }
 }

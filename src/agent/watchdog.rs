@@ -5,7 +5,9 @@
 
 use super::long_polls::{PollId, StackOfPoll};
 use super::{Shared, lock};
-use hotpoll_hooks::tasks::{OpenPoll, open_polls};
+use hotpoll_hooks::tasks::{
+    OpenPoll, any_pollers, i_watch_polls, open_polls, wake_me_at_the_next_poll,
+};
 use hotpoll_sampler::{Raised, clock};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,8 +24,10 @@ const RAISED_UP_TO: f64 = 5.0;
 const LATER: f64 = 1.3;
 /// Timers raised at once: each holds one of the user's pending signals.
 const MOST_RAISED: usize = 16;
-/// Where no thread polls, none is expected to sooner than this.
-const NO_POLLERS: Duration = Duration::from_millis(100);
+/// After so many checks that found no poll, the next poll to begin wakes us.
+const QUIET_CHECKS: u32 = 5;
+/// And if that goes wrong, this does.
+const LONGEST_SLEEP: Duration = Duration::from_millis(250);
 /// No check follows another sooner.
 const LEAST_PERIOD: Duration = Duration::from_millis(1);
 
@@ -42,6 +46,8 @@ pub(super) struct Watchdog {
     threshold_ns: f64,
     /// The slow polls by the thread that they run on.
     watched: HashMap<u32, Watched>,
+    /// Checks in a row that found no poll.
+    quiet: u32,
 }
 
 #[derive(Debug)]
@@ -55,17 +61,34 @@ struct Watched {
 impl Watchdog {
     /// Polls of this length are long ones; `None` for no such thing.
     pub fn new(threshold: Duration) -> Option<Self> {
-        (!threshold.is_zero()).then(|| Self {
-            threshold_ns: threshold.as_nanos() as f64,
-            watched: HashMap::new(),
+        (!threshold.is_zero()).then(|| {
+            i_watch_polls();
+            Self {
+                threshold_ns: threshold.as_nanos() as f64,
+                watched: HashMap::new(),
+                quiet: 0,
+            }
         })
+    }
+
+    /// Whether it waits for a poll to begin.
+    pub fn sleeps(&self) -> bool {
+        self.quiet > QUIET_CHECKS
     }
 
     /// Looks at the polls that are open. Returns when to look again.
     pub fn check(&mut self, shared: &Shared) -> Duration {
-        let open = open_polls();
-        if open.is_empty() && !hotpoll_hooks::tasks::any_pollers() {
-            return NO_POLLERS;
+        let mut open = open_polls();
+        self.quiet = if open.is_empty() { self.quiet + 1 } else { 0 };
+        if self.quiet > QUIET_CHECKS || (self.quiet > 0 && !any_pollers()) {
+            self.quiet = QUIET_CHECKS + 1;
+            wake_me_at_the_next_poll();
+            // One may have begun before it saw that it should wake us.
+            open = open_polls();
+            if open.is_empty() {
+                return LONGEST_SLEEP;
+            }
+            self.quiet = 0;
         }
         // A poll that begins now.
         let mut wait_ns = self.threshold_ns * SEEN_BY;

@@ -58,13 +58,13 @@ use self::{
     record::Handle,
     runtimes::Inside,
     tracked::blocking,
-    watch::{LONG_POLL, is_on, parent},
+    watch::{LONG_POLL, is_on, parent, poll_begins},
 };
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::{
     snapshot::{Limits, OpenPoll, any_pollers, open_polls, refresh, snapshot},
     tracked::Tracked,
-    watch::{long_poll_ns, set_long_poll_ns},
+    watch::{i_watch_polls, long_poll_ns, set_long_poll_ns, wake_me_at_the_next_poll},
 };
 pub use block_on::{BlockOn, block_on, block_on_named};
 pub use executor::Executor;

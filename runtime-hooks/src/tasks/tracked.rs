@@ -7,7 +7,7 @@
 use super::kind::Kind;
 use super::record::{BLOCKING, Handle, PANICKED, Record, own_id};
 use super::thread::{self, Local};
-use super::{LONG_POLL, deferral, live, parent, runtimes, stats, waker};
+use super::{LONG_POLL, deferral, live, parent, poll_begins, runtimes, stats, waker};
 use hotpoll_sampler::clock;
 use std::future::Future;
 use std::panic::Location;
@@ -175,6 +175,7 @@ impl<'a> Open<'a> {
             words.kind.store(task.kind.id(), Relaxed);
             words.task.store(task.id.load(Relaxed), Relaxed);
             words.poll_start.store(start, Relaxed);
+            poll_begins();
         }
         task.begin(local, start);
         Self {

@@ -1,7 +1,9 @@
-//! Whether futures are tracked now, and what they are measured by.
+//! Whether futures are tracked now, what they are measured by, and who wants to know when polls begin again.
 
 use super::thread::Local;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::thread::Thread;
 
 /// A poll that takes this many ticks is a long one.
 pub(super) static LONG_POLL: AtomicU64 = AtomicU64::new(u64::MAX);
@@ -22,6 +24,42 @@ pub fn long_poll_ns() -> u64 {
     match LONG_POLL_NS.load(Relaxed) {
         0 => DEFAULT_LONG_POLL_NS,
         ns => ns,
+    }
+}
+
+/// Whether the watchdog sleeps until a poll begins.
+static WATCHER_SLEEPS: AtomicBool = AtomicBool::new(false);
+static WATCHER: Mutex<Option<Thread>> = Mutex::new(None);
+
+/// The calling thread is the one that watches for long polls.
+pub fn i_watch_polls() {
+    let mut watcher = WATCHER.lock().unwrap_or_else(PoisonError::into_inner);
+    *watcher = Some(std::thread::current());
+}
+
+/// Unparks the watching thread when the next poll begins. A poll that begins at this very moment may go by: look once more after this, and do
+/// not sleep for ever.
+pub fn wake_me_at_the_next_poll() {
+    WATCHER_SLEEPS.store(true, Relaxed);
+}
+
+/// A poll begins.
+#[inline(always)]
+pub(super) fn poll_begins() {
+    if WATCHER_SLEEPS.load(Relaxed) {
+        wake_watcher();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn wake_watcher() {
+    // One of those that saw it does; and nobody waits, as in a forked child the lock may be held for ever.
+    if WATCHER_SLEEPS.swap(false, Relaxed)
+        && let Ok(watcher) = WATCHER.try_lock()
+        && let Some(watcher) = &*watcher
+    {
+        watcher.unpark();
     }
 }
 
