@@ -22,6 +22,7 @@ static PAGE: AtomicPtr<Page> = AtomicPtr::new(std::ptr::null_mut());
 static EVER_STARTED: AtomicBool = AtomicBool::new(false);
 
 /// The page, once mapped. Called in SIGPROF.
+#[inline]
 pub(crate) fn page() -> Option<&'static Page> {
     // Acquire: pairs with the Release in map(): the page is mapped before its address is seen.
     let pointer = PAGE.load(Ordering::Acquire);
@@ -91,6 +92,7 @@ pub(crate) fn is_in_force(start_number: u64) -> bool {
 
 /// The number of the start in force; 0 when sampling is not running here, as in a forked child of a process that samples.
 /// Whoever remembers the number of its own start can tell later whether that start is still the one.
+#[inline]
 pub fn start_number() -> u64 {
     page().map_or(0, |page| page.start_number.load(Ordering::Acquire))
 }

@@ -132,8 +132,12 @@ impl<T: 'static> JoinSet<T> {
 
 #[track_caller]
 fn with_id<F>(future: Tracked<F>, spawn: impl FnOnce(Tracked<F>) -> AbortHandle) -> AbortHandle {
-    let record = future.record();
-    let handle = spawn(future);
-    set_id(record, handle.id());
-    handle
+    match future.record() {
+        None => spawn(future),
+        record => {
+            let handle = spawn(future);
+            set_id(record, handle.id());
+            handle
+        }
+    }
 }

@@ -145,10 +145,14 @@ fn with_id<F, R>(
     future: Tracked<F>,
     spawn: impl FnOnce(Tracked<F>) -> JoinHandle<R>,
 ) -> JoinHandle<R> {
-    let record = future.record();
-    let joined = spawn(future);
-    set_id(record, joined.id());
-    joined
+    match future.record() {
+        None => spawn(future),
+        record => {
+            let joined = spawn(future);
+            set_id(record, joined.id());
+            joined
+        }
+    }
 }
 
 /// Tells a record the ID of its task.
