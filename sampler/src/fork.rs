@@ -4,7 +4,7 @@
 #![allow(unsafe_code)] // It maps the page and reads through a raw pointer.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// The page. Zero means: not started, or in a forked child of the process that started.
 #[repr(C)]
@@ -15,11 +15,15 @@ pub(crate) struct Page {
     pub start_number: AtomicU64,
     /// What threads have said of themselves (own.rs). The parent's may have been locked at the fork, so a child makes its own.
     pub told: AtomicPtr<Mutex<crate::own::Told>>,
+    /// Which process this is among its forefathers; 0 until somebody asks.
+    generation: AtomicU32,
 }
 
 static PAGE: AtomicPtr<Page> = AtomicPtr::new(std::ptr::null_mut());
 /// Whether this process, or the one that it was forked from, has ever started.
 static EVER_STARTED: AtomicBool = AtomicBool::new(false);
+/// The next generation's number. A child has its parent's copy, which is above every number given out before the fork.
+static GENERATIONS: AtomicU32 = AtomicU32::new(1);
 
 /// The page, once mapped. Called in SIGPROF.
 #[inline]
@@ -70,6 +74,34 @@ pub(crate) fn map() -> Result<&'static Page, i32> {
         },
     }
     page().ok_or(libc::ENOMEM)
+}
+
+/// Which process this is among those that it was forked from: another number in a child than in its parent. What a thread keeps of its own (a
+/// reference in a thread-local variable) is the parent's when the number differs, though it is the same thread that forked. 0 when there is no memory
+/// for the page.
+#[inline]
+pub fn generation() -> u32 {
+    if cfg!(miri) {
+        return 1; // it neither forks nor knows such a page
+    }
+    // Relaxed: only the number itself is compared.
+    match page().map(|page| page.generation.load(Ordering::Relaxed)) {
+        Some(number) if number != 0 => number,
+        _ => first_generation(),
+    }
+}
+
+#[cold]
+fn first_generation() -> u32 {
+    let Ok(page) = map() else { return 0 };
+    let number = GENERATIONS.fetch_add(1, Ordering::Relaxed);
+    match page
+        .generation
+        .compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed)
+    {
+        Ok(_) => number,
+        Err(first) => first,
+    }
 }
 
 /// Says which tag this process's timers carry from now on.

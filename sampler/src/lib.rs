@@ -35,6 +35,8 @@ pub mod clock;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod fork;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod fork_lock;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod module;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod modules;
@@ -70,7 +72,8 @@ pub use record::{Record, Words};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::{
-    fork::{in_forked_child, start_number},
+    fork::{generation, in_forked_child, start_number},
+    fork_lock::ForkLock,
     modules::ModuleWatch,
     off_cpu::{Look, OffCpu, Raised},
     own::{

@@ -4,9 +4,11 @@
 //! words once ([`published`]) and keeps the reference; the handler finds them through the thread's slot. The memory is never unmapped, so that
 //! the agent may look at any time; it goes to another thread after its own has ended.
 //!
-//! In a forked child none of the parent's words are known: threads that the child makes ask for their own.
+//! In a forked child none of the parent's words are known: its threads ask for their own. The thread that forked still has its reference to the
+//! parent's, in a copy that nobody looks at: [`published`] sees that they are another generation's and takes new ones, and a walk by them is refused.
 #![allow(unsafe_code)] // The rule cache has one user, the thread itself; and the registers and the stack are read in place.
 
+use crate::fork;
 use crate::own;
 use crate::record::Words;
 use crate::signal::{self, stack_bounds::StackBounds};
@@ -31,6 +33,8 @@ pub struct Published {
     pub lock: AtomicU64,
     /// Odd while the thread walks its own stack: the handler then keeps the leaf only, and unwind tables that were replaced stay.
     walks: AtomicU32,
+    /// The process that they were made in: [`fork::generation`].
+    generation: u32,
     /// The thread; 0 while nobody has the words.
     tid: AtomicU32,
     /// The thread's stack, as the C library knows it.
@@ -60,7 +64,9 @@ thread_local! {
 
 impl Drop for Mine {
     fn drop(&mut self) {
-        if let Some(words) = self.0.take() {
+        if let Some(words) = self.0.take()
+            && words.is_of_this_process()
+        {
             give_back(words);
         }
     }
@@ -73,9 +79,13 @@ impl Drop for Mine {
 /// then runs before) and forgets it there.
 pub fn published() -> Option<&'static Published> {
     MINE.try_with(|mine| {
-        if mine.0.get().is_none() {
-            mine.0.set(take());
+        if let Some(words) = mine.0.get()
+            && words.is_of_this_process()
+        {
+            return Some(words);
         }
+        // The parent's words of the thread that forked stay: the poll that forked may store into them yet.
+        mine.0.set(take());
         mine.0.get()
     })
     .ok()
@@ -192,11 +202,18 @@ impl Published {
             context: AtomicU64::new(0),
             lock: AtomicU64::new(0),
             walks: AtomicU32::new(0),
+            generation: fork::generation(),
             tid: AtomicU32::new(0),
             stack_low: AtomicU64::new(0),
             stack_high: AtomicU64::new(0),
             rules: UnsafeCell::new(RuleCache::new()),
         }
+    }
+
+    /// Whether they were made in this process, rather than in one that it was forked from.
+    #[inline]
+    pub fn is_of_this_process(&self) -> bool {
+        self.generation == fork::generation()
     }
 
     /// The thread that has the words; 0 when it has ended.
@@ -239,7 +256,7 @@ impl Published {
     /// return address lies beyond it. No allocation, no lock, no system call; each step and the whole are bounded.
     ///
     /// # Safety
-    /// The words are the calling thread's (it got them from [`published`], and its thread-local variables are not being dropped), and
+    /// The words are the calling thread's (it got them from [`published`], there or in a process that it was forked from, and its thread-local variables are not being dropped), and
     /// `stop_above` lies on the stack that the caller runs on.
     #[inline(always)]
     pub unsafe fn walk_here(&self, stop_above: usize, into: &mut [u64]) -> Walk {
@@ -271,7 +288,11 @@ impl Published {
             low: self.stack_low.load(Ordering::Relaxed),
             high: self.stack_high.load(Ordering::Relaxed),
         };
-        if !own.contains(registers.sp) || !own.contains(stop_above as u64) {
+        // And whoever replaces tables in a forked child does not know of the parent's words, so does not wait for a walk by them.
+        if !own.contains(registers.sp)
+            || !own.contains(stop_above as u64)
+            || !self.is_of_this_process()
+        {
             return Walk {
                 frames: 0,
                 end: hotpoll_profile::Truncation::ForeignStack,

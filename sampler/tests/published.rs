@@ -8,8 +8,9 @@ mod common;
 
 use common::{Harness, at_hz, burn_until};
 use hotpoll_profile::Truncation;
-use hotpoll_sampler::{Words, published};
+use hotpoll_sampler::{Published, Words, published};
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -271,19 +272,41 @@ fn walks_live_through_new_tables_and_samples() {
     thread.join().unwrap();
 }
 
+/// In a forked child: the thread's words of before are no good for a walk, because whoever replaces the tables there does not wait for it.
+fn walks_by_own_words_only(parents: &'static Published) {
+    let _harness = Harness::start(at_hz(1));
+    let mut into = [0; 64];
+    let mark = 0u64;
+    let mark = &raw const mark as usize;
+    // SAFETY: they were this thread's words before the fork, and the mark is a local.
+    let walk = unsafe { parents.walk_here(mark, &mut into) };
+    assert_eq!((walk.frames, walk.end), (0, Truncation::ForeignStack));
+    let own = published().unwrap();
+    let tid = hotpoll_sampler::current_tid();
+    assert!(!std::ptr::eq(own, parents));
+    assert!(std::ptr::eq(
+        own,
+        hotpoll_sampler::published_by(tid).unwrap()
+    ));
+    assert_eq!(own.tid(), tid);
+    assert_eq!(marked(5, &mut into), (7, Truncation::StackRead));
+}
+
 fn a_forked_child_has_no_words_of_its_parents() {
     let _harness = Harness::start(at_hz(100));
     publish(55, 7);
     let tid = hotpoll_sampler::current_tid();
+    let parents = published().unwrap();
     assert!(hotpoll_sampler::published_by(tid).is_some());
     // SAFETY: the child makes a few look-ups and ends without running anything of the parent's.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        let parents = hotpoll_sampler::published_by(tid).is_some();
-        // What the thread keeps storing into is its own copy, and does no harm.
-        publish(56, 7);
+        let parents_known = hotpoll_sampler::published_by(tid).is_some();
+        let result = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            walks_by_own_words_only(parents);
+        }));
         // SAFETY: ends the child.
-        unsafe { libc::_exit(i32::from(parents)) };
+        unsafe { libc::_exit(i32::from(parents_known) + 2 * i32::from(result.is_err())) };
     }
     let mut status = -1;
     // SAFETY: waits for that child.

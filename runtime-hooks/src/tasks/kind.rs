@@ -1,13 +1,14 @@
 //! Kinds of task: those of one name, or of one spawn site.
 //!
 //! In: a name, or the place of a call. Out: one `&'static Kind` for it, found without a lock once it is known. Kinds are few and stay; those that find no
-//! room share the first one.
+//! room share the first one. A forked child keeps its parent's kinds, whose futures may live on in it, but not its locks.
 #![allow(unsafe_code)] // Entries are leaked behind pointers.
 
+use hotpoll_sampler::ForkLock;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::panic::Location;
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Kinds, the shared one included. Each polling thread has a pointer for each.
 pub(super) const MAX_KINDS: usize = 512;
@@ -40,14 +41,16 @@ pub(super) struct LongPolls {
 #[derive(Debug)]
 pub struct Kind {
     index: usize,
+    /// `None` for the shared one.
+    key: Option<Key>,
     name: &'static str,
     site: Option<&'static Location<'static>>,
     /// The longest poll so far, in clock ticks: polls that are shorter need not lock.
     longest: AtomicU64,
-    long_polls: Mutex<LongPolls>,
+    long_polls: ForkLock<LongPolls>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Key {
     Name(&'static str),
     /// The place itself: the same one may have several addresses.
@@ -61,21 +64,50 @@ struct Entry {
     kind: &'static Kind,
 }
 
-#[derive(Default)]
 struct Registry {
     by_key: HashMap<Key, &'static Kind>,
     all: Vec<&'static Kind>,
     folded: HashSet<Key>,
 }
 
+impl Default for Registry {
+    /// What the process begins with: in a forked child, the kinds that its parent had.
+    fn default() -> Self {
+        let mut registry = Self {
+            by_key: HashMap::new(),
+            all: Vec::new(),
+            folded: HashSet::new(),
+        };
+        for place in &ALL {
+            // Acquire: pairs with the Release in `Registry::keep`: the kind is whole.
+            // SAFETY: null, or leaked in `leak`.
+            let Some(kind) = (unsafe { place.load(Ordering::Acquire).as_ref() }) else {
+                break;
+            };
+            // Its long polls are gone with the parent's lock.
+            kind.longest.store(0, Ordering::Relaxed);
+            registry.all.push(kind);
+            registry.by_key.extend(kind.key.map(|key| (key, kind)));
+        }
+        registry
+    }
+}
+
+static REGISTRY: ForkLock<Registry> = ForkLock::new();
+
+/// Every kind by its index. Written under the registry's lock, and read without by a forked child, which has no registry yet.
+static ALL: [AtomicPtr<Kind>; MAX_KINDS] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_KINDS];
+
 static TABLE: [AtomicPtr<Entry>; PLACES] = [const { AtomicPtr::new(std::ptr::null_mut()) }; PLACES];
 
 fn registry() -> MutexGuard<'static, Registry> {
-    static REGISTRY: OnceLock<Mutex<Registry>> = OnceLock::new();
-    REGISTRY
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
+    REGISTRY.lock()
+}
+
+/// Makes the kinds this process's own, if they were its parent's so far. Called on each thread before its first poll.
+pub(super) fn begin() {
+    drop(registry());
 }
 
 impl Kind {
@@ -144,10 +176,8 @@ impl Kind {
         }
     }
 
-    pub(super) fn long_polls(&self) -> MutexGuard<'_, LongPolls> {
-        self.long_polls
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn long_polls(&self) -> MutexGuard<'static, LongPolls> {
+        self.long_polls.lock()
     }
 }
 
@@ -193,15 +223,13 @@ fn add(
 ) -> &'static Kind {
     let mut registry = registry();
     if registry.all.is_empty() {
-        registry.all.push(leak(0, "(other kinds)", None));
+        registry.keep(leak(0, None, "(other kinds)", None));
     }
     let kind = match registry.by_key.get(&key) {
         Some(known) => known,
         None if registry.all.len() < MAX_KINDS => {
-            let kind = leak(registry.all.len(), name, site);
-            registry.all.push(kind);
-            registry.by_key.insert(key, kind);
-            kind
+            let kind = leak(registry.all.len(), Some(key), name, site);
+            registry.keep(kind)
         }
         None => {
             if registry.folded.len() < MAX_FOLDED {
@@ -214,17 +242,31 @@ fn add(
     kind
 }
 
+impl Registry {
+    fn keep(&mut self, kind: &'static Kind) -> &'static Kind {
+        self.all.push(kind);
+        self.by_key.extend(kind.key.map(|key| (key, kind)));
+        if let Some(place) = ALL.get(kind.index) {
+            // Release: whoever finds the kind sees what is in it. A fork between the lines leaves a child that does not know it, or one that does.
+            place.store(std::ptr::from_ref(kind).cast_mut(), Ordering::Release);
+        }
+        kind
+    }
+}
+
 fn leak(
     index: usize,
+    key: Option<Key>,
     name: &'static str,
     site: Option<&'static Location<'static>>,
 ) -> &'static Kind {
     Box::leak(Box::new(Kind {
         index,
+        key,
         name,
         site,
         longest: AtomicU64::new(0),
-        long_polls: Mutex::default(),
+        long_polls: ForkLock::new(),
     }))
 }
 
@@ -249,6 +291,7 @@ fn remember(address: usize, length: usize, kind: &'static Kind) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Mutex;
 
     /// A name that stays; Miri sees that it is not forgotten.
     fn kept(name: String) -> &'static str {

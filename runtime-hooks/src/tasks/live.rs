@@ -1,13 +1,14 @@
 //! Which tracked tasks are alive: a few lists, each with a lock, so that spawning threads rarely meet.
 //!
 //! In: records, when their wrapper is made and when it goes. Out: holds on all of them, taken list by list. No code of a user's or a runtime's runs under
-//! a lock.
+//! a lock. A forked child's lists begin empty: the parent's tasks are not its own.
 #![allow(unsafe_code)] // The lists run through the records themselves.
 
 use super::record::{Handle, Record};
+use hotpoll_sampler::ForkLock;
 use std::cell::Cell;
 use std::ptr::NonNull;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 /// Lists; a thread adds to the one of its number.
 pub(super) const LISTS: usize = 16;
@@ -28,17 +29,10 @@ struct List {
 // SAFETY: the pointers are followed under the list's lock only; a record leaves its list, under the lock, before its owner gives it up.
 unsafe impl Send for List {}
 
-static LIVE: [Mutex<List>; LISTS] = [const {
-    Mutex::new(List {
-        first: None,
-        length: 0,
-    })
-}; LISTS];
+static LIVE: [ForkLock<List>; LISTS] = [const { ForkLock::new() }; LISTS];
 
 fn list(number: u8) -> MutexGuard<'static, List> {
-    LIVE[usize::from(number) % LISTS]
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
+    LIVE[usize::from(number) % LISTS].lock()
 }
 
 /// Adds a record to its list. Its owner calls `remove` before it gives its hold up.
@@ -54,7 +48,7 @@ pub(super) fn add(record: &Handle) {
     }
 }
 
-/// Takes a record out of its list.
+/// Takes a record out of its list: one that was added in this process.
 pub(super) fn remove(record: &Handle) {
     let mut list = list(record.list);
     let (previous, next) = (record.links.previous.take(), record.links.next.take());

@@ -11,9 +11,7 @@ use super::stats::{Totals, add};
 use super::thread::Local;
 use super::wake_stamp::{DURING_POLL, WakeStamp};
 use std::ptr::NonNull;
-use std::sync::atomic::{
-    AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed, fence,
-};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed, fence};
 
 /// Suspensions that a task keeps.
 pub(super) const MAX_WAITS: usize = 4;
@@ -60,7 +58,8 @@ pub(super) struct Record {
     pub list: u8,
     /// The wrapper's future is a part of another task.
     pub nested: bool,
-    _room: AtomicU32,
+    /// The process that it was made in: see `hotpoll_sampler::generation`.
+    pub generation: u32,
     pub links: live::Links,
 }
 
@@ -182,7 +181,7 @@ impl Record {
             flags: AtomicU8::new(0),
             list,
             nested,
-            _room: AtomicU32::new(0),
+            generation: hotpoll_sampler::generation(),
             links: live::Links::default(),
         }
     }

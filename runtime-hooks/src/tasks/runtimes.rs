@@ -4,9 +4,10 @@
 //! its threads that are known has ended, so that its memory is not kept.
 
 use super::thread::{self, Local};
+use hotpoll_sampler::ForkLock;
 use std::collections::BTreeMap;
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// One runtime.
@@ -21,11 +22,11 @@ struct Known {
     workers: BTreeMap<usize, u32>,
 }
 
-static KNOWN: Mutex<Vec<Known>> = Mutex::new(Vec::new());
+static KNOWN: ForkLock<Vec<Known>> = ForkLock::new();
 static IDS: AtomicU64 = AtomicU64::new(1);
 
 fn known() -> MutexGuard<'static, Vec<Known>> {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+    KNOWN.lock()
 }
 
 /// This runtime has started the calling thread.
@@ -66,7 +67,7 @@ pub(crate) fn end(tid: u32) {
 /// Changes what is known, and forgets the runtimes that have no thread left.
 fn change(change: impl FnMut(&mut Known)) {
     if hotpoll_sampler::in_forked_child() {
-        return; // another thread of the parent's may have held the lock at the fork
+        return; // nothing runs there until it starts itself
     }
     let mut known = known();
     known.iter_mut().for_each(change);

@@ -1,17 +1,17 @@
 //! What a thread that polls has for itself: which task it is polling, its published words, its numbers of each kind.
 //!
 //! Found by one thread-local read a poll. The memory is never freed: when the thread ends it goes to another, its numbers included, so that sums over
-//! all of them stay right.
+//! all of them stay right. A forked child begins without any: the thread that forked gets another there.
 #![allow(unsafe_code)] // The thread-local pointer, and the numbers behind pointers.
 
 use super::kind::{Kind, MAX_KINDS};
 use super::record::Record;
 use super::stacks::MAX_FRAMES;
 use super::stats::Stats;
-use hotpoll_sampler::Published;
+use hotpoll_sampler::{ForkLock, Published, generation};
 use std::cell::{Cell, UnsafeCell};
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One polling thread. Cells are touched by the thread itself only; atomics may be read by anybody.
 pub(super) struct Local {
@@ -27,6 +27,8 @@ pub(super) struct Local {
     words: AtomicPtr<Published>,
     /// Frames of the stack being taken.
     pub frames: UnsafeCell<[u64; MAX_FRAMES]>,
+    /// The process that it was made in: see `hotpoll_sampler::generation`.
+    generation: u32,
     /// 0 while no thread has it.
     pub tid: AtomicU32,
     /// Whether the marks of `deferral` were looked for.
@@ -49,13 +51,10 @@ struct Registry {
     spare: Vec<&'static Local>,
 }
 
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
-    all: Vec::new(),
-    spare: Vec::new(),
-});
+static REGISTRY: ForkLock<Registry> = ForkLock::new();
 
 fn registry() -> MutexGuard<'static, Registry> {
-    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+    REGISTRY.lock()
 }
 
 /// Gives the thread's memory back.
@@ -69,7 +68,7 @@ thread_local! {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(local) = LOCAL.take()
-            && !hotpoll_sampler::in_forked_child()
+            && local.is_of_this_process()
         {
             // A runtime without our hooks does not say when its threads end.
             super::runtimes::end(local.tid.swap(0, Ordering::Relaxed));
@@ -83,21 +82,21 @@ impl Drop for Guard {
 #[inline(always)]
 pub(super) fn local() -> Option<&'static Local> {
     match LOCAL.get() {
-        Some(local) => Some(local),
-        None => enter(),
+        Some(local) if local.is_of_this_process() => Some(local),
+        _ => enter(),
     }
 }
 
 /// The calling thread's, if it has polled before.
 #[inline(always)]
 pub(super) fn existing() -> Option<&'static Local> {
-    LOCAL.get()
+    LOCAL.get().filter(|local| local.is_of_this_process())
 }
 
 #[cold]
 fn enter() -> Option<&'static Local> {
     if hotpoll_sampler::in_forked_child() {
-        return None; // another thread of the parent's may have held the lock at the fork
+        return None; // nothing runs there until it starts itself
     }
     // The sampler's own destructor is registered first, and so runs after this one's.
     let words = if cfg!(miri) {
@@ -106,6 +105,7 @@ fn enter() -> Option<&'static Local> {
         Some(hotpoll_sampler::published()?)
     };
     GUARD.try_with(|guard| guard.0.set(true)).ok()?;
+    super::kind::begin();
     let local = {
         let mut registry = registry();
         match registry.spare.pop() {
@@ -133,16 +133,22 @@ fn enter() -> Option<&'static Local> {
 /// The calling thread's number, as the kernel counts.
 pub(super) fn tid() -> u32 {
     thread_local! {
-        static TID: Cell<u32> = const { Cell::new(0) };
+        /// And the process in which it was asked for: the thread that forks has another number in the child.
+        static TID: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
     }
-    if TID.get() == 0 {
-        TID.set(if cfg!(miri) {
-            1
-        } else {
-            hotpoll_sampler::current_tid()
-        });
+    let generation = generation();
+    match TID.get() {
+        (tid, of) if tid != 0 && of == generation => tid,
+        _ => {
+            let tid = if cfg!(miri) {
+                1
+            } else {
+                hotpoll_sampler::current_tid()
+            };
+            TID.set((tid, generation));
+            tid
+        }
     }
-    TID.get()
 }
 
 /// Whether there is any.
@@ -165,12 +171,19 @@ impl Local {
             rate: Cell::new(1 << 32),
             words: AtomicPtr::new(std::ptr::null_mut()),
             frames: UnsafeCell::new([0; MAX_FRAMES]),
+            generation: generation(),
             tid: AtomicU32::new(0),
             blocking: AtomicBool::new(false),
             worker: AtomicU64::new(0),
             index,
             stats: [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_KINDS],
         }
+    }
+
+    /// Whether it was made in this process, rather than in one that it was forked from.
+    #[inline(always)]
+    fn is_of_this_process(&self) -> bool {
+        self.generation == generation()
     }
 
     /// The published words.

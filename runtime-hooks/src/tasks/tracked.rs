@@ -52,8 +52,9 @@ impl Owner {
 
     /// The task has ended: it leaves the list, and its numbers go to its kind's.
     fn end(&self, end: End) {
-        if hotpoll_sampler::in_forked_child() {
-            // Another thread of the parent's may have held the list's lock at the fork. The record stays in the list, and so is never freed.
+        if self.0.generation != hotpoll_sampler::generation() {
+            // The list that it is in is the parent's: others' records hang on it there, and perhaps a lock that nobody here gives back. The record
+            // stays in it, and so is never freed.
             self.0.hold();
             return;
         }
