@@ -180,6 +180,8 @@ impl Sampler {
             self.detach(key);
             self.leave_slot(key);
         }
+        // Whoever holds on to a stopped sampler holds no descriptor.
+        self.numbers.close();
         start::release(self.start_number);
     }
 }

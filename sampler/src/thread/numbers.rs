@@ -66,6 +66,12 @@ impl Numbers {
         self.read().map_or(Given::Unknown, |now| self.advance(now))
     }
 
+    /// Follows the counter no more: nothing is held open for it.
+    pub fn close(&mut self) {
+        self.readable = false;
+        self.kept = None;
+    }
+
     fn read(&mut self) -> Option<u32> {
         if !self.readable {
             return None;
