@@ -77,13 +77,21 @@ impl Sampler {
             if !entry.info.exited && (cpu_ns >= LEAST_CPU_NS || !entry.inspected) {
                 entry.inspect(&self.settings);
             }
-            let totals = entry.totals(ns_per_tick, wall_now_ns);
+            let idle = cpu_ns == 0 && entry.sampled_ns == before.sampled_ns;
+            let totals = if idle && !entry.info.exited {
+                // Its handler has counted nothing, and its counters are not in any cache.
+                entry.wall_totals(before, wall_now_ns)
+            } else {
+                entry.totals(ns_per_tick, wall_now_ns)
+            };
             entry.unjudged.total_cpu_ns = totals.cpu_ns;
             entry.unjudged.total_unsampled_ns = totals.unsampled_ns();
             let accounts = difference(&totals, &before);
             entry.reported = totals;
             entry.count_slice();
-            entry.count_signals(&accounts, &mut self.delivery);
+            if !idle {
+                entry.count_signals(&accounts, &mut self.delivery);
+            }
             if accounts != Accounts::default() {
                 threads.push((key, accounts));
             }
@@ -92,7 +100,10 @@ impl Sampler {
                 dead.push((key, entry.cpu_ns));
             } else {
                 live_cpu_ns += entry.cpu_ns;
-                behaviours.push((key, entry.unjudged));
+                // A perf event may have been closed by the host while its thread slept.
+                if !idle || entry.is_served_by_perf() {
+                    behaviours.push((key, entry.unjudged));
+                }
             }
         }
         for (key, behaviour) in behaviours {

@@ -79,6 +79,9 @@ impl Sampler {
         let key = self.next_key;
         self.next_key += 1;
         self.by_tid.insert(found.tid, key);
+        if let Some((id, _)) = entry.attached {
+            self.tell_slot(id.number, key);
+        }
         self.entries.insert(key, entry);
         self.tell_came(key);
     }
@@ -193,6 +196,18 @@ impl Sampler {
             free_slot(id);
         }
         Some(entry.info)
+    }
+
+    /// Whose the slot is now.
+    fn tell_slot(&mut self, number: u16, key: ThreadKey) {
+        let index = usize::from(number);
+        if self.by_slot.len() <= index {
+            // No thread has this key: they are numbered from 0 and never so far.
+            self.by_slot.resize(index + 1, ThreadKey::MAX);
+        }
+        if let Some(owner) = self.by_slot.get_mut(index) {
+            *owner = key;
+        }
     }
 
     fn take_slot(&mut self, tid: u32, start_ticks: u64) -> Option<(SlotId, &'static Slot)> {

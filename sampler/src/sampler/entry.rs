@@ -81,6 +81,8 @@ pub(super) struct Entry {
     pub inspected: bool,
     /// How many slices were closed since, up to [`Entry::YOUNG_SLICES`].
     slices: u8,
+    /// The last scan that listed it.
+    pub listed: u64,
     /// Whether it was there before sampling began.
     pub was_there: bool,
     /// Its life as far as it counts, by the monotonic clock.
@@ -118,6 +120,7 @@ impl Entry {
             reported: Accounts::default(),
             inspected: false,
             slices: 0,
+            listed: 0,
             was_there: false,
             begun_ns: 0,
             ended_ns: None,
@@ -225,11 +228,7 @@ impl Entry {
         if broken::is(Defect::Rescales) {
             totals.sampled_ns = totals.cpu_ns;
         }
-        if let Some(now_ns) = now_ns.filter(|_| !self.info.own) {
-            let ended_ns = self.ended_ns.unwrap_or(now_ns);
-            totals.wall_ns = ended_ns.saturating_sub(self.begun_ns);
-            self.wall.add_to(&mut totals);
-        }
+        totals = self.wall_totals(totals, now_ns);
         if let Some(slot) = self.slot() {
             let handler = &slot.handler;
             totals.fired = handler.fired.load(Relaxed);
@@ -239,6 +238,16 @@ impl Entry {
             totals.lost = counts::<Loss>(&handler.lost);
             totals.truncated = counts::<Truncation>(&handler.truncated);
             totals.handler_ns = (handler.ticks.load(Relaxed) as f64 * ns_per_tick) as u64;
+        }
+        totals
+    }
+
+    /// These totals, with the wall time as of now.
+    pub fn wall_totals(&self, mut totals: Accounts, now_ns: Option<u64>) -> Accounts {
+        if let Some(now_ns) = now_ns.filter(|_| !self.info.own) {
+            let ended_ns = self.ended_ns.unwrap_or(now_ns);
+            totals.wall_ns = ended_ns.saturating_sub(self.begun_ns);
+            self.wall.add_to(&mut totals);
         }
         totals
     }

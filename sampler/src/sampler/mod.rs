@@ -20,7 +20,7 @@ use crate::off_cpu::Roster;
 use crate::record::Record;
 use crate::settings::Settings;
 use crate::signal::{install, tsc};
-use crate::slot::{HandlerTimes, table::SlotId};
+use crate::slot::{HandlerTimes, pending, table::SlotId};
 use crate::sys;
 use crate::thread::numbers::Numbers;
 use budget::Budget;
@@ -69,11 +69,15 @@ pub struct Sampler {
     next_key: ThreadKey,
     entries: BTreeMap<ThreadKey, Entry>,
     by_tid: HashMap<u32, ThreadKey>,
+    /// Whose each slot was last.
+    by_slot: Vec<ThreadKey>,
     /// What tells of new threads between scans.
     numbers: Numbers,
     /// Threads whose clocks are read between scans: those that used CPU time before the last one, and those that came since.
     busy: Vec<ThreadKey>,
     replaced: bool,
+    /// How many scans there were.
+    scans: u64,
     /// Threads found by the first scan were there before sampling started.
     next_scan_is_first: bool,
     /// Their CPU clocks then; empty but in the first scan.
@@ -88,16 +92,29 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Empties every ring into `sink`, in each thread's order. Also looks up the stacks that handlers asked for.
+    /// Empties every ring that has something into `sink`, in each thread's order. Also looks up the stacks that handlers asked for.
     pub fn drain(&mut self, sink: &mut dyn FnMut(ThreadKey, &Record<'_>)) {
         if !self.is_in_force() {
             return;
         }
         let interval_ns = self.settings.interval_ns;
-        for (&key, entry) in &mut self.entries {
+        for number in pending::take() {
+            // Marks of slots whose use is over, or that are a stopped sampler's, lead nowhere.
+            let Some(&key) = self.by_slot.get(usize::from(number)) else {
+                continue;
+            };
+            let Some(entry) = self.entries.get_mut(&key) else {
+                continue;
+            };
+            if entry.attached.is_none_or(|(id, _)| id.number != number) {
+                continue;
+            }
             entry.drain(&mut self.words, interval_ns, &mut |record| {
                 sink(key, record)
             });
+            if !entry.info.exited {
+                self.watch(key);
+            }
         }
     }
 

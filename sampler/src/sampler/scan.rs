@@ -29,11 +29,14 @@ impl Sampler {
         if self.next_scan_is_first {
             self.begin_accounts(&found);
         }
-        let mut alive: HashSet<ThreadKey> = HashSet::with_capacity(found.len());
+        self.scans += 1;
         self.busy.clear();
         for thread in found {
-            let key = self.meet(thread);
-            alive.extend(key);
+            if let Some(key) = self.meet(thread)
+                && let Some(entry) = self.entries.get_mut(&key)
+            {
+                entry.listed = self.scans;
+            }
             if announced.contains(&thread.tid) {
                 self.tell_runtime_thread(thread.tid);
             }
@@ -43,7 +46,7 @@ impl Sampler {
         let gone: Vec<ThreadKey> = self
             .entries
             .iter()
-            .filter(|(key, entry)| !entry.info.exited && !alive.contains(key))
+            .filter(|(_, entry)| !entry.info.exited && entry.listed != self.scans)
             .map(|(&key, _)| key)
             .collect();
         for key in gone {

@@ -15,7 +15,7 @@ use super::{
 use crate::broken::{self, Defect};
 use crate::published::Published;
 use crate::record::{self, FrameWords, Head, LONGEST_HEAD, MAX_DEPTH, Words};
-use crate::slot::{self, Scratch, Slot, table};
+use crate::slot::{self, Scratch, Slot, pending, table};
 use crate::unwind::{
     BoundedStack, Publisher, Registers, RuleCache, StackReader, Tables, Walk, walk,
     walk_interrupted,
@@ -117,6 +117,7 @@ fn look(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_v
                 // SAFETY: the context is the kernel's.
                 let interrupted = unsafe { Interrupted::read(context) };
                 if !is_slots_thread(slot, &interrupted) {
+                    pending::mark(id.number); // it may want its stack looked up
                     return;
                 }
             }
@@ -133,6 +134,7 @@ fn look(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_v
                 // SAFETY: as above; the context stays valid until this handler returns.
                 let interrupted = unsafe { Interrupted::read(context) };
                 sample(slot, expiry, &interrupted, entered);
+                pending::mark(id.number);
                 let ticks = tsc::now().wrapping_sub(entered);
                 slot::add(&slot.handler.ticks, ticks.min(LONGEST_TICKS));
                 slot.handler.tick_histogram.count(ticks);

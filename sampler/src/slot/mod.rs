@@ -4,6 +4,7 @@
 //! unmapped, so that a late signal can always look at it; all-zero memory is a valid free slot.
 
 mod histogram;
+pub(crate) mod pending;
 pub(crate) mod table;
 
 pub use histogram::HandlerTimes;

@@ -86,6 +86,11 @@ pub(crate) fn used() -> impl Iterator<Item = &'static Slot> {
     (0..used).filter_map(|number| slot(number as u16))
 }
 
+/// How many slots were ever used: their numbers are below it.
+pub(crate) fn used_count() -> usize {
+    USED.load(Ordering::Acquire) as usize
+}
+
 /// Maps memory for the next slot. `None` when the table or the memory is used up. Callers hold the registry's lock.
 pub(crate) fn map_slot() -> Option<(u16, &'static Slot)> {
     let number = USED.load(Ordering::Relaxed);
