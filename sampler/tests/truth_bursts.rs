@@ -31,6 +31,9 @@ struct Bursts {
     burn_us: u64,
 }
 
+/// Chance is given so many standard deviations, as where shares are compared.
+const DEVIATIONS: f64 = 4.0;
+
 /// Works on an absolute grid of the monotonic clock, so that the phase stays.
 fn run(bursts: Bursts, per_us: u64, stop: &AtomicBool) -> [u64; 4] {
     let period_ns = bursts.period_us * 1_000;
@@ -115,24 +118,34 @@ fn is_right(
     Ok(())
 }
 
-/// Under perf the total is right from the moment it took over. Waking up and going to sleep, which the thread's own readings leave out, happens
-/// in the kernel, where the ticks that count its time meet a thread in step with them as little as the samples do.
+/// Under perf the total is right from the slice on that follows its taking over. Waking up and going to sleep, which the thread's own readings leave out, happens
+/// in the kernel, where the ticks that count its time meet a thread in step with them as little as the samples do. That is 0.2 to 0.9 % of
+/// such a thread: of 50 expiries one lands there in one run of four, and two in one of twenty. With chance left out one try in three failed, on a
+/// machine with nothing else to do as well.
 fn total_is_right_under_perf(
     observed: &Observed<[u64; 4]>,
     truth: &Truth<[u64; 4]>,
 ) -> Result<(), String> {
     let key = observed.key(truth);
     let (mut cpu_ns, mut unsampled_ns) = (0, 0);
-    for slice in &observed.harness.slices {
-        if let Some((Engine::Perf, accounts)) = slice.get(&key) {
-            cpu_ns += accounts.cpu_ns;
-            unsampled_ns += accounts.unsampled_ns();
-        }
+    let slices = observed.harness.slices.iter();
+    let under_perf = slices.filter_map(|slice| match slice.get(&key) {
+        Some((Engine::Perf, accounts)) => Some(accounts),
+        _ => None,
+    });
+    // In the first one ctimer's last signal may come, and stand for five intervals before.
+    for accounts in under_perf.skip(1) {
+        cpu_ns += accounts.cpu_ns;
+        unsampled_ns += accounts.unsampled_ns();
     }
     let said_ns: u64 = truth.said.iter().sum();
     let outside = 1.0 - said_ns as f64 / observed.accounts(truth).cpu_ns as f64;
-    let bound =
-        cpu_ns as f64 * (0.01 + outside) + observed.interval_ns as f64 + observed.tick_ns as f64;
+    let interval_ns = observed.interval_ns as f64;
+    // Expiries that land in the kernel are not told, and the timer beside the event, which is to stand for them, lands there by chance as well.
+    let in_kernel = cpu_ns as f64 * outside / interval_ns;
+    let bound = cpu_ns as f64 * 0.01
+        + interval_ns * (1.0 + in_kernel + DEVIATIONS * in_kernel.sqrt())
+        + observed.tick_ns as f64;
     ensure!(
         unsampled_ns.unsigned_abs() as f64 <= bound,
         "{unsampled_ns} of {cpu_ns} ns unsampled under perf, more than {bound}"

@@ -91,26 +91,22 @@ impl Sampler {
         let Some((id, _)) = entry.attached else {
             return;
         };
+        if entry.is_served_by_perf() {
+            entry.disarm(&mut self.budget); // its descriptor may be the one that there is room for
+        }
+        let event = (engine == Engine::Perf).then(|| self.open_event(entry.info.tid, id));
+        // Only now: opening takes system calls that may wait, and in between nothing samples the thread.
         entry.disarm(&mut self.budget);
-        let interval_ns = self.settings.interval_ns;
-        if engine == Engine::Perf {
-            if !self.budget.may_open_descriptor() {
-                entry.info.engine_reason = EngineReason::DescriptorLimit;
-            } else {
-                match PerfEvent::arm(entry.info.tid, self.settings.signal, interval_ns, id) {
-                    Ok(event) => {
-                        self.budget.pool().event_opened();
-                        let companion = self.cpu_timer(entry.info.tid, id, Scope::KernelOnly).ok();
-                        entry.info.engine = Engine::Perf;
-                        entry.timer = Some(Timer::Perf(event, companion));
-                        return;
-                    }
-                    Err(libc::EMFILE | libc::ENFILE) => {
-                        entry.info.engine_reason = EngineReason::DescriptorLimit
-                    }
-                    Err(_) => entry.info.engine_reason = EngineReason::PerfDenied,
-                }
+        match event.map(|opened| opened.and_then(enabled)) {
+            Some(Ok(event)) => {
+                self.budget.pool().event_opened();
+                let companion = self.cpu_timer(entry.info.tid, id, Scope::KernelOnly).ok();
+                entry.info.engine = Engine::Perf;
+                entry.timer = Some(Timer::Perf(event, companion));
+                return;
             }
+            Some(Err(reason)) => entry.info.engine_reason = reason,
+            None => {}
         }
         match self.cpu_timer(entry.info.tid, id, Scope::All) {
             Ok(timer) => {
@@ -119,6 +115,19 @@ impl Sampler {
             }
             Err(reason) => entry.info.engine_reason = reason,
         }
+    }
+
+    /// Opens a perf event within the budget.
+    fn open_event(&self, tid: u32, id: SlotId) -> Result<PerfEvent, EngineReason> {
+        if !self.budget.may_open_descriptor() {
+            return Err(EngineReason::DescriptorLimit);
+        }
+        let Settings {
+            signal,
+            interval_ns,
+            ..
+        } = self.settings;
+        PerfEvent::open(tid, signal, interval_ns, id).map_err(why_no_event)
     }
 
     /// Arms a CPU timer within the budget.
@@ -237,6 +246,18 @@ impl Sampler {
     }
 }
 
+fn enabled(event: PerfEvent) -> Result<PerfEvent, EngineReason> {
+    event.enable().map_err(why_no_event)?;
+    Ok(event)
+}
+
+fn why_no_event(errno: i32) -> EngineReason {
+    match errno {
+        libc::EMFILE | libc::ENFILE => EngineReason::DescriptorLimit,
+        _ => EngineReason::PerfDenied,
+    }
+}
+
 /// Closes a slot, and keeps it for the thread whose handler may still look at it.
 fn keep_slot_for(id: SlotId, slot: &'static Slot, tid: u32, start_ticks: u64) {
     slot.agent.generation.store(0, Release);
@@ -266,6 +287,10 @@ fn prepare(slot: &'static Slot, tid: u32) {
     let handler = &slot.handler;
     for counter in [
         &handler.fired,
+        &handler.perf_expiries,
+        &handler.companion_expiries,
+        &handler.companion_in_kernel,
+        &handler.companion_counted,
         &handler.recorded,
         &handler.overrun,
         &handler.guessed,

@@ -15,13 +15,13 @@ use super::{
 use crate::broken::{self, Defect};
 use crate::published::Published;
 use crate::record::{self, FrameWords, Head, LONGEST_HEAD, MAX_DEPTH, Words};
-use crate::slot::{self, Scratch, Slot, pending, table};
+use crate::slot::{self, HandlerSide, Scratch, Slot, pending, table};
 use crate::unwind::{
     BoundedStack, Publisher, Registers, RuleCache, StackReader, Tables, Walk, walk,
     walk_interrupted,
 };
 use hotpoll_profile::{Engine, Loss, Reason, State, Truncation};
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 
 /// Stack that telling whose signal it is may take, and counting a loss. `tests/handler_calls.rs` adds up the frames.
 pub const ROOM_TO_LOOK: u64 = if cfg!(debug_assertions) { 1_280 } else { 384 };
@@ -170,7 +170,7 @@ fn is_slots_thread(slot: &Slot, interrupted: &Interrupted) -> bool {
 }
 
 /// Records one expiry, or counts why not.
-fn sample(slot: &Slot, expiry: Expiry, interrupted: &Interrupted, entered: u64) {
+fn sample(slot: &Slot, mut expiry: Expiry, interrupted: &Interrupted, entered: u64) {
     let stack = thread_stack(slot, interrupted);
     let room = interrupted.room(stack);
     if room < ROOM_FOR_LEAF {
@@ -192,8 +192,14 @@ fn sample(slot: &Slot, expiry: Expiry, interrupted: &Interrupted, entered: u64) 
     } else {
         State::Running
     };
-    if expiry.scope == Scope::KernelOnly && state != State::Kernel {
-        return; // the perf event speaks for this time
+    if expiry.engine == Engine::Perf {
+        slot::add(&slot.handler.perf_expiries, u64::from(expiry.count));
+    }
+    if expiry.scope == Scope::KernelOnly {
+        expiry.count = unspoken_for(&slot.handler, expiry.count, state);
+        if expiry.count == 0 {
+            return; // the perf event speaks for this time
+        }
     }
     slot::add(&slot.handler.fired, u64::from(expiry.count));
     // SAFETY: only this thread's handler touches the scratch while the slot is attached (slot/table.rs), and it is not re-entered: its
@@ -203,6 +209,29 @@ fn sample(slot: &Slot, expiry: Expiry, interrupted: &Interrupted, entered: u64) 
     let (frames, truncation) = capture(slot, scratch, tables, interrupted, stack, room);
     let frames = spoil(scratch, frames);
     push(slot, scratch, expiry, state, entered, frames, truncation);
+}
+
+/// How many of the expiries of a perf event's companion count, which found the thread in such a state.
+///
+/// In the kernel all of them would, and in user space none. But one signal may stand for many intervals: a thread in step with the tick, whose bursts
+/// the tick seldom meets, had five of them put on one system call, and all but a little of that time was the perf event's. So never more
+/// count than the event has left out: an expiry that lands in the kernel is not told, and the companion's own number of expiries, wherever they
+/// land, is how many there were. What found the kernel and may not count yet counts with a later one.
+fn unspoken_for(handler: &HandlerSide, count: u32, state: State) -> u32 {
+    slot::add(&handler.companion_expiries, u64::from(count));
+    if state != State::Kernel {
+        return 0;
+    }
+    slot::add(&handler.companion_in_kernel, u64::from(count));
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let left_out = read(&handler.companion_expiries).saturating_sub(read(&handler.perf_expiries));
+    let counted = read(&handler.companion_counted);
+    let more = left_out
+        .min(read(&handler.companion_in_kernel))
+        .saturating_sub(counted);
+    let more = u32::try_from(more).unwrap_or(u32::MAX);
+    slot::add(&handler.companion_counted, u64::from(more));
+    more
 }
 
 /// Nothing, but in tests that want a broken handler (broken.rs).
@@ -380,4 +409,50 @@ fn published(slot: &Slot) -> Words {
         words.task = task_id::current();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Signals of the companion (how many expiries, whether in the kernel), each behind so many expiries of the event, and what counts of them.
+    #[track_caller]
+    fn check(signals: &[(u64, u32, State)], expected: &[u32]) {
+        // SAFETY: all-zero memory is a valid slot (slot/mod.rs).
+        let handler: HandlerSide = unsafe { std::mem::zeroed() };
+        let counted: Vec<u32> = signals
+            .iter()
+            .map(|&(perf, count, state)| {
+                slot::add(&handler.perf_expiries, perf);
+                unspoken_for(&handler, count, state)
+            })
+            .collect();
+        assert_eq!(counted, expected);
+    }
+
+    /// The thread used five intervals that the event has told of, before a tick met it, in a system call: 46 of 700 ms too many were sampled.
+    #[test]
+    fn overruns_of_a_companion_are_the_events_time() {
+        use State::{Kernel, Running};
+        check(&[(5, 5, Kernel)], &[0]);
+        check(&[(5, 6, Kernel)], &[1]);
+        check(&[(5, 6, Running), (0, 1, Kernel)], &[0, 1]);
+    }
+
+    #[test]
+    fn a_thread_that_is_in_the_kernel_only_is_the_companions() {
+        use State::Kernel;
+        check(&[(0, 1, Kernel), (0, 3, Kernel)], &[1, 3]);
+    }
+
+    #[test]
+    fn what_found_the_kernel_too_early_counts_with_a_later_one() {
+        use State::{Kernel, Running};
+        check(
+            &[(1, 1, Kernel), (0, 1, Running), (0, 1, Kernel)],
+            &[0, 0, 2],
+        );
+        // And what never found it does not count.
+        check(&[(0, 4, Running), (0, 1, Kernel)], &[0, 1]);
+    }
 }

@@ -64,6 +64,12 @@ pub(crate) struct HandlerSide {
     pub wanted_stack: AtomicU64,
     /// Expiries that reached the handler: `recorded + overrun + lost`.
     pub fired: AtomicU64,
+    /// Expiries of a perf event; of the timer that stands beside it, wherever they found the thread, and in the kernel; and how many of those
+    /// were counted.
+    pub perf_expiries: AtomicU64,
+    pub companion_expiries: AtomicU64,
+    pub companion_in_kernel: AtomicU64,
+    pub companion_counted: AtomicU64,
     /// Records pushed.
     pub recorded: AtomicU64,
     /// Expiries folded into a record beyond its first.

@@ -62,8 +62,9 @@ struct Owner {
 }
 
 impl PerfEvent {
-    /// Opens and enables an event for a thread of this process.
-    pub fn arm(tid: u32, signal: libc::c_int, interval_ns: u64, id: SlotId) -> Result<Self, i32> {
+    /// Opens an event for a thread of this process, to be enabled. That may take a while: on the first event of a thread in the whole system
+    /// the kernel waits until every processor knows of it.
+    pub fn open(tid: u32, signal: libc::c_int, interval_ns: u64, id: SlotId) -> Result<Self, i32> {
         let mut event = open(tid, interval_ns)?;
         // A signal of an earlier event still waits for this thread, and carries that one's descriptor.
         if table::by_descriptor(event.descriptor) == Descriptor::Closed
@@ -74,7 +75,7 @@ impl PerfEvent {
         if !table::set_descriptor(event.descriptor, Some(id)) {
             return Err(libc::EMFILE);
         }
-        event.enable(tid, signal)?;
+        event.send_to(tid, signal)?;
         Ok(event)
     }
 
@@ -85,16 +86,29 @@ impl PerfEvent {
         if !table::set_descriptor(event.descriptor, None) {
             return Err(libc::EMFILE);
         }
-        event.enable(tid, signal)?;
+        event.send_to(tid, signal)?;
+        event.enable()?;
         Ok(event)
     }
 
-    fn enable(&self, tid: u32, signal: libc::c_int) -> Result<(), i32> {
+    /// Begins to count the thread's time.
+    pub fn enable(&self) -> Result<(), i32> {
+        // Plain ENABLE: the one-shot REFRESH hangs on kernels 6.16 and 6.17, and with ENABLE nothing has to be re-armed from the handler.
+        // SAFETY: the descriptor is ours and open, and the command takes a number.
+        let result = unsafe { libc::ioctl(self.descriptor, PERF_EVENT_IOC_ENABLE, 0) };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(sys::errno())
+        }
+    }
+
+    /// Whom it will signal.
+    fn send_to(&self, tid: u32, signal: libc::c_int) -> Result<(), i32> {
         let owner = Owner {
             kind: F_OWNER_TID,
             tid: tid as libc::c_int,
         };
-        // Plain ENABLE: the one-shot REFRESH hangs on kernels 6.16 and 6.17, and with ENABLE nothing has to be re-armed from the handler.
         // SAFETY: the descriptor is ours and open, and the arguments are of the types that the commands take.
         let done = unsafe {
             libc::fcntl(
@@ -104,7 +118,6 @@ impl PerfEvent {
             ) == 0
                 && libc::fcntl(self.descriptor, F_SETSIG, signal) == 0
                 && libc::fcntl(self.descriptor, F_SETOWN_EX, &owner) == 0
-                && libc::ioctl(self.descriptor, PERF_EVENT_IOC_ENABLE, 0) == 0
         };
         if done { Ok(()) } else { Err(sys::errno()) }
     }
