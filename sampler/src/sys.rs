@@ -33,6 +33,11 @@ pub fn thread_cpu_ns() -> u64 {
     clock_ns(libc::CLOCK_THREAD_CPUTIME_ID).unwrap_or(0)
 }
 
+/// The CPU clock of a thread of this process, in nanoseconds; `None` when it has ended.
+pub fn cpu_ns_of(tid: u32) -> Option<u64> {
+    clock_ns(thread_cpu_clock(tid))
+}
+
 /// The monotonic clock, in nanoseconds.
 pub(crate) fn monotonic_ns() -> u64 {
     clock_ns(libc::CLOCK_MONOTONIC).unwrap_or(0)

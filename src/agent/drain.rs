@@ -1,5 +1,6 @@
 //! The drain thread: from rings to slices.
 
+use super::account::Job;
 use super::long_polls::{PollId, StackOfPoll};
 use super::pace::Pace;
 use super::{SamplingFacts, Shared, lock};
@@ -14,6 +15,8 @@ const LEAST_SLICE: Duration = Duration::from_millis(100);
 const LEAST_LOOK_PERIOD: Duration = Duration::from_millis(5);
 /// A scan that a look asks for comes this many times sooner than it would.
 const SOONER: u32 = 4;
+/// How often what all our threads have used is put down.
+const SETTLE_PERIOD: Duration = Duration::from_secs(1);
 /// How long to wait for our other threads to say that they are ours, before threads are looked for.
 const THREADS_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -34,7 +37,6 @@ pub(super) fn run(shared: &Shared, sampler: Sampler) {
         drained: Instant::now(),
         scan_sooner: false,
         first_slice: true,
-        last_share: None,
     };
     drain.sampler.scan_threads();
     drain.sampler.measure_delivery();
@@ -61,8 +63,6 @@ struct Drain<'a> {
     /// Whether there are threads that only a scan can find.
     scan_sooner: bool,
     first_slice: bool,
-    /// When the share of a core was last asked for, and the CPU clock then.
-    last_share: Option<(Instant, u64)>,
 }
 
 impl Drain<'_> {
@@ -89,6 +89,7 @@ impl Drain<'_> {
             if self.sampler.check_handler() == HandlerState::Replaced {
                 lock(&self.shared.sampling).handler_replaced = true;
             }
+            self.settle();
             if asked.close {
                 self.shared.progress.answer(asked.number);
             }
@@ -104,7 +105,8 @@ impl Drain<'_> {
         self.sampler.scan_threads();
         let cpu_ns = hotpoll_sampler::thread_cpu_ns() - before_ns;
         let since_ns = self.scanned.elapsed().as_nanos() as u64;
-        self.pace.scan.done(cpu_ns, since_ns);
+        let share = self.spend(Job::Scan, cpu_ns);
+        self.pace.scan.done(cpu_ns, since_ns, share);
         self.scanned = Instant::now();
         self.looked = self.scanned;
         self.scan_sooner = false;
@@ -115,7 +117,8 @@ impl Drain<'_> {
         self.scan_sooner = self.sampler.look_for_newcomers();
         let cpu_ns = hotpoll_sampler::thread_cpu_ns() - before_ns;
         let since_ns = self.looked.elapsed().as_nanos() as u64;
-        self.pace.look.done(cpu_ns, since_ns);
+        let share = self.spend(Job::Look, cpu_ns);
+        self.pace.look.done(cpu_ns, since_ns, share);
         self.looked = Instant::now();
     }
 
@@ -212,7 +215,8 @@ impl Drain<'_> {
         // The first one holds the attaching of all threads, which does not come again.
         if !std::mem::take(&mut self.first_slice) {
             let cpu_ns = hotpoll_sampler::thread_cpu_ns() - before_ns;
-            self.pace.slice.done(cpu_ns, clocks.duration_ns);
+            let share = self.spend(Job::Slice, cpu_ns);
+            self.pace.slice.done(cpu_ns, clocks.duration_ns, share);
         }
         self.slice_began = Instant::now();
         *lock(&self.shared.sampling) = self.sampling_facts();
@@ -223,12 +227,20 @@ impl Drain<'_> {
         }
     }
 
-    /// The share of a core that this thread has taken since it was last asked; what attaches all threads at the start comes only once.
-    fn share(&mut self) -> f64 {
-        let now = (Instant::now(), hotpoll_sampler::thread_cpu_ns());
-        let (then, cpu_ns) = self.last_share.replace(now).unwrap_or(now);
-        let time_ns = (now.0 - then).as_nanos().max(1) as f64;
-        (now.1 - cpu_ns) as f64 / time_ns
+    /// Puts down what a job has taken. Returns the share of a core that it may have.
+    fn spend(&self, job: Job, cpu_ns: u64) -> f64 {
+        let mut account = lock(&self.shared.account);
+        account.spend(job, cpu_ns);
+        account.share(job)
+    }
+
+    /// Now and then puts down what all our threads have used. Not before the first slice: attaching all threads at the start comes only once.
+    fn settle(&self) {
+        let settled = lock(&self.shared.account).settled();
+        if !self.first_slice && settled.is_none_or(|then| then.elapsed() >= SETTLE_PERIOD) {
+            let cpu_ns = self.shared.cpu_ns();
+            lock(&self.shared.account).settle(Instant::now(), cpu_ns);
+        }
     }
 
     fn sampling_facts(&mut self) -> SamplingFacts {
@@ -245,7 +257,6 @@ impl Drain<'_> {
             handler_replaced,
             slice_stretch: self.pace.slice.stretch(),
             look_stretch: self.pace.look.stretch(),
-            share: self.share(),
         }
     }
 }

@@ -13,6 +13,7 @@
 //! one [`Shared`], and wait for each other only for moments. In a forked child none of them exists: everything asks first whether
 //! its own start is still the one in force.
 
+mod account;
 mod drain;
 mod dump_signal;
 mod dump_thread;

@@ -1,5 +1,6 @@
 //! What the agent's threads and the guard share.
 
+use super::account::Account;
 use super::dump_signal;
 use super::facts::Facts;
 use super::long_polls::LongPolls;
@@ -22,6 +23,8 @@ use std::time::Duration;
 const SLICE_PATIENCE: Duration = Duration::from_millis(250);
 /// How long the program itself waits for it: beside a thousand threads the first one takes its time.
 const EXACT_PATIENCE: Duration = Duration::from_secs(2);
+/// Above this share of a core the agent has broken its promise of 1 %, and says so.
+const MOST_PROMISED: f64 = 0.0105;
 /// Sentences kept for reports; more than this is one fault saying itself again.
 const MOST_NOTICES: usize = 16;
 
@@ -34,6 +37,8 @@ pub(crate) struct Shared {
     pub recorder: Mutex<Recorder>,
     pub modules: Mutex<LoadedModules>,
     pub sampling: Mutex<SamplingFacts>,
+    /// What all our threads take of a core.
+    pub account: Mutex<Account>,
     /// Held for a round of looks at every thread: milliseconds beside thousands of them.
     pub off_cpu: Mutex<OffCpu>,
     pub long_polls: Mutex<LongPolls>,
@@ -79,8 +84,6 @@ pub(crate) struct SamplingFacts {
     /// By how much the drain's slices, and its looks for new threads, are stretched.
     pub slice_stretch: u32,
     pub look_stretch: u32,
-    /// The share of a core that the drain takes.
-    pub share: f64,
 }
 
 /// Locks; a thread that panicked has left the value as good as it was.
@@ -100,6 +103,7 @@ impl Shared {
             recorder: Mutex::new(recorder),
             modules: Mutex::default(),
             sampling: Mutex::default(),
+            account: Mutex::default(),
             off_cpu: Mutex::new(off_cpu),
             long_polls: Mutex::default(),
             wall_stretch: AtomicU32::new(1),
@@ -137,6 +141,15 @@ impl Shared {
     /// Our threads: name and kernel ID.
     pub fn threads(&self) -> Vec<(&'static str, u32)> {
         lock(&self.threads).clone()
+    }
+
+    /// CPU time that they have used so far.
+    pub fn cpu_ns(&self) -> u64 {
+        let threads = lock(&self.threads);
+        let clocks = threads
+            .iter()
+            .filter_map(|&(_, tid)| hotpoll_sampler::cpu_ns_of(tid));
+        clocks.sum()
     }
 
     /// The calling thread is the one that closes slices.
@@ -222,6 +235,13 @@ impl Shared {
                     "to stay under 1 % of a core hotpoll {what} {stretch} times less often"
                 ));
             }
+        }
+        let total = lock(&self.account).steady_total();
+        if let Some(total) = total.filter(|total| *total > MOST_PROMISED) {
+            notices.push(format!(
+                "hotpoll's own threads take {:.1} % of a core, more than they are held to: emptying rings and answering clients cannot wait",
+                total * 100.0
+            ));
         }
         let wall_stretch = self.wall_stretch.load(Ordering::Relaxed);
         if wall_stretch > 1 {

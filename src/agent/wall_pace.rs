@@ -1,12 +1,7 @@
-//! How often threads are looked at, and how much that may cost: what is spent beyond the share is waited for.
+//! How often threads are looked at by the wall clock: what is spent beyond the share in the account is waited for.
 
 use std::time::Duration;
 
-/// What the agent's drain and its looks may take of a core together; the other threads of the agent and what nobody foresees come on top.
-const MOST_SHARE: f64 = 0.009;
-/// The looks get at least this, and at most that: the drain keeps its own share in other ways.
-const LEAST_SHARE: f64 = 0.001;
-const GREATEST_SHARE: f64 = 0.006;
 /// CPU time that may be saved up: one round of some hundred threads that all have just moved.
 const MOST_SAVED_NS: f64 = 6_000_000.0;
 /// What the first rounds may spend beyond: every thread's stack is taken once, and thousands of them would take minutes at the share.
@@ -50,17 +45,16 @@ impl WallPace {
         (self.saved_ns > 0.0).then_some(self.saved_ns as u64)
     }
 
-    /// So much time has passed since the last round, in which the looks have cost so much, and so many of so many threads were looked at. The
-    /// drain takes so large a share of a core.
+    /// So much time has passed since the last round, in which the looks have cost so much, and so many of so many threads were looked at. They may
+    /// have this share of a core.
     pub fn passed(
         &mut self,
         time: Duration,
         cost: Duration,
         looked: usize,
         threads: usize,
-        drain_share: f64,
+        share: f64,
     ) {
-        let share = (MOST_SHARE - drain_share).clamp(LEAST_SHARE, GREATEST_SHARE);
         let time_ns = time.as_nanos() as f64;
         self.saved_ns =
             (self.saved_ns + time_ns * share - cost.as_nanos() as f64).min(MOST_SAVED_NS);
@@ -91,7 +85,7 @@ mod tests {
             let most = pace.budget_ns().map_or(0, |budget| budget / cost_ns + 1);
             let looked = threads.min(most as usize);
             let cost = looked as u64 * cost_ns;
-            pace.passed(wait, Duration::from_nanos(cost), looked, threads, 0.003);
+            pace.passed(wait, Duration::from_nanos(cost), looked, threads, 0.006);
             // The first ten seconds spend what was saved.
             if time_ns > 10_000_000_000 {
                 total_ns += cost;

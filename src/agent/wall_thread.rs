@@ -3,6 +3,7 @@
 //! It is a thread of its own, and not the modules' one: that waits for the loader's lock, and what holds the loader's lock is just what
 //! somebody may want to see.
 
+use super::account::Job;
 use super::wall_pace::WallPace;
 use super::{Shared, lock};
 use hotpoll_profile::{State, Truncation};
@@ -121,10 +122,13 @@ impl<'s> Rounds<'s> {
         }
         notes.forget_beyond(self.threads);
         let (now, cpu) = (Instant::now(), own_cpu());
-        let drain_share = lock(&shared.sampling).share;
         let (time, cost) = (now - self.last, cpu - self.last_cpu);
-        self.pace
-            .passed(time, cost, looked, self.threads, drain_share);
+        let share = {
+            let mut account = lock(&shared.account);
+            account.spend(Job::Wall, cost.as_nanos() as u64);
+            account.share(Job::Wall)
+        };
+        self.pace.passed(time, cost, looked, self.threads, share);
         (self.last, self.last_cpu) = (now, cpu);
         shared
             .wall_stretch
