@@ -113,8 +113,10 @@ impl Progress {
 
     /// Stacks can be walked from now on.
     pub fn unwinding(&self) {
-        lock(&self.state).unwinding = true;
-        self.changed.notify_all();
+        // Said after each look for modules: woken each time, those who wait for other things took more of a core than the looks.
+        if !std::mem::replace(&mut lock(&self.state).unwinding, true) {
+            self.changed.notify_all();
+        }
     }
 
     /// Waits until stacks can be walked, or for so long.
