@@ -92,13 +92,15 @@ pub fn fields(data: &Data) -> Vec<(&'static str, String)> {
     if data.clocked {
         fields.push(("accounted", accounted(data)));
     }
-    if data.samples.fired > 0 {
+    // An idle process's, too; another tool's file knows nothing of either.
+    let is_ours = !data.process.hotpoll_version.is_empty() || data.samples.fired > 0;
+    if is_ours {
         fields.push(("lost", lost(data)));
     }
     if let Some(complete) = data.stacks.complete {
         fields.push(("stacks", stacks(complete, &data.stacks)));
     }
-    if data.samples.fired > 0 {
+    if is_ours {
         fields.push(("overhead", overhead(data)));
     }
     if data.window.evicted_slices > 0 {
@@ -251,10 +253,11 @@ fn overhead(data: &Data) -> String {
     } else {
         "handler not measured: no invariant TSC".to_owned()
     };
+    // The signals, and the interrupts of perf events that bring them.
     let delivery = if overhead.delivery_ns > 0 {
-        format!("signals {}", duration(overhead.delivery_ns))
+        format!("delivery {}", duration(overhead.delivery_ns))
     } else {
-        "signals not calibrated".to_owned()
+        "delivery not calibrated".to_owned()
     };
     format!(
         "{} of CPU: {handler}, {delivery} · agent {} of a core",

@@ -54,6 +54,28 @@ fn by_thread() {
     assert!(lines <= 53, "{lines} lines are no screen");
 }
 
+/// Nothing ran and nothing fired: what was lost and what it cost is said all the same. Another tool's file knows of neither.
+#[test]
+fn an_idle_process() {
+    let mut profile = service();
+    profile.samples.clear();
+    for thread in &mut profile.threads {
+        thread.totals = hotpoll_profile::thread::Accounts::default();
+    }
+    let written = |profile: &hotpoll_profile::Profile| {
+        let options = Options::default();
+        plain(&text::render(&collect(profile, &options), &options, 120))
+    };
+    let report = written(&profile);
+    assert!(report.contains("lost      none of 0 signals"), "{report}");
+    assert!(report.contains("overhead  0% of CPU"), "{report}");
+    assert!(report.contains("· agent 0"), "{report}");
+    profile.process.hotpoll_version.clear();
+    let report = written(&profile);
+    assert!(!report.contains("signals"), "{report}");
+    assert!(!report.contains("overhead"), "{report}");
+}
+
 #[test]
 fn threads_apart() {
     let split_threads = true;
