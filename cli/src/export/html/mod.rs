@@ -63,6 +63,7 @@ fn escape_json(json: &str) -> String {
 mod tests {
     use super::super::{fixture, golden};
     use super::*;
+    use std::path::PathBuf;
 
     fn embedded(page: &str) -> &str {
         let (_, data) = page
@@ -91,11 +92,22 @@ mod tests {
         );
     }
 
-    /// What the page says in a real browser when it is used: `HOTPOLL_TEST_CHROMIUM=/usr/bin/chromium` names one.
+    /// The browser to test with: the one that `HOTPOLL_TEST_CHROMIUM` names, which must be there, or a chromium in `PATH`.
+    fn chromium() -> Option<PathBuf> {
+        if let Some(named) = std::env::var_os("HOTPOLL_TEST_CHROMIUM") {
+            return Some(named.into());
+        }
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path)
+            .map(|folder| folder.join("chromium"))
+            .find(|program| program.is_file())
+    }
+
+    /// What the page says in a real browser when it is used.
     #[test]
     fn in_a_browser() {
-        let Some(chromium) = std::env::var_os("HOTPOLL_TEST_CHROMIUM") else {
-            eprintln!("not run: HOTPOLL_TEST_CHROMIUM names no browser");
+        let Some(chromium) = chromium() else {
+            println!("skipped: no chromium in PATH, and HOTPOLL_TEST_CHROMIUM names none");
             return;
         };
         let mut profile = fixture::service();
