@@ -1,5 +1,6 @@
 //! Something to look at during waits. On standard error, and only where that is a terminal.
 
+use crate::text::terminal;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::Duration;
 
@@ -22,6 +23,11 @@ impl Progress {
     /// What is being waited for now.
     pub fn say(&self, what: String) {
         self.bar.set_message(what);
+    }
+
+    /// A line for the person that stays on the screen, above the bar.
+    pub fn note(&self, line: &str) {
+        self.bar.suspend(|| terminal::say(line));
     }
 
     /// Takes the bar from the screen.

@@ -2,7 +2,7 @@
 
 use crate::exit::Failure;
 use crate::interrupt;
-use crate::live::{Client, Endpoint, Held};
+use crate::live::{AskError, Client, Endpoint, Held, Lasting};
 use crate::progress;
 use crate::text::number::duration;
 use hotpoll_profile::protocol::Fetch;
@@ -89,12 +89,6 @@ pub fn kinds(client: &mut Client) -> Option<Snapshot> {
 /// Collects what comes from now on. Of a process that ends meanwhile there is what was fetched by then, and a notice that says so.
 fn collect(client: &mut Client, span: Duration) -> Result<Profile, Failure> {
     interrupt::listen();
-    let ask = |client: &mut Client, since_sequence| {
-        client.fetch(Fetch {
-            since_sequence,
-            ..Fetch::default()
-        })
-    };
     let since = match client.status() {
         Ok(status) => status.last_sequence,
         Err(error) => return Err(error.failure(client.endpoint())),
@@ -107,18 +101,29 @@ fn collect(client: &mut Client, span: Duration) -> Result<Profile, Failure> {
     let bar = progress::timed("collecting", span);
     let mut profile = Profile::default();
     let mut last = since;
+    let mut lasting = Lasting::default();
     loop {
         let until = Instant::now() + FETCH_EVERY;
         while Instant::now() < until && !interrupt::is_asked_to_stop() {
             std::thread::sleep(LOOK_EVERY);
             bar.advance(began.elapsed());
         }
-        match ask(client, last) {
-            Ok(newer) => {
+        let fetch = Fetch {
+            since_sequence: last,
+            ..Fetch::default()
+        };
+        let newer = lasting.fetch(client, fetch);
+        if let Some(news) = lasting.news() {
+            bar.note(&news);
+        }
+        match newer {
+            Err(error) => return Err(error.failure(client.endpoint())),
+            Ok(Some(newer)) => {
                 last = last.max(newer.last_sequence());
                 profile.merge(newer);
             }
-            Err(error) if error.is_gone() && last > since => {
+            Ok(None) if !lasting.is_over() => {}
+            Ok(None) if last > since => {
                 profile.process.notices.push(format!(
                     "the process has ended: this is the first {} of the {} asked for",
                     duration(profile.duration_ns),
@@ -126,8 +131,8 @@ fn collect(client: &mut Client, span: Duration) -> Result<Profile, Failure> {
                 ));
                 break;
             }
-            Err(error) => match past {
-                Ok(past) if error.is_gone() && !past.slices.is_empty() => {
+            Ok(None) => match past {
+                Ok(past) if !past.slices.is_empty() => {
                     profile = past;
                     profile.process.notices.push(format!(
                         "the process has ended before there was anything new: this is what it did before, its last {}",
@@ -135,7 +140,7 @@ fn collect(client: &mut Client, span: Duration) -> Result<Profile, Failure> {
                     ));
                     break;
                 }
-                _ => return Err(error.failure(client.endpoint())),
+                _ => return Err(AskError::Ended.failure(client.endpoint())),
             },
         }
         // The slice that was under way at the start counts: what is collected covers the span.
@@ -147,6 +152,16 @@ fn collect(client: &mut Client, span: Duration) -> Result<Profile, Failure> {
         }
     }
     bar.finish();
+    if let Some(silence) = lasting.silence() {
+        if last == since {
+            return Err(silence.failure(client.endpoint()));
+        }
+        profile.process.notices.push(format!(
+            "the process gives no answer any more: this is {} of the {} asked for",
+            duration(profile.duration_ns),
+            duration(nanoseconds(span)),
+        ));
+    }
     Ok(profile)
 }
 

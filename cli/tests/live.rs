@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Tells this test, run once more, that it is to be the process, and what to do: `burn` until killed, or for so many seconds.
+/// Tells this test, run once more, that it is to be the process, and what to do: `burn` until killed; `2.5 7` burns for so many seconds
+/// and exits with this code, `idle 2.5 7` sleeps before it does.
 const ROLE: &str = "HOTPOLL_TEST_ROLE";
 /// The longest wait for something that comes in a second or two. Not a measure: a test that needs it has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,6 +19,10 @@ fn be_the_process() {
         return;
     };
     // Orphans of a failed test end, too.
+    let (role, is_idle) = match role.strip_prefix("idle ") {
+        Some(rest) => (rest, true),
+        None => (&role[..], false),
+    };
     let (length, code) = match role.split_once(' ') {
         Some((seconds, code)) => (seconds.parse().unwrap(), code.parse().unwrap()),
         None => (300.0, 0),
@@ -26,6 +31,9 @@ fn be_the_process() {
     println!("started");
     let end = Instant::now() + Duration::from_secs_f64(length);
     let mut sum = 0;
+    if is_idle {
+        std::thread::sleep(Duration::from_secs_f64(length));
+    }
     while Instant::now() < end {
         sum = burn_the_processor(sum);
     }
@@ -360,7 +368,7 @@ fn recording_a_command_that_is_interrupted() {
         std::thread::sleep(Duration::from_millis(100));
     }
     // Without a terminal the command passes it on.
-    interrupt(&recording);
+    signal(&recording, "INT");
     let output = recording.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
     assert!(
@@ -371,27 +379,102 @@ fn recording_a_command_that_is_interrupted() {
     assert!(burns(&read(&file)));
 }
 
-fn interrupt(child: &Child) {
+fn signal(child: &Child, name: &str) {
     let killed: ExitStatus = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
+        .args([&format!("-{name}"), &child.id().to_string()])
         .status()
         .unwrap();
     assert!(killed.success());
 }
 
+/// Its threads were looked at while they waited: that is a useful file. A sample a second of CPU is one that does not come.
 #[test]
 fn a_command_that_used_no_cpu() {
     let folder = Folder::new("idle");
     let file = folder.0.join("p.pb.gz");
-    let output = record(&file, "0.0 0").output().unwrap();
-    // One sample may be in its start after all.
-    if output.status.code() == Some(2) {
+    let output = record(&file, "idle 1.5 7")
+        .env("HOTPOLL_HZ", "1")
+        .output()
+        .unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(7), "{told}");
+    assert!(told.contains("no sample of CPU"), "{told}");
+    assert!(told.contains("looks at waiting threads"), "{told}");
+    let profile = read(&file);
+    assert_eq!(profile.cpu_samples(), 0);
+    assert!(!profile.samples.is_empty());
+    let report = run(&["report", "--wall", file.to_str().unwrap()]);
+    assert_eq!(report.status.code(), Some(0), "{}", text(&report.stderr));
+}
+
+#[test]
+fn a_command_that_nobody_looked_at() {
+    let folder = Folder::new("unseen");
+    let file = folder.0.join("p.pb.gz");
+    let output = record(&file, "idle 0.5 0")
+        .envs([("HOTPOLL_HZ", "1"), ("HOTPOLL_WALL_HZ", "0")])
+        .output()
+        .unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("no sample was taken"), "{told}");
+    assert!(!file.exists());
+}
+
+/// The process is stopped for a while: that is said, and the recording goes on with it. Everybody else is told at once.
+#[test]
+fn a_process_that_is_stopped_meanwhile() {
+    let folder = Folder::new("stopped");
+    let file = folder.0.join("p.pb.gz");
+    let mut live = Live::start();
+    let mut recording = hotpoll(&["record", "-o", file.to_str().unwrap(), &live.pid()])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut watch = hotpoll(&["report", &live.pid(), "--watch", "--format", "json"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told_by = [&mut recording, &mut watch]
+        .map(|child| BufReader::new(child.stderr.take().unwrap()).lines());
+    let mut is_told = |what: &str| {
+        for lines in &mut told_by {
+            let line = lines.next().unwrap().unwrap();
+            assert!(line.contains(what), "{what}: {line}");
+        }
+    };
+    let samples = || {
+        let bytes = std::fs::read(&file).unwrap_or_default();
+        pprof::decode(&bytes).map_or(0, |profile| profile.cpu_samples())
+    };
+    live.until("a file with samples", || samples() > 0);
+    signal(&live.0, "STOP");
+    is_told("it is stopped");
+    for command in ["report", "tasks", "threads", "doctor"] {
+        let output = run(&[command, &live.pid()]);
         let told = text(&output.stderr);
-        assert!(told.contains("no sample was taken"), "{told}");
-        assert!(!file.exists());
-    } else {
-        assert!(!read(&file).samples.is_empty());
+        assert_eq!(output.status.code(), Some(2), "{command}: {told}");
+        assert!(told.contains("is stopped: no answer until it runs on"));
     }
+    let other = folder.0.join("other.pb.gz");
+    let output = run(&["record", "-o", other.to_str().unwrap(), &live.pid()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("is stopped"));
+    let before = samples();
+    signal(&live.0, "CONT");
+    is_told("answers again");
+    live.until("more of it", || samples() > before + 100);
+    // It ends while nobody can ask it.
+    signal(&live.0, "STOP");
+    is_told("it is stopped");
+    live.0.kill().unwrap();
+    live.0.wait().unwrap();
+    is_told("has ended");
+    for child in [recording, watch] {
+        assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    }
+    assert!(burns(&read(&file)));
 }
 
 /// The disk is full after 512 bytes, as far as the command can tell: it says so, and leaves the file that was there.

@@ -1,8 +1,10 @@
 //! The conversation with one live process.
 
 use super::discover::Endpoint;
+use super::process;
 use crate::exit::Failure;
-use crate::interrupt;
+use crate::text::number::duration;
+use crate::{interrupt, source};
 use hotpoll_profile::protocol::{
     DoctorReport, ErrorCode, ErrorReply, Fetch, FrameDecoder, ProtocolError, Request, Response,
     Status,
@@ -20,6 +22,10 @@ use std::time::{Duration, Instant};
 /// How long a process may take for an answer, what it was asked to wait for aside. It answers from memory: a process that needs
 /// longer than this is stopped, or starved.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long an answer may take before it is looked whether the process is stopped, and how often then.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long an answer may still take once somebody has pressed Ctrl-C.
+const LAST_PATIENCE: Duration = Duration::from_secs(3);
 /// How long to ask again while the process serves as many others as it will. Each of them is done in a moment.
 const BUSY_PATIENCE: Duration = Duration::from_secs(4);
 /// How long to wait before each time.
@@ -33,6 +39,9 @@ pub struct Client {
     endpoint: Endpoint,
     stream: UnixStream,
     decoder: FrameDecoder,
+    patience: Duration,
+    /// A question was given up on: its answer may still come, and would be taken for that of the next.
+    is_behind: bool,
 }
 
 /// Why a live process was not reached, or gave no answer.
@@ -42,8 +51,10 @@ pub enum AskError {
     Stale,
     /// The process has ended (or closed the connection) in the middle of it.
     Ended,
-    /// No answer within [`PATIENCE`].
-    Silent,
+    /// No answer within this time.
+    Silent(Duration),
+    /// No answer, as the process does not run: by a signal, a debugger, or frozen with its container.
+    Stopped,
     /// The socket belongs to somebody else than the process.
     Impostor {
         /// Who answers.
@@ -65,21 +76,37 @@ impl AskError {
         matches!(self, Self::Stale | Self::Ended)
     }
 
+    /// Whether the process may answer some time, though it does not now.
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Silent(_) | Self::Stopped => true,
+            Self::Refused(reply) => reply.code() == ErrorCode::Busy,
+            _ => false,
+        }
+    }
+
     /// The sentence for a person.
     pub fn failure(&self, endpoint: &Endpoint) -> Failure {
         let process = &endpoint.process;
-        let who = format!("process {} ({})", process.pid, process.display_name());
+        let who = who(endpoint);
         match self {
             Self::Stale | Self::Ended => Failure::new(format!("{who} has ended"))
                 .next("`hotpoll list` shows the processes that can be asked"),
-            Self::Silent => {
-                Failure::new(format!("{who} gave no answer in {} s", PATIENCE.as_secs())).next(
-                    format!(
-                        "it may be stopped or starved: see `grep State /proc/{}/status`",
-                        process.pid
-                    ),
-                )
-            }
+            Self::Silent(span) => Failure::new(format!(
+                "{who} gave no answer in {}",
+                duration(source::nanoseconds(*span))
+            ))
+            .next(format!(
+                "it may be paused or starved: see `grep State /proc/{}/status`",
+                process.pid
+            )),
+            Self::Stopped => Failure::new(format!(
+                "{who} is stopped: no answer until it runs on"
+            ))
+            .next(format!(
+                "`kill -CONT {}` lets it, where no debugger holds it and no container is paused",
+                process.pid
+            )),
             Self::Impostor { pid } => Failure::new(format!(
                 "the socket of {who} is answered by process {pid}, so nothing was asked"
             )),
@@ -109,7 +136,7 @@ impl From<io::Error> for AskError {
             // The socket's file goes with the process, the process's folder in /proc goes with it too.
             ConnectionRefused | NotFound => Self::Stale,
             BrokenPipe | ConnectionReset | UnexpectedEof => Self::Ended,
-            WouldBlock | TimedOut => Self::Silent,
+            WouldBlock | TimedOut => Self::Silent(PATIENCE),
             _ => Self::Io(error),
         }
     }
@@ -118,11 +145,23 @@ impl From<io::Error> for AskError {
 impl Client {
     /// Connects, and makes sure that the process itself answers.
     pub fn connect(endpoint: &Endpoint) -> Result<Self, AskError> {
+        Self::connect_for(endpoint, PATIENCE)
+    }
+
+    /// Connects; no answer may take longer than this.
+    pub fn connect_for(endpoint: &Endpoint, patience: Duration) -> Result<Self, AskError> {
         Ok(Self {
             endpoint: endpoint.clone(),
             stream: stream_to(endpoint)?,
             decoder: FrameDecoder::for_responses(),
+            patience,
+            is_behind: false,
         })
+    }
+
+    /// Who is at the other end, for a sentence.
+    pub fn who(&self) -> String {
+        who(&self.endpoint)
     }
 
     /// Who is at the other end.
@@ -159,29 +198,35 @@ impl Client {
     fn ask(&mut self, request: &Request, waits: Duration) -> Result<Response, AskError> {
         let until = Instant::now() + BUSY_PATIENCE;
         loop {
+            if self.is_behind {
+                self.stream = stream_to(&self.endpoint)?;
+                self.decoder = FrameDecoder::for_responses();
+                self.is_behind = false;
+            }
             let answer = self.ask_once(request, waits);
+            // Who is refused is hung up on, too.
+            self.is_behind = matches!(&answer, Err(error) if error.is_silence());
             let is_busy =
                 matches!(&answer, Err(AskError::Refused(reply)) if reply.code() == ErrorCode::Busy);
             if !is_busy || Instant::now() >= until || interrupt::is_asked_to_stop() {
                 return answer;
             }
             std::thread::sleep(BUSY_WAIT);
-            // Who is refused is hung up on.
-            self.stream = stream_to(&self.endpoint)?;
-            self.decoder = FrameDecoder::for_responses();
         }
     }
 
     fn ask_once(&mut self, request: &Request, waits: Duration) -> Result<Response, AskError> {
         // Enough for a whole recorder in a few reads.
         const CHUNK: usize = 1 << 20;
-        self.stream.set_read_timeout(Some(PATIENCE + waits))?;
+        let patience = self.patience + waits;
+        self.stream.set_read_timeout(Some(LOOK_EVERY))?;
         match self.stream.write_all(&request.encode()) {
             // Hung up already, and why is still there to be read: a busy process does not wait for the question.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
             written => written?,
         }
         let mut chunk = vec![0; CHUNK];
+        let mut heard = Instant::now();
         loop {
             if let Some(frame) = self.decoder.next().map_err(AskError::Protocol)? {
                 return match Response::from_frame(frame).map_err(AskError::Protocol)? {
@@ -191,12 +236,32 @@ impl Client {
             }
             match self.stream.read(&mut chunk) {
                 Ok(0) => return Err(AskError::Ended),
-                Ok(read) => self.decoder.push(&chunk[..read]),
+                Ok(read) => {
+                    self.decoder.push(&chunk[..read]);
+                    heard = Instant::now();
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let patience = match interrupt::is_asked_to_stop() {
+                        true => patience.min(LAST_PATIENCE),
+                        false => patience,
+                    };
+                    if process::is_stopped(self.endpoint.process.pid) {
+                        return Err(AskError::Stopped);
+                    }
+                    if heard.elapsed() >= patience {
+                        return Err(AskError::Silent(patience));
+                    }
+                }
                 Err(error) => return Err(error.into()),
             }
         }
     }
+}
+
+fn who(endpoint: &Endpoint) -> String {
+    let process = &endpoint.process;
+    format!("process {} ({})", process.pid, process.display_name())
 }
 
 fn not_asked_for(response: Response) -> AskError {
@@ -239,203 +304,4 @@ fn connect(path: &Path) -> io::Result<UnixStream> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::live::ProcessFacts;
-    use hotpoll_profile::protocol::{ErrorCode, Frame};
-    use std::os::unix::net::UnixListener;
-    use std::thread;
-
-    /// The socket of a process, which is this one, and its folder.
-    fn listen(name: &str) -> (Endpoint, UnixListener, PathBuf) {
-        let folder =
-            std::env::temp_dir().join(format!("hotpoll-test-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        let socket = folder.join("1-2.sock");
-        let listener = UnixListener::bind(&socket).unwrap();
-        let process = ProcessFacts {
-            pid: std::process::id(),
-            name: "shop".to_owned(),
-            ..ProcessFacts::default()
-        };
-        (Endpoint { process, socket }, listener, folder)
-    }
-
-    /// Answers the next client's requests with these, each in pieces, and hangs up.
-    fn converse(listener: &UnixListener, answers: Vec<Vec<u8>>) {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut requests = FrameDecoder::for_requests();
-        for answer in answers {
-            let mut buffer = [0; 64];
-            while requests.next().unwrap().is_none() {
-                let read = stream.read(&mut buffer).unwrap();
-                requests.push(&buffer[..read]);
-            }
-            for piece in answer.chunks(7) {
-                // Who has seen enough may be gone before the rest.
-                let _ = stream.write_all(piece);
-            }
-        }
-    }
-
-    /// A process that answers each request with the next of these, in pieces, and then goes away.
-    pub(crate) fn process(name: &str, answers: Vec<Vec<u8>>) -> (Endpoint, thread::JoinHandle<()>) {
-        let (endpoint, listener, folder) = listen(name);
-        let thread = thread::spawn(move || {
-            converse(&listener, answers);
-            drop(listener);
-            std::fs::remove_dir_all(folder).unwrap();
-        });
-        (endpoint, thread)
-    }
-
-    fn status() -> Status {
-        Status {
-            pid: 7,
-            name: "shop".to_owned(),
-            ..Status::default()
-        }
-    }
-
-    #[test]
-    fn several_questions_in_one_conversation() {
-        let profile = Profile {
-            duration_ns: 5,
-            ..Profile::default()
-        };
-        let (endpoint, thread) = process(
-            "several",
-            vec![
-                Response::Status(Box::new(status())).encode(),
-                Response::Profile(pprof::encode(&profile)).encode(),
-            ],
-        );
-        let mut client = Client::connect(&endpoint).unwrap();
-        assert_eq!(client.status().unwrap(), status());
-        assert_eq!(client.fetch(Fetch::default()).unwrap().duration_ns, 5);
-        assert!(client.status().unwrap_err().is_gone());
-        thread.join().unwrap();
-        assert!(Client::connect(&endpoint).unwrap_err().is_gone());
-    }
-
-    #[track_caller]
-    fn check(name: &str, answer: Vec<u8>, parts: &[&str]) {
-        let (endpoint, thread) = process(name, vec![answer]);
-        let error = Client::connect(&endpoint).unwrap().status().unwrap_err();
-        let sentence = error.failure(&endpoint).to_string();
-        for part in parts {
-            assert!(sentence.contains(part), "{part:?} is not in {sentence:?}");
-        }
-        thread.join().unwrap();
-    }
-
-    #[test]
-    fn it_says_no() {
-        let reply = ErrorReply::new(ErrorCode::Stopped, "Sampling is stopped; start it again.");
-        check(
-            "no",
-            Response::Error(reply).encode(),
-            &["(shop): Sampling is stopped", "again."],
-        );
-    }
-
-    /// A busy process says so to whoever connects, before any question, and hangs up.
-    #[test]
-    fn busy_and_then_not() {
-        let (endpoint, listener, folder) = listen("busy");
-        let thread = thread::spawn(move || {
-            let reply = ErrorReply::new(ErrorCode::Busy, "64 clients are being served");
-            for _ in 0..3 {
-                let (mut stream, _) = listener.accept().unwrap();
-                stream
-                    .write_all(&Response::Error(reply.clone()).encode())
-                    .unwrap();
-            }
-            converse(
-                &listener,
-                vec![Response::Status(Box::new(status())).encode()],
-            );
-            std::fs::remove_dir_all(folder).unwrap();
-        });
-        let mut client = Client::connect(&endpoint).unwrap();
-        assert_eq!(client.status().unwrap(), status());
-        thread.join().unwrap();
-    }
-
-    #[test]
-    fn another_version() {
-        let mut frame = Frame {
-            major: 9,
-            minor: 0,
-            kind: 2,
-            payload: Vec::new(),
-        };
-        check(
-            "newer",
-            frame.encode(),
-            &["protocol 9", "update the command"],
-        );
-        frame.major = 0;
-        check(
-            "older",
-            frame.encode(),
-            &["protocol 0", "rebuild the process"],
-        );
-    }
-
-    #[test]
-    fn something_else_entirely() {
-        check(
-            "junk",
-            b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
-            &["does not speak hotpoll"],
-        );
-    }
-
-    #[test]
-    fn half_an_answer() {
-        let mut half = Response::Status(Box::new(status())).encode();
-        half.truncate(18);
-        check("half", half, &["has ended"]);
-    }
-
-    #[test]
-    fn an_answer_to_another_question() {
-        let answer = Response::Profile(pprof::encode(&Profile::default())).encode();
-        check("other", answer, &["a profile that was not asked for"]);
-    }
-
-    #[test]
-    fn somebody_else_at_the_socket() {
-        let (mut endpoint, thread) = process("impostor", Vec::new());
-        endpoint.process.pid += 1;
-        // The path leads through /proc/PID/root: any living process's will do.
-        endpoint.process.pid = 1;
-        if std::fs::read_link("/proc/1/root").is_err() {
-            // Not ours to look into; then connecting is refused before anybody could answer.
-            assert!(Client::connect(&endpoint).is_err());
-            let _ = UnixStream::connect(&endpoint.socket);
-        } else {
-            let error = Client::connect(&endpoint).unwrap_err();
-            assert!(matches!(error, AskError::Impostor { .. }), "{error:?}");
-        }
-        thread.join().unwrap();
-    }
-
-    #[test]
-    fn long_folders() {
-        let folder = std::env::temp_dir().join(format!(
-            "hotpoll-{}-{}",
-            std::process::id(),
-            "x".repeat(120)
-        ));
-        std::fs::create_dir_all(&folder).unwrap();
-        // Bound by way of the folder, as the address would not fit either.
-        let open = File::open(&folder).unwrap();
-        let short = format!("/proc/self/fd/{}/s", open.as_raw_fd());
-        let _listener = UnixListener::bind(short).unwrap();
-        assert!(connect(&folder.join("s")).is_ok());
-        std::fs::remove_dir_all(&folder).unwrap();
-    }
-}
+pub(crate) mod tests;

@@ -3,9 +3,11 @@
 pub mod client;
 pub mod discover;
 mod held;
+pub mod lasting;
 pub mod process;
 
 pub use client::{AskError, Client};
 pub use discover::Endpoint;
 pub use held::Held;
+pub use lasting::Lasting;
 pub use process::ProcessFacts;

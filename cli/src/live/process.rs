@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 /// Facts about a process on this host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -82,6 +83,49 @@ pub fn all() -> Vec<ProcessFacts> {
     processes
 }
 
+/// Whether a process runs no further until somebody lets it: every thread of it is stopped by a signal or a debugger, or its
+/// control group is frozen, as `docker pause` does.
+pub fn is_stopped(pid: u32) -> bool {
+    is_each_thread_stopped(pid) || is_frozen(pid)
+}
+
+fn is_each_thread_stopped(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return false;
+    };
+    let mut is_any = false;
+    for thread in threads.flatten() {
+        // A thread may end between the listing and the reading.
+        let Ok(stat) = fs::read_to_string(thread.path().join("stat")) else {
+            continue;
+        };
+        match state(&stat) {
+            Some('T' | 't') => is_any = true,
+            // Over: a main thread that has ended before the others.
+            Some('Z' | 'X') | None => {}
+            Some(_) => return false,
+        }
+    }
+    is_any
+}
+
+/// Field 3 of proc(5). A thread's name may hold spaces and brackets.
+fn state(stat: &str) -> Option<char> {
+    stat.rsplit_once(')')?.1.trim_start().chars().next()
+}
+
+/// By the unified hierarchy, where it is mounted at its usual place; elsewhere nobody knows.
+fn is_frozen(pid: u32) -> bool {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    let Some(group) = groups.lines().find_map(|line| line.strip_prefix("0::/")) else {
+        return false;
+    };
+    let events = Path::new("/sys/fs/cgroup")
+        .join(group)
+        .join("cgroup.events");
+    fs::read_to_string(events).is_ok_and(|events| events.lines().any(|line| line == "frozen 1"))
+}
+
 fn parse(pid: u32, stat: &str, status: &str) -> Option<ProcessFacts> {
     // The name may hold spaces and brackets: the fields begin after the last one.
     let (head, fields) = stat.rsplit_once(')')?;
@@ -143,6 +187,34 @@ mod tests {
     #[test]
     fn zombie() {
         assert!(parse(42, &stat("x", "Z"), STATUS).unwrap().zombie);
+    }
+
+    #[test]
+    fn stopped_and_running_on() {
+        use nix::sys::signal::{Signal, kill};
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+        let until = |stopped: bool| {
+            let began = std::time::Instant::now();
+            while is_stopped(child.id()) != stopped {
+                assert!(began.elapsed().as_secs() < 60, "{stopped}: never");
+                std::thread::yield_now();
+            }
+        };
+        until(false);
+        kill(pid, Signal::SIGSTOP).unwrap();
+        until(true);
+        kill(pid, Signal::SIGCONT).unwrap();
+        until(false);
+        kill(pid, Signal::SIGSTOP).unwrap();
+        until(true);
+        // What has ended is not stopped, before its parent has seen it and after.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!is_stopped(child.id()));
     }
 
     #[test]

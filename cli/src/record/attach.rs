@@ -5,7 +5,7 @@ use super::writer::Writer;
 use super::{FETCH_EVERY, LOOK_EVERY, nothing_sampled};
 use crate::exit::{FINE, Outcome};
 use crate::live::{Client, Endpoint};
-use crate::text::number::{count, duration};
+use crate::text::number::{count, counted, duration};
 use crate::text::terminal;
 use crate::{interrupt, progress, source};
 use hotpoll_profile::Profile;
@@ -51,9 +51,10 @@ pub fn run(
                 bar.advance(began.elapsed());
             }
         }
-        recording
-            .fetch()
-            .map_err(|error| error.failure(&endpoint))?;
+        recording.fetch();
+        if let Some(news) = recording.news() {
+            bar.note(&news);
+        }
         if span.is_none() {
             let samples = recording.profile().cpu_samples();
             let (time, samples) = (
@@ -69,11 +70,12 @@ pub fn run(
         }
     }
     bar.finish();
-    let has_ended = !recording.is_connected();
+    let failure = recording.failure();
+    let has_ended = !recording.is_connected() && failure.is_none();
     let profile = recording.finish(binaries);
     if profile.samples.is_empty() {
         let cpu_ns = profile.process_cpu_ns;
-        return Err(nothing_sampled(name, cpu_ns));
+        return Err(failure.unwrap_or_else(|| nothing_sampled(name, cpu_ns)));
     }
     writer.write(&profile)?;
     if has_ended {
@@ -83,17 +85,28 @@ pub fn run(
         ));
     }
     terminal::say(&told(output, &profile));
-    Ok(FINE)
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(FINE),
+    }
 }
 
 /// What was written, and how to look at it.
 pub fn told(output: &Path, profile: &Profile) -> String {
-    format!(
-        "{}: {} of {} CPU in {}. Look at it: hotpoll report {}",
-        output.display(),
-        crate::text::number::counted(profile.cpu_samples(), "sample"),
+    let (file, samples) = (output.display(), profile.cpu_samples());
+    let (cpu, span) = (
         duration(profile.process_cpu_ns),
         duration(profile.duration_ns),
-        output.display()
+    );
+    if samples == 0 {
+        let looks = profile.samples.iter().map(|sample| sample.count).sum();
+        let looks = counted(looks, "look");
+        return format!(
+            "{file}: no sample of CPU, as only {cpu} was used in {span}; {looks} at waiting threads. Look at them: hotpoll report --wall {file}"
+        );
+    }
+    format!(
+        "{file}: {} of {cpu} CPU in {span}. Look at it: hotpoll report {file}",
+        counted(samples, "sample"),
     )
 }

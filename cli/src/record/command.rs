@@ -186,7 +186,13 @@ impl Crowd {
     fn fetch(&mut self) {
         self.look();
         for recording in &mut self.recordings {
-            let _ = recording.fetch();
+            recording.fetch();
+            if let Some(news) = recording.news() {
+                terminal::say(&news);
+            }
+            if let Some(failure) = recording.failure() {
+                complain(&failure);
+            }
         }
     }
 

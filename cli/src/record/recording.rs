@@ -1,6 +1,7 @@
 //! One process that is being recorded.
 
-use crate::live::{AskError, Client, Endpoint, Held};
+use crate::exit::Failure;
+use crate::live::{Client, Endpoint, Held, Lasting};
 use crate::source;
 use hotpoll_profile::Profile;
 use hotpoll_profile::merge::Merger;
@@ -14,8 +15,11 @@ const NOW_EVERY: Duration = Duration::from_secs(5);
 /// A process and what it has told so far.
 pub struct Recording {
     endpoint: Endpoint,
-    /// Gone once the process is, or has replaced itself by exec.
-    client: Option<Client>,
+    client: Client,
+    /// Over once the process is, or has replaced itself by exec.
+    lasting: Lasting,
+    /// Why it can no longer be asked, where it has not simply ended.
+    failure: Option<Failure>,
     /// Its files can be read for their symbols when the process is gone.
     held: Held,
     /// The newest slice that we have.
@@ -32,7 +36,9 @@ impl Recording {
         let held = Held::open(endpoint.process.pid);
         Self {
             endpoint,
-            client: Some(client),
+            client,
+            lasting: Lasting::default(),
+            failure: None,
             held,
             last: since,
             asked_now: None,
@@ -50,42 +56,48 @@ impl Recording {
         self.merger.profile()
     }
 
-    /// Whether it can still be asked.
+    /// Whether it can still be asked, now or when it runs on.
     pub fn is_connected(&self) -> bool {
-        self.client.is_some()
+        !self.lasting.is_over()
+    }
+
+    /// What a person should know, once: that it has fallen silent, or answers again.
+    pub fn news(&mut self) -> Option<String> {
+        self.lasting.news()
+    }
+
+    /// Why it can no longer be asked, where it has not simply ended.
+    pub fn failure(&mut self) -> Option<Failure> {
+        self.failure.take()
     }
 
     /// Goes on with a process that has replaced itself by exec: the same PID, another program, slices counted from 1 again.
     pub fn reconnect(&mut self, client: Client) {
         self.held.add_program();
-        self.client = Some(client);
+        self.client = client;
+        self.lasting = Lasting::default();
+        self.failure = None;
         self.last = 0;
     }
 
-    /// Fetches what is new. A process that has gone is no error: [`Recording::is_connected`] tells.
-    pub fn fetch(&mut self) -> Result<(), AskError> {
-        let Some(client) = &mut self.client else {
-            return Ok(());
-        };
+    /// Fetches what is new. Whatever comes of it, what was fetched stays: [`Recording::is_connected`] tells whether there may be more.
+    pub fn fetch(&mut self) {
         let snapshot = (self.asked_now).is_none_or(|asked| asked.elapsed() >= NOW_EVERY);
         if snapshot {
             self.asked_now = Some(Instant::now());
         }
-        let newer = client.fetch(Fetch {
+        let fetch = Fetch {
             since_sequence: self.last,
             snapshot,
             ..Fetch::default()
-        });
-        match newer {
-            Ok(newer) => {
+        };
+        match self.lasting.fetch(&mut self.client, fetch) {
+            Ok(Some(newer)) => {
                 self.last = self.last.max(newer.last_sequence());
                 self.merger.add(newer);
-                Ok(())
             }
-            Err(error) => {
-                self.client = None;
-                if error.is_gone() { Ok(()) } else { Err(error) }
-            }
+            Ok(None) => {}
+            Err(error) => self.failure = Some(error.failure(&self.endpoint)),
         }
     }
 

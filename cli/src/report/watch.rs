@@ -4,7 +4,7 @@ use super::command::written;
 use super::{By, Format, Options};
 use crate::exit::{FINE, Outcome};
 use crate::interrupt;
-use crate::live::{AskError, Client};
+use crate::live::{Client, Lasting};
 use crate::source;
 use crate::text::terminal;
 use hotpoll_profile::Profile;
@@ -30,20 +30,41 @@ pub fn run(
     interrupt::listen();
     let endpoint = client.endpoint().clone();
     let window_ns = source::nanoseconds(last.unwrap_or(WINDOW));
+    // Whether somebody still reads.
+    let draw = |profile: &mut Profile| {
+        profile.retain_last(window_ns);
+        // Names that are there stay: only new addresses are looked up.
+        let symbols = source::name(profile, Some(&endpoint), binaries);
+        let report = written(profile, &symbols, options, format);
+        match format {
+            Format::Text if terminal::is_terminal() => terminal::redraw(&report),
+            _ => terminal::print_on(&report),
+        }
+    };
     let mut profile = Profile::default();
+    let mut lasting = Lasting::default();
     loop {
         let drawn = Instant::now();
         let since_sequence = profile.last_sequence();
-        let newer = client.fetch(Fetch {
+        let fetch = Fetch {
             since_sequence,
             last_ns: window_ns,
             // For the names and the times of task kinds.
             snapshot: options.by == By::Task,
             ..Fetch::default()
-        });
+        };
+        let newer = (lasting.fetch(client, fetch)).map_err(|error| error.failure(&endpoint))?;
+        if let Some(news) = lasting.news() {
+            terminal::say(&news);
+        }
         match newer {
-            Ok(newer) => profile.merge(newer),
-            Err(AskError::Ended | AskError::Stale) => {
+            Some(newer) => {
+                profile.merge(newer);
+                if !draw(&mut profile)? {
+                    return Ok(FINE);
+                }
+            }
+            None if lasting.is_over() => {
                 let who = endpoint.process.display_name();
                 terminal::say(&format!(
                     "process {} ({who}) has ended.",
@@ -51,18 +72,8 @@ pub fn run(
                 ));
                 return Ok(FINE);
             }
-            Err(error) => return Err(error.failure(&endpoint)),
-        }
-        profile.retain_last(window_ns);
-        // Names that are there stay: only new addresses are looked up.
-        let symbols = source::name(&mut profile, Some(&endpoint), binaries);
-        let report = written(&profile, &symbols, options, format);
-        let is_read = match format {
-            Format::Text if terminal::is_terminal() => terminal::redraw(&report)?,
-            _ => terminal::print_on(&report)?,
-        };
-        if !is_read {
-            return Ok(FINE);
+            // What was drawn last stays.
+            None => {}
         }
         while drawn.elapsed() < REDRAW_EVERY {
             if interrupt::is_asked_to_stop() {
