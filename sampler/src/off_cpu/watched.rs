@@ -99,6 +99,7 @@ impl Watched {
     /// Makes the next look a fresh one.
     pub fn forget_stack(&mut self) {
         self.number = 0;
+        self.idle_looks = 0;
     }
 
     /// Looks at it. A look that counts takes the time since the last one that did.
