@@ -1,0 +1,182 @@
+//! How long tasks were busy, scheduled and idle, against work of which the truth is known.
+
+mod support;
+
+use hotpoll_hooks::tasks;
+use hotpoll_profile::{TaskState, Waker};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use support::{sampling, snapshot, until};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+fn workers(count: usize) -> Runtime {
+    sampling();
+    let mut builder = Builder::new_multi_thread();
+    hotpoll_hooks::runtime(&mut builder)
+        .worker_threads(count)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn time_is_busy_scheduled_or_idle() {
+    const MS: u64 = 1_000_000;
+    let runtime = workers(1);
+    let _inside = runtime.enter();
+    let (wake, woken) = oneshot::channel::<()>();
+    let task = tasks::spawn_named("timed", async move {
+        std::thread::sleep(Duration::from_millis(40));
+        woken.await.unwrap();
+    });
+    until("waiting", |seen| {
+        seen.of("timed")
+            .first()
+            .is_some_and(|task| task.state == TaskState::Waiting)
+    });
+    std::thread::sleep(Duration::from_millis(60));
+    // The only worker is taken; the wake has to wait for it.
+    let blocker = tasks::spawn_named("takes the worker", async {
+        std::thread::sleep(Duration::from_millis(80));
+    });
+    until("taken", |seen| {
+        let blockers = seen.of("takes the worker");
+        blockers
+            .first()
+            .is_some_and(|task| task.state == TaskState::Polling)
+    });
+    wake.send(()).unwrap();
+    let seen = snapshot();
+    if let Some(task) = seen.of("timed").first() {
+        assert_eq!(task.state, TaskState::Scheduled);
+        assert_eq!(
+            task.last_waker,
+            Waker::Thread(hotpoll_sampler::current_tid())
+        );
+    }
+    runtime.block_on(async {
+        task.await.unwrap();
+        blocker.await.unwrap();
+    });
+    let seen = until("folded", |seen| seen.kind("timed").completed == 1);
+    let kind = seen.kind("timed");
+    // No upper bounds: the machine may be busy. The sum is the task's life.
+    assert!(kind.busy_ns >= 40 * MS);
+    assert!(kind.idle_ns >= 60 * MS);
+    assert!(kind.scheduled_ns > 0);
+    let long = &kind.long_polls;
+    assert!(long[0].poll_ns >= 40 * MS && long[0].task != 0, "{long:?}");
+    assert_eq!(kind.longest_poll.as_ref().unwrap().poll_ns, long[0].poll_ns);
+}
+
+/// Each total is measured on its own; the work's own clocks say how long each was.
+#[test]
+fn times_are_those_of_the_works_own_clocks() {
+    // A preemption between the work's clock and ours spoils a run: then there is another.
+    let runs = ["clocks 1", "clocks 2", "clocks 3", "clocks 4", "clocks 5"];
+    let told: Vec<String> = runs.iter().map_while(|name| off_by(name).err()).collect();
+    assert!(told.len() < runs.len(), "{told:#?}");
+}
+
+/// Says which time is more than 5 % off.
+fn off_by(name: &'static str) -> Result<(), String> {
+    use std::sync::Mutex;
+    use std::sync::mpsc;
+    use std::task::Waker;
+    use std::time::Instant;
+    #[derive(Default)]
+    struct Truth {
+        busy: Duration,
+        scheduled: Duration,
+        idle: Duration,
+        poll_end: Option<Instant>,
+        woken: Option<Instant>,
+    }
+    struct Works {
+        left: u32,
+        truth: Arc<Mutex<Truth>>,
+        wakers: mpsc::Sender<Waker>,
+    }
+    impl Future for Works {
+        type Output = ();
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+            let begun = Instant::now();
+            {
+                let mut truth = self.truth.lock().unwrap();
+                if let (Some(poll_end), Some(woken)) = (truth.poll_end, truth.woken.take()) {
+                    truth.idle += woken - poll_end;
+                    truth.scheduled += begun - woken;
+                }
+            }
+            if self.left == 0 {
+                return Poll::Ready(());
+            }
+            self.left -= 1;
+            std::thread::sleep(Duration::from_millis(3));
+            self.wakers.send(context.waker().clone()).unwrap();
+            let mut truth = self.truth.lock().unwrap();
+            let now = Instant::now();
+            truth.busy += now - begun;
+            truth.poll_end = Some(now);
+            Poll::Pending
+        }
+    }
+    let runtime = workers(1);
+    let _inside = runtime.enter();
+    let truth = Arc::new(Mutex::new(Truth::default()));
+    let (wakers, wake) = mpsc::channel();
+    let task = tasks::spawn_named(
+        name,
+        Works {
+            left: 20,
+            truth: truth.clone(),
+            wakers,
+        },
+    );
+    let waking = {
+        let truth = truth.clone();
+        std::thread::spawn(move || {
+            for waker in wake {
+                // The wake then finds the only worker taken, more often than not.
+                std::thread::sleep(Duration::from_millis(4));
+                truth.lock().unwrap().woken = Some(Instant::now());
+                waker.wake();
+            }
+        })
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let competes = {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            while !stop.load(Relaxed) {
+                std::thread::sleep(Duration::from_millis(3));
+                tokio::task::yield_now().await;
+            }
+        })
+    };
+    runtime.block_on(task).unwrap();
+    stop.store(true, Relaxed);
+    runtime.block_on(competes).unwrap();
+    waking.join().unwrap();
+    let seen = until("folded", |seen| seen.kind(name).completed == 1);
+    let kind = seen.kind(name);
+    let truth = truth.lock().unwrap();
+    for (what, told, truth) in [
+        ("busy", kind.busy_ns, truth.busy),
+        ("scheduled", kind.scheduled_ns, truth.scheduled),
+        ("idle", kind.idle_ns, truth.idle),
+    ] {
+        let truth = truth.as_nanos() as f64;
+        assert!(truth > 10e6, "{what}: the work did not do what it is for");
+        let off = (told as f64 - truth).abs() / truth;
+        if off >= 0.05 {
+            return Err(format!("{what}: {told} ns told, {truth} ns true"));
+        }
+    }
+    Ok(())
+}
