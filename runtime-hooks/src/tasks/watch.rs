@@ -1,8 +1,8 @@
 //! Whether futures are tracked now, what they are measured by, and who wants to know when polls begin again.
 
 use super::thread::Local;
+use hotpoll_sampler::ForkLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 use std::thread::Thread;
 
 /// A poll that takes this many ticks is a long one.
@@ -29,12 +29,11 @@ pub fn long_poll_ns() -> u64 {
 
 /// Whether the watchdog sleeps until a poll begins.
 static WATCHER_SLEEPS: AtomicBool = AtomicBool::new(false);
-static WATCHER: Mutex<Option<Thread>> = Mutex::new(None);
+static WATCHER: ForkLock<Option<Thread>> = ForkLock::new();
 
 /// The calling thread is the one that watches for long polls.
 pub fn i_watch_polls() {
-    let mut watcher = WATCHER.lock().unwrap_or_else(PoisonError::into_inner);
-    *watcher = Some(std::thread::current());
+    *WATCHER.lock() = Some(std::thread::current());
 }
 
 /// Unparks the watching thread when the next poll begins. A poll that begins at this very moment may go by: look once more after this, and do
@@ -54,10 +53,9 @@ pub(super) fn poll_begins() {
 #[cold]
 #[inline(never)]
 fn wake_watcher() {
-    // One of those that saw it does; and nobody waits, as in a forked child the lock may be held for ever.
+    // One of those that saw it does.
     if WATCHER_SLEEPS.swap(false, Relaxed)
-        && let Ok(watcher) = WATCHER.try_lock()
-        && let Some(watcher) = &*watcher
+        && let Some(watcher) = &*WATCHER.lock()
     {
         watcher.unpark();
     }
