@@ -1,4 +1,4 @@
-//! Writing the file whole or not at all.
+//! Writing the file whole or not at all, in place of a file and of nothing else.
 
 use hotpoll_profile::{Profile, pprof};
 use std::fs::{self, File, OpenOptions};
@@ -12,16 +12,33 @@ pub(crate) fn write_profile(path: &Path, profile: &Profile) -> io::Result<()> {
 
 /// Finds out whether a file could be written at `path`, without touching what is there.
 pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
+    check_place(path)?;
     let temporary = Temporary::create(path)?;
     drop(temporary);
     Ok(())
 }
 
+/// Refuses what is there and is neither a file nor a link to one. The new file takes the place of what is at the path: of a device, to a process that
+/// may write in `/dev`, so that `/dev/null` would be a file for all the system from then on.
+fn check_place(path: &Path) -> io::Result<()> {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|at| at.is_symlink());
+    match fs::metadata(path) {
+        Ok(at) if at.is_file() => Ok(()),
+        Ok(at) if at.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(_) => Err(io::Error::other(
+            "a device, a pipe or a socket is there, which a file would replace",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_link => Err(io::Error::other(
+            "a link to nothing is there, which a file would replace",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Readers see the old file or the new one. A link at `path` is replaced, not followed.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    check_place(path)?;
     let mut temporary = Temporary::create(path)?;
     temporary.file.write_all(bytes)?;
     temporary.rename(path)
@@ -128,6 +145,40 @@ mod tests {
         write_profile(&link, &Profile::default()).unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"precious");
         assert!(fs::symlink_metadata(&link).unwrap().is_file());
+    }
+
+    #[test]
+    fn what_is_no_file_is_left_alone() {
+        use std::os::unix::fs::FileTypeExt;
+        let folder = Folder::new("fifo");
+        let (fifo, link, dangling) = (
+            folder.0.join("fifo"),
+            folder.0.join("link"),
+            folder.0.join("dangling"),
+        );
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success());
+        let socket = folder.0.join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        std::os::unix::fs::symlink(&fifo, &link).unwrap();
+        std::os::unix::fs::symlink(folder.0.join("none"), &dangling).unwrap();
+        let before = folder.names();
+        for path in [&fifo, &link, &dangling, &socket, Path::new("/dev/null")] {
+            for result in [
+                check_writable(path),
+                write_profile(path, &Profile::default()),
+            ] {
+                let said = result.unwrap_err().to_string();
+                assert!(
+                    said.ends_with("is there, which a file would replace"),
+                    "{said}"
+                );
+            }
+        }
+        assert_eq!(folder.names(), before);
+        assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo());
+        let null = fs::metadata("/dev/null").unwrap();
+        assert!(null.file_type().is_char_device());
     }
 
     #[test]

@@ -168,6 +168,15 @@ fn unwritable_paths() {
     fs::create_dir(folder.path("taken")).expect("a folder");
     check(&inside("taken"), "is a directory");
     check("/proc/x.pb.gz", "No such file");
+    let no_file = "a device, a pipe or a socket is there, which a file would replace";
+    check("/dev/null", no_file);
+    let made = std::process::Command::new("mkfifo")
+        .arg(folder.path("fifo"))
+        .status();
+    assert!(made.expect("mkfifo").success());
+    check(&inside("fifo"), no_file);
+    let dumped = folder.run("start", &[("HOTPOLL_DUMP", &inside("fifo"))]);
+    assert!(dumped.contains(no_file), "{dumped}");
     // Nothing is left running: the same process could start without it.
     assert_eq!(
         folder.run("out /none/x", &[]).split(':').next(),
