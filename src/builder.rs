@@ -99,11 +99,12 @@ impl Builder {
         self
     }
 
-    /// How often each thread is looked at by the wall clock, whether it runs or sleeps: up to 1,000 Hz; 0 switches that off. A sleeping thread's
+    /// How often each thread is looked at by the wall clock, whether it runs or sleeps: up to 1,000 Hz (more is an error of `start`); 0
+    /// switches that off. A sleeping thread's
     /// stack is copied from outside; no thread gets a signal for it. All looks together take under 1 % of a core: beside thousands of threads
     /// they come less often, and reports say so.
     pub fn wall_hz(mut self, hz: u32) -> Self {
-        self.wall_hz = hz.min(Self::GREATEST_WALL_HZ);
+        self.wall_hz = hz;
         self
     }
 
@@ -130,7 +131,7 @@ impl Builder {
     }
 
     /// How far back the flight recorder keeps samples, and how much memory it may take. What comes first ends it; samples beyond
-    /// the memory are counted as evicted, or as "other" where one second alone would not fit.
+    /// the memory are counted as evicted, or as "other" where one second alone would not fit. From 64 KiB to 1 GiB, taken as samples come.
     pub fn recorder(mut self, span: Duration, bytes: usize) -> Self {
         self.span = span;
         self.bytes = bytes;
@@ -229,6 +230,18 @@ impl Builder {
             return Err(StartError::RecorderTooSmall {
                 bytes: self.bytes,
                 least: recorder::Settings::LEAST_BYTES,
+            });
+        }
+        if self.bytes > recorder::Settings::GREATEST_BYTES {
+            return Err(StartError::RecorderTooLarge {
+                bytes: self.bytes,
+                greatest: recorder::Settings::GREATEST_BYTES,
+            });
+        }
+        if self.wall_hz > Self::GREATEST_WALL_HZ {
+            return Err(StartError::WallRateTooHigh {
+                hz: self.wall_hz,
+                greatest: Self::GREATEST_WALL_HZ,
             });
         }
         if self.span.is_zero() {

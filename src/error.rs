@@ -47,6 +47,20 @@ pub enum StartError {
         /// The least.
         least: usize,
     },
+    /// The recorder would take more memory than hotpoll takes of any host.
+    RecorderTooLarge {
+        /// The bytes asked for.
+        bytes: usize,
+        /// The most.
+        greatest: usize,
+    },
+    /// More looks by the wall clock than there may be.
+    WallRateTooHigh {
+        /// The rate asked for.
+        hz: u32,
+        /// The highest.
+        greatest: u32,
+    },
     /// The recorder would keep nothing: its span is zero.
     RecorderSpanZero,
     /// A thread could not be made.
@@ -81,6 +95,14 @@ impl fmt::Display for StartError {
             Self::RecorderTooSmall { bytes, least } => write!(
                 f,
                 "a recorder of {bytes} bytes has no room for samples: give it at least {least}; 8 MB is the default"
+            ),
+            Self::RecorderTooLarge { bytes, greatest } => write!(
+                f,
+                "a recorder of {bytes} bytes is more than hotpoll takes: give it at most {greatest}; 8 MB is the default"
+            ),
+            Self::WallRateTooHigh { hz, greatest } => write!(
+                f,
+                "{hz} looks a second by the wall clock are too many: ask for {greatest} at most, or 0 for none; 20 is the default"
             ),
             Self::RecorderSpanZero => f.write_str(
                 "a recorder with a span of zero keeps nothing: give it at least a second; five minutes are the default",

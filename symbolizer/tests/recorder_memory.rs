@@ -210,3 +210,14 @@ fn bytes_are_counted_honestly_and_bounded() {
     check(Settings::LEAST_BYTES, &quiet, 100);
     check(Settings::LEAST_BYTES, &busy, 5);
 }
+
+#[test]
+fn a_wide_bound_takes_little_before_there_are_samples() {
+    for bytes in [Settings::GREATEST_BYTES, usize::MAX] {
+        let recorder = Recorder::new(Settings {
+            bytes,
+            ..Settings::default()
+        });
+        assert!(recorder.bytes() < 2 << 20, "{}", recorder.bytes());
+    }
+}

@@ -41,11 +41,20 @@ pub fn play(role: &str, arguments: &[String]) {
                     .map(|guard| guard.is_running())
             )
         ),
-        "small" => println!(
+        "wall-hz" => println!(
             "{}",
             said(
                 Builder::new()
-                    .recorder(Duration::from_secs(1), 1)
+                    .wall_hz(argument.parse().expect("a number"))
+                    .start()
+                    .map(|guard| guard.is_running())
+            )
+        ),
+        "recorder" => println!(
+            "{}",
+            said(
+                Builder::new()
+                    .recorder(Duration::from_secs(1), argument.parse().expect("a number"))
                     .start()
                     .map(|_| true)
             )

@@ -20,6 +20,8 @@ pub const TESTS: &[Test] = &[
     ),
     ("start::rates_out_of_range", rates_out_of_range),
     ("start::a_recorder_without_room", a_recorder_without_room),
+    ("start::a_recorder_without_end", a_recorder_without_end),
+    ("start::too_many_looks", too_many_looks),
     (
         "start::variables_that_mean_nothing",
         variables_that_mean_nothing,
@@ -90,8 +92,36 @@ fn rates_out_of_range() {
     assert_eq!(folder.run("hz 997", &[]), "ok true\n");
 }
 
+fn a_recorder_without_end() {
+    let most = 1_usize << 30;
+    for bytes in [usize::MAX, most + 1] {
+        assert_eq!(
+            Folder::new().run(&format!("recorder {bytes}"), &[]),
+            format!(
+                "error a recorder of {bytes} bytes is more than hotpoll takes: give it at most {most}; 8 MB is the default\n"
+            )
+        );
+    }
+    assert_eq!(
+        Folder::new().run(&format!("recorder {most}"), &[]),
+        "ok true\n"
+    );
+}
+
+fn too_many_looks() {
+    for hz in [1_001, u32::MAX] {
+        assert_eq!(
+            Folder::new().run(&format!("wall-hz {hz}"), &[]),
+            format!(
+                "error {hz} looks a second by the wall clock are too many: ask for 1000 at most, or 0 for none; 20 is the default\n"
+            )
+        );
+    }
+    assert_eq!(Folder::new().run("wall-hz 1000", &[]), "ok true\n");
+}
+
 fn a_recorder_without_room() {
-    let printed = Folder::new().run("small", &[]);
+    let printed = Folder::new().run("recorder 1", &[]);
     assert!(printed.contains("give it at least 65536"), "{printed}");
 }
 

@@ -38,6 +38,8 @@ const NOT_RECENT: Recent = Recent {
     sample: u32::MAX,
     row: u32::MAX,
 };
+/// How many samples are remembered at most: 512 KiB, which are there from the start, whatever the bound is.
+const MOST_RECENT: usize = 1 << 15;
 /// How many folded callchains are remembered. More distinct ones than this may be counted more than once.
 const RECENT_FOLDED: usize = 512;
 
@@ -45,12 +47,13 @@ impl OpenSlice {
     /// Nothing observed yet. `bytes` are for the recent rows and the task pairs together.
     pub fn new(bytes: usize) -> Self {
         let recent = (bytes / 2 / size_of::<Recent>()).next_power_of_two() / 2;
+        let recent = recent.clamp(1, MOST_RECENT);
         Self {
             dictionary: OpenDictionary::new(),
             tasks: TaskPairs::new(bytes / 2),
             folded: 0,
             rows: RowTable::default(),
-            recent: vec![NOT_RECENT; recent.max(1)].into_boxed_slice(),
+            recent: vec![NOT_RECENT; recent].into_boxed_slice(),
             recent_folded: vec![0; RECENT_FOLDED].into_boxed_slice(),
         }
     }

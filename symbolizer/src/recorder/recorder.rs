@@ -58,6 +58,8 @@ const SLACK_SHARE: usize = 256;
 const USUAL_PACKED_THREAD: usize = 64;
 /// One evicted slice is remembered for so many bytes of the bound: more slices than that never were in it.
 const EVICTED_ENDS_SHARE: usize = 512;
+/// And so many at most: 1 MiB, hours of slices.
+const MOST_EVICTED_ENDS: usize = 1 << 16;
 
 impl Recorder {
     /// An empty recorder.
@@ -77,7 +79,9 @@ impl Recorder {
             threads: Threads::new(bound / THREADS_SHARE),
             heavy_tasks: HeavyTasks::new(top_tasks),
             next_sequence: 1,
-            evicted_ends: VecDeque::with_capacity(bound / EVICTED_ENDS_SHARE),
+            evicted_ends: VecDeque::with_capacity(
+                (bound / EVICTED_ENDS_SHARE).min(MOST_EVICTED_ENDS),
+            ),
             evicted_slices: 0,
             evicted: Weight::default(),
             folded_stacks: 0,

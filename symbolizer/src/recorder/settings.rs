@@ -5,7 +5,8 @@
 pub struct Settings {
     /// How far back slices are kept.
     pub span_ns: u64,
-    /// The most memory that the recorder holds; less than [`Settings::LEAST_BYTES`] counts as that.
+    /// The most memory that the recorder holds; less than [`Settings::LEAST_BYTES`] counts as that, more than
+    /// [`Settings::GREATEST_BYTES`] as that.
     pub bytes: usize,
     /// How many single tasks are told apart; the others count under their kind alone.
     pub top_tasks: usize,
@@ -17,9 +18,12 @@ impl Settings {
     /// Below this the fixed parts leave no room for samples.
     pub const LEAST_BYTES: usize = 64 * 1024;
 
+    /// The most that a recorder may be given: 1 GiB. It is filled as samples come; what is more is a mistake of units.
+    pub const GREATEST_BYTES: usize = 1 << 30;
+
     /// The bound in force.
     pub(super) fn bound(&self) -> usize {
-        self.bytes.max(Self::LEAST_BYTES)
+        self.bytes.clamp(Self::LEAST_BYTES, Self::GREATEST_BYTES)
     }
 }
 
