@@ -22,6 +22,7 @@ nothing means the only live process with hotpoll (several are listed).";
 const EXPORT_EXAMPLES: &str = "\
 Examples:
   hotpoll export shop.pb.gz --format html -o shop.html     for any browser
+  hotpoll export shop --format html -o shop.html           a live process
   hotpoll export shop.pb.gz --format folded | grep serde
   hotpoll export shop.pb.gz --wall --by task --format html -o wait.html
   hotpoll export shop.pb.gz --format firefox -o shop.json  for its profiler";

@@ -3,7 +3,7 @@
 use crate::envelope;
 use crate::exit::{self, FINE, Outcome};
 use crate::export::text::printable;
-use crate::live::{Client, Endpoint, discover};
+use crate::live::{AskError, Client, Endpoint, discover};
 use crate::target::{Host, ThisHost};
 use crate::text::number::{count, duration, percent_in_words};
 use crate::text::style::{DIM, WARNING, paint, plain};
@@ -13,9 +13,14 @@ use clap::{Args, ValueEnum};
 use hotpoll_profile::Reason;
 use hotpoll_profile::protocol::Status;
 use serde::Serialize;
+use std::time::Duration;
 
-/// The version of the kind `list`.
-const SCHEMA: u32 = 1;
+/// The version of the kind `list`. Since 2 the figures of a process that gives no answer are null.
+const SCHEMA: u32 = 2;
+/// How long a process may take for its answer: a list is for looking at, and says which ones are silent.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How many are asked at once.
+const AT_ONCE: usize = 64;
 /// The widest name.
 const NAME: usize = 24;
 
@@ -51,21 +56,30 @@ struct Row {
     pid: u32,
     name: String,
     user: String,
-    uptime_ns: u64,
     threads: u32,
-    engine: String,
-    asked_hz: f64,
-    delivered_hz: f64,
-    /// Handler and delivery as a part of the process's CPU time; null when nothing ran.
-    overhead: Option<f64>,
-    fired: u64,
-    lost: u64,
-    lost_by_reason: Vec<(String, u64)>,
-    hotpoll_version: String,
-    stopped: bool,
-    notices: Vec<String>,
+    /// Null when it gives no answer, with all of its fields.
+    #[serde(flatten)]
+    figures: Figures,
     /// Why it has no figures; null when it has.
     error: Option<String>,
+}
+
+/// What a process says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+struct Figures {
+    uptime_ns: Option<u64>,
+    engine: Option<String>,
+    asked_hz: Option<f64>,
+    delivered_hz: Option<f64>,
+    /// Handler and delivery as a part of the process's CPU time; null when nothing ran.
+    overhead: Option<f64>,
+    fired: Option<u64>,
+    lost: Option<u64>,
+    lost_by_reason: Vec<(String, u64)>,
+    hotpoll_version: Option<String>,
+    /// Whether sampling has been stopped.
+    stopped: Option<bool>,
+    notices: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -75,7 +89,7 @@ struct Data {
 
 /// Carries the command out.
 pub fn run(args: &ListArgs) -> Outcome {
-    let rows: Vec<Row> = discover::all().iter().map(row).collect();
+    let rows = rows(&discover::all());
     let text = match args.format {
         Format::Json => envelope::line("list", SCHEMA, &Data { processes: rows }),
         Format::Text if rows.is_empty() => {
@@ -88,6 +102,21 @@ pub fn run(args: &ListArgs) -> Outcome {
     };
     terminal::print(&text)?;
     Ok(FINE)
+}
+
+/// Of each process a row, in their order: one that is silent keeps nobody else waiting.
+fn rows(endpoints: &[Endpoint]) -> Vec<Row> {
+    let mut rows = Vec::with_capacity(endpoints.len());
+    for some in endpoints.chunks(AT_ONCE) {
+        std::thread::scope(|scope| {
+            let asked: Vec<_> = some
+                .iter()
+                .map(|endpoint| scope.spawn(move || row(endpoint)))
+                .collect();
+            rows.extend(asked.into_iter().filter_map(|row| row.join().ok()));
+        });
+    }
+    rows
 }
 
 fn row(endpoint: &Endpoint) -> Row {
@@ -104,28 +133,39 @@ fn row(endpoint: &Endpoint) -> Row {
         row.error = Some(format!("belongs to {}", row.user));
         return row;
     }
-    match Client::connect(endpoint).and_then(|mut client| client.status()) {
-        Ok(status) => fill(&mut row, &status),
+    match Client::connect_for(endpoint, PATIENCE).and_then(|mut client| client.status()) {
+        Ok(status) => {
+            row.threads = status.threads;
+            row.figures = figures(&status);
+        }
+        Err(AskError::Stopped) => {
+            row.error = Some("stopped: no answer until it runs on".to_owned());
+        }
+        Err(AskError::Silent(_)) => {
+            row.error = Some(format!("no answer in {} s", PATIENCE.as_secs()));
+        }
         Err(error) => row.error = Some(error.failure(endpoint).to_string()),
     }
     row
 }
 
-fn fill(row: &mut Row, status: &Status) {
-    row.uptime_ns = status.uptime_ns;
-    row.threads = status.threads;
-    row.engine.clone_from(&status.engine_setting);
-    row.asked_hz = status.asked_hz;
-    row.delivered_hz = status.delivered_hz;
-    row.overhead = status.overhead();
-    row.fired = status.fired;
-    row.lost = status.lost().total();
-    row.lost_by_reason = (status.lost().iter())
-        .map(|(reason, count)| (reason.label().to_owned(), count))
-        .collect();
-    row.hotpoll_version.clone_from(&status.hotpoll_version);
-    row.stopped = status.stopped;
-    row.notices.clone_from(&status.notices);
+fn figures(status: &Status) -> Figures {
+    let lost = status.lost();
+    Figures {
+        uptime_ns: Some(status.uptime_ns),
+        engine: Some(status.engine_setting.clone()),
+        asked_hz: Some(status.asked_hz),
+        delivered_hz: Some(status.delivered_hz),
+        overhead: status.overhead(),
+        fired: Some(status.fired),
+        lost: Some(lost.total()),
+        lost_by_reason: (lost.iter())
+            .map(|(reason, count)| (reason.label().to_owned(), count))
+            .collect(),
+        hotpoll_version: Some(status.hotpoll_version.clone()),
+        stopped: Some(status.stopped),
+        notices: status.notices.clone(),
+    }
 }
 
 fn table(rows: &[Row], columns: usize) -> String {
@@ -144,19 +184,19 @@ fn table(rows: &[Row], columns: usize) -> String {
             cells[2] = printable(why);
             return cells;
         }
+        let figures = &row.figures;
         [
             row.pid.to_string(),
             name,
-            duration(row.uptime_ns / 1_000_000_000 * 1_000_000_000),
+            duration(figures.uptime_ns.unwrap_or_default() / 1_000_000_000 * 1_000_000_000),
             count(row.threads.into()),
-            if row.stopped {
-                "stopped".to_owned()
-            } else {
-                row.engine.clone()
+            match figures.stopped {
+                Some(true) => "stopped".to_owned(),
+                _ => figures.engine.clone().unwrap_or_default(),
             },
-            hertz(row),
-            row.overhead.map_or("-".to_owned(), percent_in_words),
-            count(row.lost),
+            hertz(figures),
+            figures.overhead.map_or("-".to_owned(), percent_in_words),
+            count(figures.lost.unwrap_or_default()),
         ]
     }));
     let widths: Vec<usize> = (0..HEAD.len())
@@ -203,11 +243,13 @@ fn table(rows: &[Row], columns: usize) -> String {
 }
 
 /// `99`, or `99/1,000` where less comes than was asked for.
-fn hertz(row: &Row) -> String {
+fn hertz(figures: &Figures) -> String {
     const CLOSE: f64 = 0.95;
-    let asked = count(row.asked_hz.round() as u64);
-    if row.delivered_hz > 0.0 && row.delivered_hz < CLOSE * row.asked_hz {
-        format!("{}/{asked}", count(row.delivered_hz.round() as u64))
+    let asked_hz = figures.asked_hz.unwrap_or_default();
+    let delivered_hz = figures.delivered_hz.unwrap_or_default();
+    let asked = count(asked_hz.round() as u64);
+    if delivered_hz > 0.0 && delivered_hz < CLOSE * asked_hz {
+        format!("{}/{asked}", count(delivered_hz.round() as u64))
     } else {
         asked
     }
@@ -223,23 +265,29 @@ mod tests {
             Row {
                 pid: 12,
                 name: "shop".to_owned(),
-                uptime_ns: 192_400_000_000,
                 threads: 14,
-                engine: "auto".to_owned(),
-                asked_hz: 99.0,
-                delivered_hz: 98.9,
-                overhead: Some(0.000_4),
+                figures: Figures {
+                    uptime_ns: Some(192_400_000_000),
+                    engine: Some("auto".to_owned()),
+                    asked_hz: Some(99.0),
+                    delivered_hz: Some(98.9),
+                    overhead: Some(0.000_4),
+                    ..Figures::default()
+                },
                 ..Row::default()
             },
             Row {
                 pid: 4242,
                 name: "a-service-with-a-very-long-name".to_owned(),
-                uptime_ns: 90_061_000_000_000,
                 threads: 1_200,
-                engine: "ctimer".to_owned(),
-                asked_hz: 1000.0,
-                delivered_hz: 250.0,
-                lost: 12,
+                figures: Figures {
+                    uptime_ns: Some(90_061_000_000_000),
+                    engine: Some("ctimer".to_owned()),
+                    asked_hz: Some(1000.0),
+                    delivered_hz: Some(250.0),
+                    lost: Some(12),
+                    ..Figures::default()
+                },
                 ..Row::default()
             },
             Row {

@@ -185,6 +185,26 @@ fn a_report_names_what_burns() {
     }
 }
 
+/// As any other command: by its PID, without a file between.
+#[test]
+fn an_export_of_what_lives() {
+    let live = Live::start();
+    let folded = run(&["export", &live.pid(), "--format", "folded"]);
+    assert!(folded.status.success(), "{}", text(&folded.stderr));
+    assert!(text(&folded.stdout).contains("burn_the_processor"));
+    let folder = Folder::new("export");
+    let page = folder.0.join("p.html");
+    let page_name = page.to_str().unwrap();
+    let output = run(&["export", &live.pid(), "--format", "html", "-o", page_name]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(page.contains("burn_the_processor"));
+    let output = run(&["export", "4294967295", "--format", "html"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("no process has PID 4294967295"), "{told}");
+}
+
 #[test]
 fn list_and_doctor_know_it() {
     let live = Live::start();
@@ -451,6 +471,18 @@ fn a_process_that_is_stopped_meanwhile() {
     live.until("a file with samples", || samples() > 0);
     signal(&live.0, "STOP");
     is_told("it is stopped");
+    let output = run(&["list", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let rows = json["data"]["processes"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["pid"] == live.0.id()).unwrap();
+    assert_eq!(row["error"], "stopped: no answer until it runs on");
+    for unknown in ["stopped", "uptime_ns", "fired", "lost", "asked_hz"] {
+        assert!(row[unknown].is_null(), "{unknown}: {row:#}");
+    }
+    let output = run(&["list"]);
+    let said = text(&output.stdout);
+    let line = said.lines().find(|line| line.contains(&live.pid()));
+    assert!(line.unwrap().contains("stopped: no answer"), "{said}");
     for command in ["report", "tasks", "threads", "doctor"] {
         let output = run(&[command, &live.pid()]);
         let told = text(&output.stderr);

@@ -2,20 +2,24 @@
 
 use super::{ExportError, Format, Options, Root, Unit, encode};
 use crate::exit::{FINE, Failure, Outcome};
+use crate::live::{Client, Held};
 use crate::profile_file;
 use crate::source;
+use crate::target::{self, Target, ThisHost};
 use crate::text::terminal;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use hotpoll_profile::Profile;
+use hotpoll_profile::protocol::Fetch;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Write a profile in another tool's format, or as a flame graph
+///
+/// Of a live process this is its recorder, as `hotpoll report` shows it; of a file, which may be another tool's pprof file, all of it.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// The profile: a file that `hotpoll record` or HOTPOLL_OUT wrote, or another tool's pprof file
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(help = target::HELP)]
+    pub target: Option<String>,
     /// What to write
     #[arg(long, short, value_enum)]
     pub format: Format,
@@ -35,8 +39,33 @@ pub struct ExportArgs {
 
 /// Carries the command out.
 pub fn run(args: &ExportArgs) -> Outcome {
-    let mut profile = source::read(&args.file)?;
-    source::name(&mut profile, None, &[]);
+    let format = args.format.to_possible_value();
+    let format = format.as_ref().map_or("html", |value| value.get_name());
+    let host = ThisHost::asked_by(&format!("export --format {format}"));
+    let resolved = target::resolve(args.target.as_deref(), &host)?;
+    if let Some(path) = &args.output {
+        profile_file::check(path)?;
+    }
+    let profile = match resolved {
+        Target::File(path) => {
+            let mut profile = source::read(&path)?;
+            source::name(&mut profile, None, &[]);
+            profile
+        }
+        Target::Live(endpoint) => {
+            let mut client =
+                Client::connect(&endpoint).map_err(|error| error.failure(&endpoint))?;
+            let held = Held::open(endpoint.process.pid);
+            let fetch = Fetch {
+                // For the kinds of tasks; `json` has all of it.
+                snapshot: true,
+                ..Fetch::default()
+            };
+            let mut profile = (client.fetch(fetch)).map_err(|error| error.failure(&endpoint))?;
+            source::name_held(&mut profile, &held, &[]);
+            profile
+        }
+    };
     write(args, &profile)?;
     Ok(FINE)
 }
@@ -91,7 +120,7 @@ mod tests {
 
     fn args(output: &str) -> ExportArgs {
         ExportArgs {
-            file: "unused".into(),
+            target: None,
             format: Format::Folded,
             output: Some(output.into()),
             unit: Unit::Ns,

@@ -1,4 +1,4 @@
-//! `hotpoll export FILE --format …`: a profile in the formats that other tools read, and one that is its own viewer.
+//! `hotpoll export TARGET --format …`: a profile in the formats that other tools read, and one that is its own viewer.
 //!
 //! In: a profile, wherever it came from, and the arguments. Out: a file, or standard output. Each format is a pure function in a
 //! file of its own; what they share is `stacks` (named stacks) and `rows` (CPU time on stacks, whole or slice by slice). In every
