@@ -22,21 +22,26 @@ struct Example {
 
 impl Example {
     fn start(name: &str) -> Self {
-        let mut child = Command::new(program(name))
+        let child = Command::new(program(name))
             .arg("300")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .env_remove("HOTPOLL")
             .spawn()
             .unwrap();
-        let mut lines = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            lines.push(line.unwrap());
-            if lines.last().is_some_and(|line| line.contains("ask: ")) {
-                return Self { child, lines };
+        let mut example = Self {
+            child,
+            lines: Vec::new(),
+        };
+        for line in BufReader::new(example.child.stdout.take().unwrap()).lines() {
+            let line = line.unwrap();
+            let is_last = line.contains("ask: ");
+            example.lines.push(line);
+            if is_last {
+                return example;
             }
         }
-        panic!("{name} has ended: {lines:?}");
+        panic!("{name} has ended: {:?}", example.lines);
     }
 
     /// The data that the command prints.
