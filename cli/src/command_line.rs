@@ -16,7 +16,7 @@ Examples:
   hotpoll record -o shop.pb.gz -- ./shop --port 8080
   hotpoll export shop.pb.gz --format html -o shop.html
 
-TARGET, in every command: a PID, the NAME of a process, or a profile FILE;
+TARGET, wherever a command takes one: a PID, the NAME of a process, or a profile FILE;
 nothing means the only live process with hotpoll (several are listed).";
 
 const EXPORT_EXAMPLES: &str = "\

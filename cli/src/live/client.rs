@@ -10,7 +10,9 @@ use hotpoll_profile::protocol::{
     Status,
 };
 use hotpoll_profile::{Profile, pprof};
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::sys::socket::sockopt::{PeerCredentials, SendTimeout};
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, UnixAddr, getsockopt, setsockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
@@ -24,6 +26,8 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long an answer may take before it is looked whether the process is stopped, and how often then.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long to wait for a place in the process's queue of connections: one that is stopped takes nobody from it.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long an answer may still take once somebody has pressed Ctrl-C.
 const LAST_PATIENCE: Duration = Duration::from_secs(3);
 /// How long to ask again while the process serves as many others as it will. Each of them is done in a moment.
@@ -278,7 +282,16 @@ fn not_asked_for(response: Response) -> AskError {
 
 /// A new conversation with the process itself.
 fn stream_to(endpoint: &Endpoint) -> Result<UnixStream, AskError> {
-    let stream = connect(&endpoint.path())?;
+    let stream = connect(&endpoint.path()).map_err(|error| match error.kind() {
+        // By a Ctrl-C: a wait with an end is not taken up again.
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {
+            match process::is_stopped(endpoint.process.pid) {
+                true => AskError::Stopped,
+                false => AskError::Silent(QUEUE_PATIENCE),
+            }
+        }
+        _ => error.into(),
+    })?;
     let peer = getsockopt(&stream, PeerCredentials).map_err(io::Error::from)?;
     // 0 is a process of another PID namespace that ours cannot see into: the path went through its /proc/PID/root.
     if peer.pid() != 0 && peer.pid() as u32 != endpoint.process.pid {
@@ -290,7 +303,7 @@ fn stream_to(endpoint: &Endpoint) -> Result<UnixStream, AskError> {
 
 fn connect(path: &Path) -> io::Result<UnixStream> {
     if path.as_os_str().len() <= LONGEST_ADDRESS {
-        return UnixStream::connect(path);
+        return connect_short(path);
     }
     // A long XDG_RUNTIME_DIR: by way of its folder, whose descriptor has a short name.
     let folder = path.parent().unwrap_or(Path::new("/"));
@@ -300,7 +313,21 @@ fn connect(path: &Path) -> io::Result<UnixStream> {
         .open(folder)?;
     let mut short = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
     short.extend(path.file_name());
-    UnixStream::connect(short)
+    connect_short(&short)
+}
+
+/// As [`UnixStream::connect`], but that has no end where the queue is full.
+fn connect_short(path: &Path) -> io::Result<UnixStream> {
+    let socket = socket::socket(
+        AddressFamily::Unix,
+        SockType::Stream,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    let patience = TimeVal::seconds(QUEUE_PATIENCE.as_secs() as i64);
+    setsockopt(&socket, SendTimeout, &patience)?;
+    socket::connect(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    Ok(UnixStream::from(socket))
 }
 
 #[cfg(test)]

@@ -122,6 +122,23 @@ fn busy_and_then_not() {
     thread.join().unwrap();
 }
 
+/// A stopped process takes nobody from its queue, and when that is full the kernel lets others wait for as long as they will.
+#[test]
+fn a_full_queue() {
+    let (endpoint, listener, folder) = listen("queue");
+    nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(1).unwrap()).unwrap();
+    let mut queue = Vec::new();
+    let error = loop {
+        match Client::connect(&endpoint) {
+            Ok(client) => queue.push(client),
+            Err(error) => break error,
+        }
+        assert!(queue.len() < 10, "the queue has no end");
+    };
+    assert!(error.is_silence(), "{error:?}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn another_version() {
     let mut frame = Frame {
