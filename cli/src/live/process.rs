@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
 
 /// Facts about a process on this host.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,16 +113,21 @@ fn state(stat: &str) -> Option<char> {
     stat.rsplit_once(')')?.1.trim_start().chars().next()
 }
 
-/// By the unified hierarchy, where it is mounted at its usual place; elsewhere nobody knows.
+/// By the unified hierarchy or the freezer's own, where they are mounted at their usual places; elsewhere nobody knows.
 fn is_frozen(pid: u32) -> bool {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-    let Some(group) = groups.lines().find_map(|line| line.strip_prefix("0::/")) else {
-        return false;
-    };
-    let events = Path::new("/sys/fs/cgroup")
-        .join(group)
-        .join("cgroup.events");
-    fs::read_to_string(events).is_ok_and(|events| events.lines().any(|line| line == "frozen 1"))
+    groups.lines().any(|line| {
+        // Number, controllers, path.
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (file, frozen) = match parts.next() {
+            Some("") => ("/sys/fs/cgroup/{}/cgroup.events", "frozen 1"),
+            Some("freezer") => ("/sys/fs/cgroup/freezer/{}/freezer.state", "FROZEN"),
+            _ => return false,
+        };
+        let group = parts.next().unwrap_or_default().trim_start_matches('/');
+        let state = fs::read_to_string(file.replace("{}", group)).unwrap_or_default();
+        state.lines().any(|line| line == frozen)
+    })
 }
 
 fn parse(pid: u32, stat: &str, status: &str) -> Option<ProcessFacts> {
@@ -215,6 +219,42 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!is_stopped(child.id()));
+    }
+
+    /// As `docker pause` does it.
+    #[test]
+    fn frozen_and_thawed() {
+        let name = format!("hotpoll-test-{}", std::process::id());
+        let unified = std::path::Path::new("/sys/fs/cgroup").join(&name);
+        let own = std::path::Path::new("/sys/fs/cgroup/freezer").join(&name);
+        // Where the freezer has no hierarchy of its own the unified one has it, and says so in each group.
+        let (group, file, values) = if fs::create_dir(&own).is_ok() {
+            (own, "freezer.state", ["FROZEN", "THAWED"])
+        } else if fs::create_dir(&unified).is_ok() && unified.join("cgroup.freeze").exists() {
+            (unified, "cgroup.freeze", ["1", "0"])
+        } else {
+            let _ = fs::remove_dir(&unified);
+            println!("skipped: no control group may be made here");
+            return;
+        };
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        fs::write(group.join("cgroup.procs"), child.id().to_string()).unwrap();
+        assert!(!is_stopped(child.id()));
+        for (value, frozen) in values.into_iter().zip([true, false]) {
+            fs::write(group.join(file), value).unwrap();
+            let began = std::time::Instant::now();
+            while is_stopped(child.id()) != frozen {
+                assert!(began.elapsed().as_secs() < 60, "{value}: never");
+                std::thread::yield_now();
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // The kernel may still be busy with it.
+        let _ = fs::remove_dir(group);
     }
 
     #[test]
