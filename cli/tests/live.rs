@@ -456,7 +456,12 @@ fn a_process_that_is_stopped_meanwhile() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut told_by = [&mut recording, &mut watch]
+    let mut report = hotpoll(&["report", &live.pid(), "--for", "300s", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told_by = [&mut recording, &mut watch, &mut report]
         .map(|child| BufReader::new(child.stderr.take().unwrap()).lines());
     let mut is_told = |what: &str| {
         for lines in &mut told_by {
@@ -500,9 +505,20 @@ fn a_process_that_is_stopped_meanwhile() {
     // It ends while nobody can ask it.
     signal(&live.0, "STOP");
     is_told("it is stopped");
+    // What was collected by then is a report.
+    signal(&report, "INT");
+    let output = report.wait_with_output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let data = &json["data"];
+    assert!(data["samples"]["count"].as_u64() > Some(50), "{data:#}");
+    let notices = data["notices"].to_string();
+    assert!(notices.contains("gives no answer any more"), "{notices}");
     live.0.kill().unwrap();
     live.0.wait().unwrap();
-    is_told("has ended");
+    for lines in told_by.iter_mut().take(2) {
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.contains("has ended"), "{line}");
+    }
     for child in [recording, watch] {
         assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
     }
