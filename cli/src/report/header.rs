@@ -254,7 +254,7 @@ fn overhead(data: &Data) -> String {
         "handler not measured: no invariant TSC".to_owned()
     };
     // The signals, and the interrupts of perf events that bring them.
-    let delivery = if overhead.delivery_ns > 0 {
+    let delivery = if overhead.delivery_ns > 0 || data.samples.fired == 0 {
         format!("delivery {}", duration(overhead.delivery_ns))
     } else {
         "delivery not calibrated".to_owned()
