@@ -1,7 +1,7 @@
 //! A healthy service with nothing to do.
 //!
 //! # The known answer
-//! Tasks wait for connections, messages and timers, a connection waits for its next request, threads wait for work: no problem may be reported.
+//! Tasks wait for connections, messages and timers, a connection waits for its next request, threads wait for work, a blocking thread blocks: no problem may be reported.
 //!
 //! `cargo run --release --example benign-idle -- [SECONDS]` (60), then `hotpoll tasks`, `hotpoll threads`.
 
@@ -51,8 +51,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .name("pool-0".to_owned())
         .spawn(move || while queue.recv().is_ok() {})?;
 
+    // And one on a blocking thread, which is there to be blocked.
+    let (words, told) = std_mpsc::channel::<u64>();
+    hotpoll::spawn_blocking_named("reader", move || told.recv().ok());
+
     shared::ready(EXAMPLE, "hotpoll tasks {}");
     tokio::time::sleep(seconds).await;
+    drop(words);
     Ok(())
 }
 

@@ -125,6 +125,8 @@ pub struct Task {
     pub last_wake_ns: u64,
     /// Clones of its waker that somebody holds.
     pub wakers: u64,
+    /// Whether it is a closure on a blocking thread: its one poll may take as long as it likes.
+    pub blocking: bool,
     /// Where it is suspended: one for each leaf that it waits for.
     pub waits: Vec<Suspension>,
 }

@@ -95,6 +95,7 @@ prop_compose! {
         numbers in vec(number(), 16),
         state in select(TaskState::ALL),
         last_waker in waker(),
+        blocking in any::<bool>(),
         waits in vec((stack(), number(), any::<bool>()), 0..3),
     ) -> Task {
         let waits = waits
@@ -119,6 +120,7 @@ prop_compose! {
             last_waker,
             last_wake_ns: numbers[14],
             wakers: numbers[15],
+            blocking,
             waits: waits.collect(),
         }
     }

@@ -132,8 +132,8 @@ pub(super) fn look(local: &'static Local) {
     }
 }
 
-/// Every known runtime, without its `blocked`.
-pub(super) fn snapshot() -> Vec<hotpoll_profile::Runtime> {
+/// Every known runtime, without its `blocked`, and whether all of its workers are listed: nothing can be said of those that are not.
+pub(super) fn snapshot() -> Vec<(hotpoll_profile::Runtime, bool)> {
     known()
         .iter()
         .map(|one| {
@@ -152,13 +152,15 @@ pub(super) fn snapshot() -> Vec<hotpoll_profile::Runtime> {
                     }
                 }
             }
-            hotpoll_profile::Runtime {
+            let all = workers.len() >= metrics.num_workers();
+            let runtime = hotpoll_profile::Runtime {
                 id: one.id,
                 name: one.handle.name().unwrap_or_default().to_string(),
                 workers,
                 alive: metrics.num_alive_tasks() as u64,
                 blocked: false,
-            }
+            };
+            (runtime, all)
         })
         .collect()
 }

@@ -87,17 +87,22 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> T
             task
         })
         .collect();
-    let mut runtimes = runtimes::snapshot();
+    let known = runtimes::snapshot();
     let open = open_polls();
     let threshold = LONG_POLL.load(Relaxed);
-    for runtime in &mut runtimes {
-        runtime.blocked = !runtime.workers.is_empty()
-            && runtime.workers.iter().all(|worker| {
-                open.iter().any(|poll| {
-                    poll.tid == *worker && clock.now.saturating_sub(poll.start) >= threshold
-                })
-            });
-    }
+    let is_in_long_poll = |worker: &u32| {
+        let mut polls = open.iter().filter(|poll| poll.tid == *worker);
+        polls.any(|poll| clock.now.saturating_sub(poll.start) >= threshold)
+    };
+    let runtimes: Vec<_> = known
+        .into_iter()
+        .map(|(mut runtime, all_listed)| {
+            runtime.blocked = all_listed
+                && !runtime.workers.is_empty()
+                && runtime.workers.iter().all(is_in_long_poll);
+            runtime
+        })
+        .collect();
     Tasks {
         alive: (!runtimes.is_empty()).then(|| runtimes.iter().map(|one| one.alive).sum()),
         tracked,
@@ -180,6 +185,7 @@ fn read(task: &Record, clock: &Clock) -> Row {
             runtime_id: number(&task.runtime_id),
             kind: task.kind.id(),
             parent: number(&task.parent),
+            blocking,
             state,
             age_ns: clock.since(task.spawned),
             state_ns,

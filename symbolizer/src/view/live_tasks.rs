@@ -123,6 +123,8 @@ pub fn representative(task: &Task) -> Option<&Suspension> {
 
 fn problem(task: &Task, long_poll_ns: u64) -> Option<Problem> {
     match task.state {
+        // On a thread that is there to be blocked; and when it waits for one, the pool is full, as somebody wanted.
+        _ if task.blocking => None,
         TaskState::LostWaker => Some(Problem::LostWaker),
         TaskState::Polling if long_poll_ns > 0 && task.state_ns >= long_poll_ns => {
             Some(Problem::LongPoll)

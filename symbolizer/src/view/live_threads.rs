@@ -37,6 +37,8 @@ pub enum Role {
     BlockedInPoll,
     /// It has nothing to do.
     Parked,
+    /// It is blocked, outside of any tracked poll, and not in the runtime's own waiting: in a task that is not tracked, say.
+    BlockedElsewhere,
     /// It is between polls.
     Between,
 }
@@ -48,6 +50,7 @@ impl Role {
             Self::Polling => "polling",
             Self::BlockedInPoll => "blocked in a poll",
             Self::Parked => "parked",
+            Self::BlockedElsewhere => "blocked in nothing tracked",
             Self::Between => "between polls",
         }
     }
@@ -58,6 +61,8 @@ impl Role {
 pub enum Stuck {
     /// It is blocked in a poll, for longer than a poll may take: nothing else on this worker makes progress.
     BlockedPoll,
+    /// A runtime's worker is blocked in something that is not tracked, for longer than a poll may take.
+    BlockedWorker,
     /// It runs in one poll for longer than a poll may take.
     LongPoll,
     /// It waits for a mutex or the like, for a second at least.
@@ -73,6 +78,7 @@ impl Stuck {
     pub fn label(self) -> &'static str {
         match self {
             Self::BlockedPoll => "blocked in a long poll",
+            Self::BlockedWorker => "a worker, blocked in what is not tracked",
             Self::LongPoll => "busy in a long poll",
             Self::Lock => "waits for a lock",
             Self::NoProcessor => "gets no processor",
@@ -94,6 +100,11 @@ pub fn live_threads<'p>(frames: &Frames<'p>, snapshot: &'p Snapshot) -> Vec<Live
     let workers: HashSet<u32> = (tasks.runtimes.iter())
         .flat_map(|runtime| runtime.workers.iter().copied())
         .collect();
+    // Closures on blocking threads: their one poll may take as long as it likes.
+    let blocking: HashSet<u64> = (tasks.tasks.iter())
+        .filter(|task| task.blocking)
+        .map(|task| task.id)
+        .collect();
     let mut samples_of: HashMap<u32, Vec<&Sample>> = HashMap::new();
     for sample in profile.samples.iter().filter(|one| one.state.is_on_cpu()) {
         samples_of.entry(sample.thread).or_default().push(sample);
@@ -104,14 +115,18 @@ pub fn live_threads<'p>(frames: &Frames<'p>, snapshot: &'p Snapshot) -> Vec<Live
             let stack = await_stack::fold(frames, &now.stack);
             let samples = samples_of.get(&now.thread).map_or(&[][..], Vec::as_slice);
             let is_worker = now.runtime_worker || workers.contains(&thread.tid);
+            let blocking = blocking.contains(&now.task);
+            let role = (is_worker || (now.poll_ns > 0 && !blocking)).then(|| role(frames, now));
             Some(LiveThread {
                 thread,
                 now,
-                role: (is_worker || now.poll_ns > 0).then(|| role(now)),
+                role,
                 kind: kinds.get(&now.kind).copied(),
                 dominant: dominant(frames, samples),
                 cores: share(thread.totals.cpu_ns, profile.duration_ns),
-                stuck: stuck(frames, now, tasks.long_poll_ns),
+                stuck: stuck(frames, now, role, tasks.long_poll_ns).filter(|stuck| {
+                    !blocking || !matches!(stuck, Stuck::BlockedPoll | Stuck::LongPoll)
+                }),
                 stack,
             })
         })
@@ -126,10 +141,11 @@ pub fn live_threads<'p>(frames: &Frames<'p>, snapshot: &'p Snapshot) -> Vec<Live
     live
 }
 
-fn role(now: &ThreadNow) -> Role {
+fn role(frames: &Frames, now: &ThreadNow) -> Role {
     match now.poll_ns {
-        0 if now.parked || now.state.is_blocked() => Role::Parked,
-        0 => Role::Between,
+        0 if !now.state.is_blocked() => Role::Between,
+        0 if is_in_the_runtimes_wait(frames, now) => Role::Parked,
+        0 => Role::BlockedElsewhere,
         _ if now.state.is_blocked() => Role::BlockedInPoll,
         _ => Role::Polling,
     }
@@ -143,11 +159,32 @@ fn dominant(frames: &Frames, samples: &[&Sample]) -> Option<(FrameId, f64)> {
     Some((first.frame, first.weight.share_of(whole.cpu_ns)))
 }
 
-fn stuck(frames: &Frames, now: &ThreadNow, long_poll_ns: u64) -> Option<Stuck> {
+/// Whether a worker waits where the runtime has workers wait that have nothing to do. Where its stack says nothing of a task, nothing speaks
+/// against it.
+fn is_in_the_runtimes_wait(frames: &Frames, now: &ThreadNow) -> bool {
+    let mut in_task = false;
+    let mut stack = now.stack.iter().flat_map(|&location| frames.at(location));
+    let waits = stack.any(|at| {
+        let name = &frames.get(at.frame).name;
+        let of_runtime = name.contains("tokio::runtime::");
+        in_task |= of_runtime && (name.contains("::task::") || name.contains("block_on"));
+        // `park`, `park_internal`, `CachedParkThread`: parked workers stand under a task of the runtime's own.
+        of_runtime && (name.contains("park") || name.contains("Park"))
+    });
+    waits || !in_task
+}
+
+fn stuck(frames: &Frames, now: &ThreadNow, role: Option<Role>, long_poll_ns: u64) -> Option<Stuck> {
     let is_long = long_poll_ns > 0 && now.poll_ns >= long_poll_ns;
     match now.state {
         state if is_long && state.is_blocked() => Some(Stuck::BlockedPoll),
         _ if is_long => Some(Stuck::LongPoll),
+        _ if role == Some(Role::BlockedElsewhere)
+            && long_poll_ns > 0
+            && now.state_ns >= long_poll_ns =>
+        {
+            Some(Stuck::BlockedWorker)
+        }
         State::Runnable if now.state_ns >= LONG_RUNNABLE_NS => Some(Stuck::NoProcessor),
         State::Uninterruptible if now.state_ns >= LONG_WAIT_NS => Some(Stuck::Uninterruptible),
         State::Lock if now.state_ns >= LONG_WAIT_NS && is_at_lock(frames, now) => Some(Stuck::Lock),
@@ -289,7 +326,7 @@ mod tests {
             stack: profile.samples[0].stack.clone(),
             ..now(0, State::Lock, state_ns, 0)
         };
-        assert_eq!(stuck(&frames, &now, 10 * MS), expected, "{stack}");
+        assert_eq!(stuck(&frames, &now, None, 10 * MS), expected, "{stack}");
     }
 
     #[test]
@@ -310,5 +347,64 @@ mod tests {
             None,
         );
         check_lock("shop::main;std::thread::park;syscall", long, None);
+    }
+
+    /// A snapshot of one worker that has waited for a second, with this stack, root first.
+    fn waiting(stack: &str, change: impl FnOnce(&mut Snapshot)) -> (Option<Role>, Option<Stuck>) {
+        let profile = profile(&[("worker", stack, 1)]);
+        let frames = Frames::new(&profile);
+        let mut now = now(0, State::Sleep, 1_000 * MS, 0);
+        now.stack = profile.samples[0].stack.clone();
+        let mut snapshot = snapshot(vec![now], vec![profile.threads[0].tid]);
+        change(&mut snapshot);
+        let live = live_threads(&frames, &snapshot);
+        (live[0].role, live[0].stuck)
+    }
+
+    #[test]
+    fn a_worker_blocked_in_an_untracked_task_has_not_nothing_to_do() {
+        assert_eq!(
+            waiting(
+                "tokio::runtime::task::harness::poll;tokio::runtime::scheduler::multi_thread::worker::Context::run_task;tokio::runtime::task::raw::poll;shop::sleep",
+                |_| {}
+            ),
+            (Some(Role::BlockedElsewhere), Some(Stuck::BlockedWorker))
+        );
+    }
+
+    #[test]
+    fn a_worker_in_the_runtimes_own_wait_is_parked() {
+        for stack in [
+            "tokio::runtime::task::harness::poll;tokio::runtime::scheduler::multi_thread::worker::Context::park_internal;epoll_wait",
+            "tokio::runtime::blocking::pool::Inner::run;futex_wait",
+            "shop::main",
+        ] {
+            assert_eq!(
+                waiting(stack, |_| {}),
+                (Some(Role::Parked), None),
+                "{stack}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_closure_on_a_blocking_thread_may_take_its_time() {
+        let blocking = |blocking| {
+            waiting("shop::wait", |snapshot| {
+                snapshot.threads[0].poll_ns = 60_000 * MS;
+                snapshot.threads[0].task = 7;
+                snapshot.tasks.runtimes.clear();
+                snapshot.tasks.tasks.push(hotpoll_profile::Task {
+                    id: 7,
+                    blocking,
+                    ..hotpoll_profile::Task::default()
+                });
+            })
+        };
+        assert_eq!(blocking(true), (None, None));
+        assert_eq!(
+            blocking(false),
+            (Some(Role::BlockedInPoll), Some(Stuck::BlockedPoll))
+        );
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct TaskColumns {
     wait_polls_ago: Vec<u64>,
     #[prost(bool, repeated, tag = "23")]
     wait_representative: Vec<bool>,
+    #[prost(bool, repeated, tag = "24")]
+    blocking: Vec<bool>,
 }
 
 const BY_TASK: u32 = 1;
@@ -98,6 +100,7 @@ impl TaskColumns {
             wait_stacks: stacks.places(waits.iter().map(|wait| &wait.stack)),
             wait_polls_ago: column(&waits, |wait| wait.polls_ago),
             wait_representative: column(&waits, |wait| wait.representative),
+            blocking: column(tasks, |task| task.blocking),
         }
     }
 
@@ -136,6 +139,9 @@ impl TaskColumns {
         }
         fill(&mut tasks, &self.wakers, |task, wakers| {
             task.wakers = wakers
+        })?;
+        fill(&mut tasks, &self.blocking, |task, blocking| {
+            task.blocking = blocking;
         })?;
         fill(&mut tasks, &self.states, |task, state| {
             let known = TaskState::ALL.get(state as usize);
