@@ -45,6 +45,12 @@ impl ModuleWatch {
         true
     }
 
+    /// How many replaced unwind tables were never freed in this process: a thread left a walk of its own stack by a jump, or stays in a signal handler
+    /// that interrupted it.
+    pub fn leaked_tables(&self) -> u64 {
+        signal::leaked_tables()
+    }
+
     /// Every module seen so far, in the order in which they came.
     pub fn modules(&self) -> Arc<Vec<Module>> {
         Arc::clone(&self.seen)

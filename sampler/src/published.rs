@@ -16,7 +16,8 @@ use crate::slot::Slot;
 use crate::unwind::{BoundedStack, Registers, RuleCache, Walk};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::time::{Duration, Instant};
 
 /// A thread's published words. Its own thread stores, with relaxed order; its handler and the agent load.
 #[repr(C, align(64))]
@@ -33,6 +34,10 @@ pub struct Published {
     pub lock: AtomicU64,
     /// Odd while the thread walks its own stack: the handler then keeps the leaf only, and unwind tables that were replaced stay.
     walks: AtomicU32,
+    /// The odd number of a walk that was waited for in vain.
+    given_up: AtomicU32,
+    /// The stack pointer of the frame that the walk began in.
+    walk_sp: AtomicU64,
     /// The process that they were made in: [`fork::generation`].
     generation: u32,
     /// The thread; 0 while nobody has the words.
@@ -101,6 +106,11 @@ fn take() -> Option<&'static Published> {
         .pop()
         .unwrap_or_else(|| Box::leak(Box::new(Published::new())));
     words.tid.store(tid, Ordering::Relaxed);
+    // Odd where the thread before left its last walk by a jump.
+    let walks = words.walks.load(Ordering::Relaxed);
+    words
+        .walks
+        .store(walks.wrapping_add(walks & 1), Ordering::Relaxed);
     let stack = own_stack().unwrap_or(StackBounds { low: 0, high: 0 });
     words.stack_low.store(stack.low, Ordering::Relaxed);
     words.stack_high.store(stack.high, Ordering::Relaxed);
@@ -177,20 +187,25 @@ pub fn published_by(tid: u32) -> Option<&'static Published> {
     own::told()?.published.by_tid.get(&tid).copied()
 }
 
-/// Waits until no thread walks its own stack by tables that were replaced before the call. Ordinary code.
-pub(crate) fn wait_for_walks() {
+/// How long walks are waited for. One takes microseconds, unless its thread is not on a processor, or has left it by a jump, or is in a signal handler
+/// that interrupted it and does not return.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Looks before each wait is a pause.
+const QUICK_LOOKS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Waits until no thread walks its own stack by tables that were replaced before the caller's fence. False when one does not end. Ordinary code.
+pub(crate) fn wait_for_walks() -> bool {
     // A thread that registers after this was listed has taken the lock after the tables were replaced, and sees the new ones.
     let all: Vec<&'static Published> = match own::told() {
         Some(told) => told.published.by_tid.values().copied().collect(),
-        None => return,
+        None => return true,
     };
-    for words in all {
-        // SeqCst, with the exchange in `walk_here`: either we see its odd number, or it sees the new tables.
-        let seen = words.walks.load(Ordering::SeqCst);
-        while seen & 1 == 1 && words.walks.load(Ordering::SeqCst) == seen {
-            std::thread::yield_now();
-        }
-    }
+    let begun = Instant::now();
+    all.into_iter()
+        .map(|words| words.wait_for_walk(begun))
+        // Each is looked at, so that the next call knows which ones not to wait for.
+        .fold(true, |all, done| all & done)
 }
 
 impl Published {
@@ -202,6 +217,8 @@ impl Published {
             context: AtomicU64::new(0),
             lock: AtomicU64::new(0),
             walks: AtomicU32::new(0),
+            given_up: AtomicU32::new(0),
+            walk_sp: AtomicU64::new(0),
             generation: fork::generation(),
             tid: AtomicU32::new(0),
             stack_low: AtomicU64::new(0),
@@ -233,9 +250,31 @@ impl Published {
         }
     }
 
-    /// Whether the thread walks its own stack. Called in SIGPROF.
-    pub(crate) fn is_walking(&self) -> bool {
-        self.walks.load(Ordering::Relaxed) & 1 == 1
+    /// Whether the thread, whose stack pointer this is, walks its own stack. Called in SIGPROF.
+    pub(crate) fn is_walking(&self, sp: u64) -> bool {
+        // Above the frame that the walk began in the thread has left it.
+        self.walks.load(Ordering::Relaxed) & 1 == 1 && sp <= self.walk_sp.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the walk that runs now has ended. False when that was in vain.
+    fn wait_for_walk(&self, begun: Instant) -> bool {
+        // Acquire: with the Release at the walk's end, it is done with the tables.
+        let walks = || self.walks.load(Ordering::Acquire);
+        let seen = walks();
+        let mut looks = 0;
+        while seen & 1 == 1 && walks() == seen {
+            if self.given_up.load(Ordering::Relaxed) == seen || begun.elapsed() > PATIENCE {
+                self.given_up.store(seen, Ordering::Relaxed);
+                return false;
+            }
+            looks += 1;
+            if looks < QUICK_LOOKS {
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(PAUSE);
+            }
+        }
+        true
     }
 
     fn clear(&self) {
@@ -299,16 +338,63 @@ impl Published {
                 guessed: 0,
             };
         }
-        // SeqCst, one exchange: `wait_for_walks` sees the odd number, or the load of the tables below sees what was published before it looked.
         let walks = self.walks.load(Ordering::Relaxed);
-        self.walks.swap(walks.wrapping_add(1), Ordering::SeqCst);
+        if walks & 1 == 1 && registers.sp < self.walk_sp.load(Ordering::Relaxed) {
+            // A signal handler that interrupted a walk: the rules are in use.
+            return Walk {
+                frames: 0,
+                end: hotpoll_profile::Truncation::InHotpoll,
+                guessed: 0,
+            };
+        }
+        // Odd already: that walk was left by a jump, as its frame is gone. The next odd number then, so that who waits for it sees that it is over.
+        let odd = walks.wrapping_add(1) | 1;
+        self.walk_sp.store(registers.sp, Ordering::Relaxed);
+        self.walks.store(odd, Ordering::Relaxed);
+        // With the fence in `wait_for_readers`: either who waits there sees the odd number, or the load of the tables below sees the new ones.
+        fence(Ordering::SeqCst);
         // SAFETY: only this thread uses the rules, and nothing called from here comes back to this function: the handler has a cache of its own.
         let rules = unsafe { &mut *self.rules.get() };
         // SAFETY: from a frame's stack pointer up to an address on the same stack (both checked above) everything is mapped and stays while we run.
         let stack = unsafe { BoundedStack::new(registers.sp, stop_above as u64) };
         let walk = signal::walk_ordinary(registers, rules, &stack, into);
         // Release: the tables are not used any more once the even number is seen.
-        self.walks.store(walks.wrapping_add(2), Ordering::Release);
+        self.walks.store(odd.wrapping_add(1), Ordering::Release);
         walk
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hotpoll_profile::Truncation;
+
+    fn walk(words: &Published) -> Truncation {
+        let mark = 0u8;
+        // SAFETY: they are this thread's words, and the mark is a local.
+        unsafe { words.walk_here(&raw const mark as usize, &mut [0; 8]) }.end
+    }
+
+    #[test]
+    fn a_walk_left_by_a_jump_is_over_at_the_next() {
+        let words = published().unwrap();
+        let here = 0u8;
+        let here = &raw const here as u64;
+        words.walks.store(7, Ordering::Relaxed);
+        // Its frame is above: a signal handler that walks has interrupted it.
+        words.walk_sp.store(here + 4096, Ordering::Relaxed);
+        assert!(words.is_walking(here));
+        assert_eq!(walk(words), Truncation::InHotpoll);
+        assert_eq!(words.walks.load(Ordering::Relaxed), 7);
+        // Nobody waits for it for ever, nor twice.
+        let long_ago = Instant::now().checked_sub(2 * PATIENCE).unwrap();
+        assert!(!words.wait_for_walk(long_ago));
+        assert!(!words.wait_for_walk(Instant::now()));
+        // Its frame was below: it is gone.
+        words.walk_sp.store(here - 65_536, Ordering::Relaxed);
+        assert!(!words.is_walking(here));
+        assert_ne!(walk(words), Truncation::InHotpoll);
+        assert_eq!(words.walks.load(Ordering::Relaxed), 10);
+        assert!(words.wait_for_walk(Instant::now()));
     }
 }

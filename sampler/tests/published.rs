@@ -91,6 +91,7 @@ fn published_words_and_own_walks() {
     an_ended_threads_words_are_nobody_elses();
     a_walk_ends_at_the_frame_it_was_told();
     walks_live_through_new_tables_and_samples();
+    a_walk_that_does_not_end_keeps_its_tables();
     a_forked_child_has_no_words_of_its_parents();
 }
 
@@ -270,6 +271,73 @@ fn walks_live_through_new_tables_and_samples() {
     assert!(in_hotpoll.iter().all(|(_, _, frames)| *frames == 1));
     stop.store(true, Relaxed);
     thread.join().unwrap();
+}
+
+static HELD: AtomicU64 = AtomicU64::new(0);
+static LEFT: AtomicU64 = AtomicU64::new(0);
+static RELEASED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn hold(_: libc::c_int) {
+    HELD.fetch_add(1, Relaxed);
+    while !RELEASED.load(Relaxed) {
+        std::hint::spin_loop();
+    }
+    LEFT.fetch_add(1, Relaxed);
+}
+
+/// A signal handler that does not return holds its thread in the middle of a walk: new tables are published all the same, and the old ones stay.
+fn a_walk_that_does_not_end_keeps_its_tables() {
+    let mut harness = Harness::start(at_hz(1));
+    // SAFETY: the handler touches atomics only.
+    unsafe { libc::signal(libc::SIGUSR1, hold as *const () as usize) };
+    let stop = Arc::new(AtomicBool::new(false));
+    let (tell, told) = std::sync::mpsc::channel();
+    let thread = {
+        let stop = Arc::clone(&stop);
+        std::thread::spawn(move || {
+            // SAFETY: asks for this thread's own number.
+            tell.send(unsafe { libc::pthread_self() }).unwrap();
+            let mut into = [0; 64];
+            while !stop.load(Relaxed) {
+                assert_eq!(marked(20, &mut into), (22, Truncation::StackRead));
+            }
+        })
+    };
+    let walker = told.recv().unwrap();
+    let replace = |harness: &mut Harness| {
+        // SAFETY: a library of the system's, opened and closed.
+        unsafe {
+            let library = libc::dlopen(c"libnss_files.so.2".as_ptr(), libc::RTLD_NOW);
+            assert!(!library.is_null());
+            assert!(harness.modules.refresh());
+            libc::dlclose(library);
+        }
+        assert!(harness.modules.refresh());
+    };
+    let before = harness.modules.leaked_tables();
+    // Sooner or later it is held in a walk, where it spends most of its time.
+    for held in 1..=100 {
+        RELEASED.store(false, Relaxed);
+        // SAFETY: the thread lives until it is told to stop.
+        unsafe { libc::pthread_kill(walker, libc::SIGUSR1) };
+        while HELD.load(Relaxed) < held {
+            std::thread::yield_now();
+        }
+        replace(&mut harness);
+        RELEASED.store(true, Relaxed);
+        while LEFT.load(Relaxed) < held {
+            std::thread::yield_now();
+        }
+        if harness.modules.leaked_tables() > before {
+            break;
+        }
+    }
+    assert_eq!(harness.modules.leaked_tables(), before + 2);
+    // The walk goes on in the old tables, and the next ones are waited for again.
+    stop.store(true, Relaxed);
+    thread.join().unwrap();
+    replace(&mut harness);
+    assert_eq!(harness.modules.leaked_tables(), before + 2);
 }
 
 /// In a forked child: the thread's words of before are no good for a walk, because whoever replaces the tables there does not wait for it.

@@ -6,7 +6,7 @@
 #![allow(unsafe_code)] // It calls the earlier handler through its address.
 
 use super::frame::Interrupted;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 /// Signals are numbered from 1 to 64.
 const SIGNALS: usize = 65;
@@ -55,7 +55,8 @@ pub(super) unsafe fn forward(
     if handler == libc::SIG_DFL || handler == libc::SIG_IGN {
         return;
     }
-    let Some(_under_way) = UnderWay::begin(info as usize) else {
+    let here = 0u8;
+    let Some(_under_way) = UnderWay::begin(info as usize, &raw const here as usize) else {
         return;
     };
     // SAFETY: the context is the kernel's.
@@ -81,42 +82,71 @@ pub(super) unsafe fn forward(
     }
 }
 
-/// How many threads may be forwarding at one moment; more of them forward without the guard below.
+/// How many threads may be forwarding at one moment; of more, the guard below forgets some, and their signals go round once more.
 const MOST_UNDER_WAY: usize = 64;
 
-/// The siginfos of signals that are being forwarded. A siginfo lies on the stack of the thread that it was sent to, so its address names the call.
-static UNDER_WAY: [AtomicUsize; MOST_UNDER_WAY] = [const { AtomicUsize::new(0) }; MOST_UNDER_WAY];
+/// The signals that are being forwarded: where each one's siginfo lies, and the frame that forwards it, in one word. A siginfo lies on the stack of the
+/// thread that it was sent to, so its address names the call; but a handler that leaves by a jump leaves its entry here, and a later signal's siginfo
+/// may lie at the same place. That one is forwarded by a frame at the same place too; what comes round again, by another frame.
+static UNDER_WAY: [AtomicU64; MOST_UNDER_WAY] = [const { AtomicU64::new(0) }; MOST_UNDER_WAY];
+/// Whose entry goes when there is no room.
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+/// Bits of a word that tell frames apart: 16 bytes each, 16 MiB together.
+const FRAME_BITS: u32 = 20;
+
+fn word(siginfo: usize, frame: usize) -> u64 {
+    (siginfo as u64) >> 3 << FRAME_BITS | (frame as u64) >> 4 & ((1 << FRAME_BITS) - 1)
+}
 
 /// A signal being forwarded, so that it goes round once.
 ///
 /// A handler that was installed over ours and calls the one before it calls us. Met at our next start, it is the one before ours: then each
 /// forwarded to the other until the stack was gone.
-struct UnderWay(Option<&'static AtomicUsize>);
+struct UnderWay {
+    entry: &'static AtomicU64,
+    word: u64,
+}
 
 impl UnderWay {
     /// `None` when this very signal is being forwarded already. Called in SIGPROF.
-    fn begin(siginfo: usize) -> Option<Self> {
+    fn begin(siginfo: usize, frame: usize) -> Option<Self> {
+        let word = word(siginfo, frame);
         // Relaxed: the entry that matters was written by this same thread, further up its stack.
-        if UNDER_WAY
-            .iter()
-            .any(|entry| entry.load(Ordering::Relaxed) == siginfo)
-        {
-            return None;
+        for entry in &UNDER_WAY {
+            let other = entry.load(Ordering::Relaxed);
+            if other == word {
+                return Some(Self { entry, word }); // left by a jump
+            }
+            if other >> FRAME_BITS == word >> FRAME_BITS {
+                return None;
+            }
         }
         let free = UNDER_WAY.iter().find(|entry| {
             entry
-                .compare_exchange(0, siginfo, Ordering::Relaxed, Ordering::Relaxed)
+                .compare_exchange(0, word, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
         });
-        Some(Self(free))
+        let entry = match free {
+            Some(entry) => entry,
+            None => {
+                // Most of them were left by jumps. One that was not goes round once more, and then finds the entry that it makes there.
+                let place = NEXT.fetch_add(1, Ordering::Relaxed) % MOST_UNDER_WAY;
+                let entry = UNDER_WAY.get(place)?;
+                entry.store(word, Ordering::Relaxed);
+                entry
+            }
+        };
+        Some(Self { entry, word })
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        if let Some(entry) = self.0 {
-            entry.store(0, Ordering::Relaxed);
-        }
+        // Unless it went to another.
+        let _ = self
+            .entry
+            .compare_exchange(self.word, 0, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
@@ -168,5 +198,31 @@ unsafe fn call_on(stack: u64, arguments: &Arguments) {
             out("r12") _,
             clobber_abi("C"),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_jump_left_behind_is_in_nobodys_way() {
+        let (siginfo, frame) = (0x7f00_0000_1008, 0x7f00_0000_0f00);
+        let first = UnderWay::begin(siginfo, frame).unwrap();
+        // Round again: another frame, further down.
+        assert!(UnderWay::begin(siginfo, frame - 0x300).is_none());
+        // The next one at the same place, after a jump out of the first.
+        std::mem::forget(first);
+        let next = UnderWay::begin(siginfo, frame).unwrap();
+        assert!(UnderWay::begin(siginfo, frame - 0x300).is_none());
+        drop(next);
+        drop(UnderWay::begin(siginfo, frame - 0x300).unwrap());
+        // More of them than there is room for: the guard still guards.
+        for left in 0..200 {
+            std::mem::forget(UnderWay::begin(siginfo + 0x1000 * left, frame).unwrap());
+        }
+        let last = UnderWay::begin(siginfo - 0x1000, frame).unwrap();
+        assert!(UnderWay::begin(siginfo - 0x1000, frame - 0x300).is_none());
+        drop(last);
     }
 }

@@ -35,22 +35,36 @@ pub const ROOM_FOR_WALK: u64 = if cfg!(debug_assertions) { 3_072 } else { 1_024 
 const LONGEST_TICKS: u64 = 1 << 17;
 
 static TABLES: Publisher = Publisher::new();
+static LEAKED: AtomicU64 = AtomicU64::new(0);
 static MAX_FRAMES: AtomicUsize = AtomicUsize::new(MAX_DEPTH);
 
 /// Makes new unwind tables current, and frees the old ones once no handler can be reading them.
 pub(crate) fn publish_tables(tables: Tables) {
     let retired = TABLES.publish(tables);
-    wait_for_readers();
-    // SAFETY: every handler that may have seen the old tables has said since that it is done (wait_for_readers).
-    unsafe { retired.reclaim() };
+    if wait_for_readers() {
+        // SAFETY: every handler and every walk that may have seen the old tables has said since that it is done (wait_for_readers).
+        unsafe { retired.reclaim() };
+    } else if !retired.is_empty() {
+        // Dropping it leaks it.
+        LEAKED.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
-/// Waits until no handler can still be using tables that were replaced before the call.
-fn wait_for_readers() {
+/// How many tables were never freed, because a walk that may have used them did not end.
+pub(crate) fn leaked_tables() -> u64 {
+    LEAKED.load(Ordering::Relaxed)
+}
+
+/// Waits until nobody can still be using tables that were replaced before the call. False when that does not come about.
+fn wait_for_readers() -> bool {
+    // With the fences of the handler (look) and of a walk (walk_from), which stand between saying that they run and taking the tables: for each of
+    // them either its fence comes before this one, and what it did before is seen below: its slot among the used ones, its odd number; or this one
+    // comes first, and it takes the new tables.
+    fence(Ordering::SeqCst);
     for slot in table::used() {
         wait_for(slot);
     }
-    crate::published::wait_for_walks();
+    crate::published::wait_for_walks()
 }
 
 /// Walks a stack by the newest tables, in ordinary code. The caller has said that it runs as `wait_for_walks` wants it.
@@ -248,6 +262,12 @@ fn spoil(scratch: &mut Scratch, frames: usize) -> usize {
     }
 }
 
+/// Whether the thread was walking its own stack.
+fn is_walking(slot: &Slot, interrupted: &Interrupted) -> bool {
+    slot.published()
+        .is_some_and(|words| words.is_walking(interrupted.sp))
+}
+
 /// Walks into the scratch's current callchain. Returns how many frames, and why it ended.
 #[inline(never)]
 fn capture(
@@ -267,7 +287,7 @@ fn capture(
     let limit = MAX_FRAMES.load(Ordering::Relaxed).min(MAX_DEPTH);
     let out = current.get_mut(..limit).unwrap_or_default();
     let reason = match (tables, stack) {
-        _ if slot.published().is_some_and(Published::is_walking) => Truncation::InHotpoll,
+        _ if is_walking(slot, interrupted) => Truncation::InHotpoll,
         _ if room < ROOM_FOR_WALK => Truncation::NoStackRoom,
         (_, None) => Truncation::UnknownStack,
         (_, Some(stack)) if !stack.contains(interrupted.sp) => Truncation::ForeignStack,
