@@ -2,6 +2,7 @@
 
 use super::await_stack::{self, Level};
 use super::frames::{FrameId, Frames};
+use super::origin::Origin;
 use super::own_code::own_code;
 use super::weight::{Weight, share};
 use hotpoll_profile::{Profile, Sample, Snapshot, State, TaskKind, Thread, ThreadNow};
@@ -159,19 +160,24 @@ fn dominant(frames: &Frames, samples: &[&Sample]) -> Option<(FrameId, f64)> {
     Some((first.frame, first.weight.share_of(whole.cpu_ns)))
 }
 
-/// Whether a worker waits where the runtime has workers wait that have nothing to do. Where its stack says nothing of a task, nothing speaks
-/// against it.
+/// Whether a worker waits where the runtime has workers wait that have nothing to do. It does not only where its stack says so: below a task of the
+/// runtime's, the program's code or a library's stands, and nothing of the runtime's own parking.
 fn is_in_the_runtimes_wait(frames: &Frames, now: &ThreadNow) -> bool {
-    let mut in_task = false;
-    let mut stack = now.stack.iter().flat_map(|&location| frames.at(location));
-    let waits = stack.any(|at| {
-        let name = &frames.get(at.frame).name;
-        let of_runtime = name.contains("tokio::runtime::");
-        in_task |= of_runtime && (name.contains("::task::") || name.contains("block_on"));
-        // `park`, `park_internal`, `CachedParkThread`: parked workers stand under a task of the runtime's own.
-        of_runtime && (name.contains("park") || name.contains("Park"))
-    });
-    waits || !in_task
+    let mut in_code = false;
+    for at in now.stack.iter().flat_map(|&location| frames.at(location)) {
+        let frame = frames.get(at.frame);
+        in_code |= matches!(frame.origin, Origin::Own | Origin::Dependency);
+        if frame.name.contains("tokio::runtime::") {
+            // `park`, `park_internal`, `CachedParkThread`: parked workers stand under a task of the runtime's own.
+            if frame.name.contains("park") || frame.name.contains("Park") {
+                return true;
+            }
+            if frame.name.contains("::task::") || frame.name.contains("block_on") {
+                return !in_code;
+            }
+        }
+    }
+    true
 }
 
 fn stuck(frames: &Frames, now: &ThreadNow, role: Option<Role>, long_poll_ns: u64) -> Option<Stuck> {
@@ -377,6 +383,7 @@ mod tests {
         for stack in [
             "tokio::runtime::task::harness::poll;tokio::runtime::scheduler::multi_thread::worker::Context::park_internal;epoll_wait",
             "tokio::runtime::blocking::pool::Inner::run;futex_wait",
+            "tokio::runtime::task::harness::poll;futex_wait",
             "shop::main",
         ] {
             assert_eq!(
