@@ -20,6 +20,7 @@ pub(super) fn run(shared: &Shared, mut watch: ModuleWatch) {
         modules: Arc::new(loaded),
         table_bytes: 0,
     };
+    let mut leaks_told = watch.leaked_tables();
     while !shared.progress.is_stopping() {
         if watch.refresh() {
             let loaded = LoadedModules {
@@ -28,6 +29,14 @@ pub(super) fn run(shared: &Shared, mut watch: ModuleWatch) {
                 table_bytes: watch.table_bytes(),
             };
             *lock(&shared.modules) = loaded;
+            if watch.leaked_tables() > leaks_told {
+                leaks_told = u64::MAX; // once is enough
+                shared.notice(
+                    "a thread has left a walk of its stack by a jump or a signal handler that did not return; replaced unwind tables \
+                     stay in memory, as it may still be using them"
+                        .to_owned(),
+                );
+            }
         }
         shared.progress.unwinding();
         std::thread::park_timeout(PERIOD);
