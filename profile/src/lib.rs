@@ -18,6 +18,7 @@ pub mod process;
 pub mod profile;
 pub mod protocol;
 pub mod reason;
+pub mod resource;
 pub mod row;
 pub mod sample;
 pub mod slice;
@@ -35,6 +36,10 @@ pub use name::{canonical_name, canonical_path};
 pub use process::Process;
 pub use profile::Profile;
 pub use reason::{CaptureFailure, Engine, EngineReason, Loss, Reason, Truncation};
+pub use resource::{
+    Channel, Closed, Holder, Library, Longest, Mode, Party, Permits, Resource, ResourceKind,
+    Resources, Since, Uses, Waiter,
+};
 pub use sample::{Sample, State};
 pub use slice::{Slice, SliceRow, ThreadSlice};
 pub use snapshot::{Snapshot, ThreadNow};

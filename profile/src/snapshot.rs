@@ -1,6 +1,6 @@
-//! What a process was doing at one moment: every thread and every task, sampled or not.
+//! What a process was doing at one moment: every thread, task and resource, sampled or not.
 
-use crate::{CaptureFailure, State, Tasks};
+use crate::{CaptureFailure, Resources, State, Tasks};
 
 /// A process at one moment, beside the window that the profile is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Snapshot {
     pub threads: Vec<ThreadNow>,
     /// The tracked tasks.
     pub tasks: Tasks,
+    /// Locks, channels and whatever else is held or waited for.
+    pub resources: Resources,
 }
 
 /// A thread at that moment.
@@ -51,7 +53,10 @@ impl Snapshot {
             let polls = kind.longest_poll.iter().chain(&kind.long_polls);
             polls.flat_map(|poll| &poll.stacks)
         });
-        (threads.chain(tasks.map(|wait| &wait.stack))).chain(polls.map(|look| &look.stack))
+        let waits = self.resources.stacks();
+        (threads.chain(tasks.map(|wait| &wait.stack)))
+            .chain(polls.map(|look| &look.stack))
+            .chain(waits)
     }
 
     /// Every stack in it, to be rewritten.
@@ -63,6 +68,9 @@ impl Snapshot {
             let polls = kind.longest_poll.iter_mut().chain(&mut kind.long_polls);
             polls.flat_map(|poll| &mut poll.stacks)
         });
-        (threads.chain(waits.map(|wait| &mut wait.stack))).chain(polls.map(|look| &mut look.stack))
+        let resources = self.resources.stacks_mut();
+        (threads.chain(waits.map(|wait| &mut wait.stack)))
+            .chain(polls.map(|look| &mut look.stack))
+            .chain(resources)
     }
 }

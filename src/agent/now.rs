@@ -28,6 +28,7 @@ pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Pro
         taken_unix_ns: now.map_or(0, |now| now.as_nanos() as u64),
         threads,
         tasks,
+        ..Snapshot::default()
     });
 }
 

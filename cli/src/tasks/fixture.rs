@@ -223,6 +223,7 @@ fn snapshot() -> Snapshot {
             folded_tasks: 0,
             folded_kinds: 0,
         },
+        ..Snapshot::default()
     }
 }
 

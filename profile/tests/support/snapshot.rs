@@ -147,7 +147,7 @@ prop_compose! {
         runtimes in vec(runtime(), 0..3),
     ) -> Snapshot {
         let tasks = Tasks { alive, tracked, long_poll_ns, kinds, tasks, runtimes, folded_tasks, folded_kinds };
-        Snapshot { taken_unix_ns, threads, tasks }
+        Snapshot { taken_unix_ns, threads, tasks, ..Snapshot::default() }
     }
 }
 

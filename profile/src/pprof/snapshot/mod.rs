@@ -16,7 +16,7 @@ use super::DecodeError;
 use super::decode::Raw;
 use super::limits::Budget;
 use super::strings::Interner;
-use crate::{Snapshot, State, Tasks};
+use crate::{Resources, Snapshot, State, Tasks};
 use prost::Message;
 use std::collections::HashMap;
 
@@ -166,6 +166,7 @@ impl SnapshotMessage {
                 folded_tasks: self.folded_tasks,
                 folded_kinds: self.folded_kinds,
             },
+            resources: Resources::default(),
         })
     }
 }
