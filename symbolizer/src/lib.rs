@@ -4,3 +4,4 @@ pub mod recorder;
 #[cfg(feature = "symbolize")]
 pub mod symbolize;
 pub mod view;
+pub mod waits;
