@@ -2,10 +2,11 @@
 //!
 //! In: nothing. Out: ticks, comparable over all threads of the process, and what a tick is in nanoseconds. `Record::ticks` and the published
 //! poll start are in these ticks.
+#![allow(unsafe_code)] // The first reading is leaked behind a pointer.
 
 use crate::signal::tsc;
 use crate::sys;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// The first reading of both clocks, and the rate that a short wait gave.
 struct Beginning {
@@ -15,7 +16,15 @@ struct Beginning {
     rate: u64,
 }
 
-static BEGINNING: OnceLock<Beginning> = OnceLock::new();
+/// Leaked, once for each process that measures. Not a `OnceLock`: a child forked while another thread was measuring would wait for that thread, which it
+/// does not have.
+static BEGINNING: AtomicPtr<Beginning> = AtomicPtr::new(std::ptr::null_mut());
+
+fn beginning() -> Option<&'static Beginning> {
+    // Acquire: pairs with the Release in begin(): the reading is whole.
+    // SAFETY: null, or from Box::into_raw in begin(), never freed and never changed.
+    unsafe { BEGINNING.load(Ordering::Acquire).as_ref() }
+}
 
 /// How long the first calibration waits: two readings, each off by some 50 ns, are then one part in a thousand apart.
 const WAIT_NS: u64 = 200_000;
@@ -31,27 +40,41 @@ pub fn now() -> u64 {
 
 /// Finds the rate, once. Ordinary code, after `tsc::probe`.
 pub(crate) fn begin() {
-    BEGINNING.get_or_init(|| {
-        let (ticks, at_ns) = (now(), sys::monotonic_ns());
-        let mut elapsed_ns = 0;
-        while elapsed_ns < WAIT_NS {
-            std::hint::spin_loop();
-            elapsed_ns = sys::monotonic_ns() - at_ns;
-        }
-        let elapsed = now().wrapping_sub(ticks).max(1);
-        let rate = ((u128::from(elapsed_ns) << 32) / u128::from(elapsed)) as u64;
-        Beginning { ticks, at_ns, rate }
-    });
+    if beginning().is_some() {
+        return;
+    }
+    let (ticks, at_ns) = (now(), sys::monotonic_ns());
+    let mut elapsed_ns = 0;
+    while elapsed_ns < WAIT_NS {
+        std::hint::spin_loop();
+        elapsed_ns = sys::monotonic_ns() - at_ns;
+    }
+    let elapsed = now().wrapping_sub(ticks).max(1);
+    let rate = ((u128::from(elapsed_ns) << 32) / u128::from(elapsed)) as u64;
+    let fresh = Box::into_raw(Box::new(Beginning { ticks, at_ns, rate }));
+    // Release: the reading is whole for whoever sees the pointer.
+    if BEGINNING
+        .compare_exchange(
+            std::ptr::null_mut(),
+            fresh,
+            Ordering::Release,
+            Ordering::Relaxed,
+        )
+        .is_err()
+    {
+        // SAFETY: another thread was first, and nobody has seen ours.
+        drop(unsafe { Box::from_raw(fresh) });
+    }
 }
 
 /// Nanoseconds a tick, times 2^32, as measured at the first start: good enough for the buckets of a histogram. 2^32 before.
 pub fn rate() -> u64 {
-    BEGINNING.get().map_or(1 << 32, |beginning| beginning.rate)
+    beginning().map_or(1 << 32, |beginning| beginning.rate)
 }
 
 /// Nanoseconds a tick, from all the time since the first start; 1 before.
 pub fn ns_per_tick() -> f64 {
-    let Some(beginning) = BEGINNING.get() else {
+    let Some(beginning) = beginning() else {
         return 1.0;
     };
     let ticks = now().wrapping_sub(beginning.ticks);

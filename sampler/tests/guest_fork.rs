@@ -300,3 +300,47 @@ fn a_runtime_in_a_child_does_not_wait_for_the_parents_locks() {
         },
     );
 }
+
+/// In a fork made at any moment of the very first start a child can start too: what the start makes once was half made by a thread that is not there.
+/// A child that waits for it for ever is ended, and shows as killed.
+#[test]
+fn a_fork_during_the_first_start_leaves_a_child_that_can_start() {
+    in_child(
+        "a_fork_during_the_first_start_leaves_a_child_that_can_start",
+        || {
+            for step in 0..80 {
+                // A process that has never started, for each moment.
+                support::alone(|| fork_during_start(Duration::from_micros(20 * step)));
+            }
+        },
+    );
+}
+
+/// Forks so long after another thread has begun to start.
+fn fork_during_start(delay: Duration) {
+    let starting = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            starting.store(true, Ordering::Release);
+            let (mut sampler, _) = hotpoll_sampler::start(Settings::default()).unwrap();
+            sampler.stop();
+        });
+        while !starting.load(Ordering::Acquire) {
+            std::hint::spin_loop();
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < delay {
+            std::hint::spin_loop();
+        }
+        let status = forked(|| {
+            // SAFETY: no preconditions.
+            unsafe { libc::alarm(60) };
+            let (mut sampler, _) = hotpoll_sampler::start(Settings::default()).unwrap();
+            sampler.stop();
+        });
+        assert!(
+            status.success(),
+            "{delay:?} after the start began: {status}"
+        );
+    });
+}
