@@ -1,6 +1,16 @@
 //! Telling parent from child: a page that the kernel wipes in a forked child.
 //!
 //! In a child of fork nothing of hotpoll runs until it is started there: the handler and the exit hooks ask this page first.
+//!
+//! What a child that starts may meet half made, as another thread of the parent was at work on it when it forked:
+//! - locks of what threads have told (own.rs) and of the hooks: on this page, or behind a `ForkLock`; both anew in each process;
+//! - the pool of slots (sampler/pool.rs): only tried, and forgotten where it is held;
+//! - the clock's first reading (clock.rs), the thread descriptor's offsets (signal/stack_bounds.rs), the handler before ours (signal/forward.rs), the
+//!   unwind tables (unwind/publish.rs), the stacks and kinds of tasks: one atomic store makes each of them known, and nobody waits for another to make it;
+//! - the loader's lock (fork_gate.rs): a fork waits for our listing of modules;
+//! - the locks of one start (the agent's `Shared`): a child asks whether that start is its own before it takes one;
+//! - the standard library's lock of the environment: only `set_var` holds it against readers, whose callers promise that no other thread is about;
+//! - the allocator's and standard output's: the C library makes them anew; thread-local variables are the forking thread's own, and whole.
 #![allow(unsafe_code)] // It maps the page and reads through a raw pointer.
 
 use std::sync::Mutex;

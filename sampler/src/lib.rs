@@ -35,6 +35,8 @@ pub mod clock;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod fork;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod fork_gate;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod fork_lock;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod module;

@@ -344,3 +344,43 @@ fn fork_during_start(delay: Duration) {
         );
     });
 }
+
+/// glibc leaves the lock of `dl_iterate_phdr` in a forked child as it was at the fork. Our listing of modules held it, and the child's own waited for ever.
+#[test]
+fn a_fork_while_modules_are_listed_leaves_a_child_that_can_list_them() {
+    in_child(
+        "a_fork_while_modules_are_listed_leaves_a_child_that_can_list_them",
+        || {
+            let (mut sampler, mut modules) = hotpoll_sampler::start(Settings::default()).unwrap();
+            let stop = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                let _stop = support::SetAtEnd(&stop);
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        modules.refresh();
+                    }
+                });
+                for _ in 0..300 {
+                    let status = forked(|| {
+                        // SAFETY: no preconditions, and a callback that reads nothing.
+                        unsafe {
+                            libc::alarm(60);
+                            libc::dl_iterate_phdr(Some(look_away), std::ptr::null_mut());
+                        }
+                    });
+                    assert!(status.success(), "{status}");
+                }
+                stop.store(true, Ordering::Relaxed);
+            });
+            sampler.stop();
+        },
+    );
+}
+
+unsafe extern "C" fn look_away(
+    _: *mut libc::dl_phdr_info,
+    _: libc::size_t,
+    _: *mut libc::c_void,
+) -> i32 {
+    0
+}

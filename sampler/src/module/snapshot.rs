@@ -12,6 +12,7 @@ use libc::{Elf64_Ehdr, Elf64_Phdr, dl_phdr_info};
 
 use super::headers::Layout;
 use super::vdso;
+use crate::fork_gate;
 
 const FIRST_MODULES: usize = 128;
 const FIRST_NAME_BYTES: usize = 16 * 1024;
@@ -54,7 +55,7 @@ pub(super) fn changes() -> Option<Changes> {
     }
     let mut changes: Option<Changes> = None;
     // SAFETY: the callback has the right type, and its pointer outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(first), (&raw mut changes).cast()) };
+    unsafe { fork_gate::list_modules(first, (&raw mut changes).cast()) };
     changes
 }
 
@@ -96,7 +97,7 @@ pub(super) fn take() -> (Vec<Listed>, Option<Changes>) {
             full: false,
         };
         // SAFETY: the callback has the right type, and its pointer outlives the call.
-        unsafe { libc::dl_iterate_phdr(Some(collect), (&raw mut collector).cast()) };
+        unsafe { fork_gate::list_modules(collect, (&raw mut collector).cast()) };
         if !collector.full {
             return (collector.listed(), collector.changes);
         }
@@ -239,7 +240,7 @@ pub(super) fn copy_sections(wanted: &Layout) -> Option<Copied> {
         found: false,
     };
     // SAFETY: the callback has the right type, and its pointer outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(copy), (&raw mut copier).cast()) };
+    unsafe { fork_gate::list_modules(copy, (&raw mut copier).cast()) };
     copier.found.then_some(copier.copied)
 }
 

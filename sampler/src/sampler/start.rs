@@ -5,6 +5,7 @@ use super::{Sampler, accounts, attach, delivery, pool};
 use crate::broken;
 use crate::error::StartError;
 use crate::fork;
+use crate::fork_gate;
 use crate::modules::ModuleWatch;
 use crate::off_cpu::Roster;
 use crate::pin;
@@ -72,6 +73,7 @@ fn begin(
         attach::free_slot(id);
     }
     pin::pin();
+    fork_gate::register();
     tsc::probe();
     crate::clock::begin();
     // Without it the agent looks stacks up, and each thread's first sample has its leaf only.
