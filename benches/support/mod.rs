@@ -83,6 +83,19 @@ fn clock(id: libc::clockid_t) -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
+/// The calling thread, and those that it makes from now on, run on this processor alone.
+pub fn pin(cpu: usize) -> std::io::Result<()> {
+    // SAFETY: zero is the empty set, and it is valid during the call.
+    unsafe {
+        let mut cpus: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut cpus);
+        match libc::sched_setaffinity(0, size_of_val(&cpus), &cpus) {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    }
+}
+
 /// Runs `leaf` below so many more calls, each with a frame of its own.
 #[inline(never)]
 pub fn deeper<R>(calls: usize, leaf: &mut dyn FnMut() -> R) -> R {
