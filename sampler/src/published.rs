@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
-/// A thread's published words. Its own thread stores, with relaxed order; its handler and the agent load.
+/// A thread's published words. Its own thread stores, with relaxed order (but for `holds`); its handler and the agent load.
 #[repr(C, align(64))]
 pub struct Published {
     /// The task being polled: the runtime's number of it, or one of the hooks' own; 0 is none.
@@ -30,8 +30,11 @@ pub struct Published {
     pub poll_start: AtomicU64,
     /// A request's context.
     pub context: AtomicU64,
-    /// The lock being waited for.
+    /// The lock (or another resource) being waited for.
     pub lock: AtomicU64,
+    /// A resource that the thread, or the task that it polls, holds while others wait for it. The one word that others store, too: the first who waits
+    /// sets it, and whoever clears it exchanges only its own number for 0.
+    pub holds: AtomicU64,
     /// Odd while the thread walks its own stack: the handler then keeps the leaf only, and unwind tables that were replaced stay.
     walks: AtomicU32,
     /// The odd number of a walk that was waited for in vain.
@@ -216,6 +219,7 @@ impl Published {
             poll_start: AtomicU64::new(0),
             context: AtomicU64::new(0),
             lock: AtomicU64::new(0),
+            holds: AtomicU64::new(0),
             walks: AtomicU32::new(0),
             given_up: AtomicU32::new(0),
             walk_sp: AtomicU64::new(0),
@@ -247,6 +251,7 @@ impl Published {
             poll_start: self.poll_start.load(Ordering::Relaxed),
             context: self.context.load(Ordering::Relaxed),
             lock: self.lock.load(Ordering::Relaxed),
+            holds: self.holds.load(Ordering::Relaxed),
         }
     }
 
@@ -284,6 +289,7 @@ impl Published {
             &self.poll_start,
             &self.context,
             &self.lock,
+            &self.holds,
         ] {
             word.store(0, Ordering::Relaxed);
         }

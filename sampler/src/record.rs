@@ -6,7 +6,7 @@
 //! word 0   length in words (12) | version (4) | kind (4) | state (2) | truncation (6) | engine (4) | flags (8)
 //!          | frames shared with the previous record's root end (12) | new frames (12)
 //! word 1   time stamp counter at the handler's entry, or 0
-//! …        one word for each published word that changed, by the low flags: task, kind, poll start, context, lock
+//! …        one word for each published word that changed, by the low flags: task, kind, poll start, context, lock, holds
 //! …        how many expiries it stands for, if not one
 //! …        the new frames, from the root end to the leaf, in halves of a word (frames.rs)
 //! ```
@@ -28,11 +28,11 @@ pub(crate) use frames::FrameWords;
 use hotpoll_profile::{Engine, Reason, State, Truncation};
 
 /// The version of the packing.
-pub const RECORD_VERSION: u8 = 2;
+pub const RECORD_VERSION: u8 = 3;
 /// Words that every record has.
 pub const HEAD_WORDS: usize = 2;
 /// How many published words there are.
-pub const PUBLISHED_WORDS: usize = 5;
+pub const PUBLISHED_WORDS: usize = 6;
 /// The longest head: all published words, and the expiries.
 pub(crate) const LONGEST_HEAD: usize = HEAD_WORDS + PUBLISHED_WORDS + 1;
 /// The longest callchain that is ever captured.
@@ -44,6 +44,7 @@ const KIND_CPU_SAMPLE: u8 = 1;
 const HAS_EXPIRIES: u64 = 1 << PUBLISHED_WORDS;
 /// Nothing was pushed before it: words that it does not carry are zero, not those of an earlier use of the slot.
 const IS_FIRST: u64 = 1 << (PUBLISHED_WORDS + 1);
+const _: () = assert!(IS_FIRST < 1 << FLAGS.1);
 
 /// Where a field of word 0 begins, and how many bits it has.
 type Field = (u32, u32);
@@ -82,8 +83,10 @@ pub struct Words {
     pub poll_start: u64,
     /// The application's context.
     pub context: u64,
-    /// The lock that the thread waits for.
+    /// The lock (or another resource) that the thread waits for.
     pub lock: u64,
+    /// One that the thread, or the task that it polls, holds while others wait for it.
+    pub holds: u64,
 }
 
 impl Words {
@@ -94,6 +97,7 @@ impl Words {
             self.poll_start,
             self.context,
             self.lock,
+            self.holds,
         ]
     }
 }
@@ -310,7 +314,7 @@ impl Unpacker {
         self.callchain
             .splice(..kept_from, self.new.iter().rev().copied());
         self.words = published;
-        let [task, kind, poll_start, context, lock] = published;
+        let [task, kind, poll_start, context, lock, holds] = published;
         let record = Record {
             state,
             truncation,
@@ -324,6 +328,7 @@ impl Unpacker {
                 poll_start,
                 context,
                 lock,
+                holds,
             },
             callchain: &self.callchain,
         };
@@ -471,9 +476,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
         #[test]
         fn round_trip(records in prop::collection::vec(
-            ((0..3u64, 0..3u64, 0..3u64, 0..3u64, 0..3u64), prop::collection::vec(any_address(), 0..20), 1..3u32), 0..20)) {
-            let records: Vec<_> = records.into_iter().map(|((task, kind, poll_start, context, lock), callchain, expiries)|
-                (Words { task, kind, poll_start, context, lock }, callchain, expiries)).collect();
+            ((0..3u64, 0..3u64, 0..3u64, 0..3u64, 0..3u64, 0..3u64), prop::collection::vec(any_address(), 0..20), 1..3u32), 0..20)) {
+            let records: Vec<_> = records.into_iter().map(|((task, kind, poll_start, context, lock, holds), callchain, expiries)|
+                (Words { task, kind, poll_start, context, lock, holds }, callchain, expiries)).collect();
             let stream = packed(&records);
             let mut unpacker = Unpacker::default();
             let mut at = 0;
@@ -492,7 +497,7 @@ mod tests {
         fn arbitrary_words_do_not_panic(mut words in prop::collection::vec(any::<u64>(), 1..40), valid in any::<bool>()) {
             if valid {
                 // Else hardly anything gets beyond the version.
-                words[0] = words[0] & !0xf_ffff | field(LENGTH, words.len() as u64) | field(VERSION, 2) | field(KIND, 1);
+                words[0] = words[0] & !0xf_ffff | field(LENGTH, words.len() as u64) | field(VERSION, u64::from(RECORD_VERSION)) | field(KIND, 1);
             }
             let _ = Unpacker::default().unpack(&words, |_| 1);
         }

@@ -63,6 +63,8 @@ fn publish(task: u64, kind: u64) {
     let words = published().expect("a living thread has words");
     words.kind.store(kind, Relaxed);
     words.task.store(task, Relaxed);
+    words.lock.store(task + 1, Relaxed);
+    words.holds.store(task + 2, Relaxed);
     words
         .poll_start
         .store(hotpoll_sampler::clock::now(), Relaxed);
@@ -108,6 +110,11 @@ fn words_are_in_every_sample_from_the_first() {
             .all(|(words, ..)| (words.task, words.kind) == (11, 7))
     );
     assert!(samples.iter().all(|(words, ..)| words.poll_start != 0));
+    assert!(
+        samples
+            .iter()
+            .all(|(words, ..)| (words.lock, words.holds) == (12, 13))
+    );
     // Published long after: its samples change from one to the next, and say nothing wrong in between.
     let go = Arc::new(AtomicBool::new(false));
     let late = {
