@@ -92,6 +92,22 @@ pub use hotpoll_macros::{instrument, main};
 /// async fn main() {}
 /// ```
 /// ```compile_fail
+/// #[hotpoll::main(flavor = "multi_thread", start_paused = true)]
+/// async fn main() {}
+/// ```
+/// ```compile_fail
+/// #[hotpoll::main(flavor = "current_thread", unhandled_panic = "ignore")]
+/// async fn main() {}
+/// ```
+/// ```compile_fail
+/// #[hotpoll::main(crate = "not a path")]
+/// async fn main() {}
+/// ```
+/// ```compile_fail
+/// #[hotpoll::main(name = "")]
+/// async fn main() {}
+/// ```
+/// ```compile_fail
 /// #[hotpoll::instrument(name = 7)]
 /// async fn f() {}
 /// ```
@@ -99,7 +115,7 @@ pub use hotpoll_macros::{instrument, main};
 /// ```
 /// #[hotpoll::instrument(name = "seven")]
 /// async fn f() {}
-/// #[hotpoll::main(flavor = "multi_thread", worker_threads = 2)]
+/// #[hotpoll::main(flavor = "multi_thread", worker_threads = 2, name = "web", crate = "::tokio")]
 /// async fn main() {
 ///     f().await;
 /// }

@@ -18,6 +18,33 @@ async fn entry() -> Result<u64, Box<dyn std::error::Error>> {
     }
 }
 
+/// tokio by another path.
+mod shared {
+    pub use tokio as runtime_crate;
+}
+
+/// What tokio's own attribute takes.
+#[hotpoll::main(
+    name = "web",
+    crate = "crate::shared::runtime_crate",
+    worker_threads = 1
+)]
+async fn named() -> Option<String> {
+    let handle = tokio::runtime::Handle::current();
+    handle.name().map(str::to_owned)
+}
+
+/// A runtime whose tasks need not be `Send`.
+#[hotpoll::main(flavor = "local", name = "alone")]
+async fn local() -> (Option<String>, u64) {
+    let count = std::rc::Rc::new(std::cell::Cell::new(41));
+    let shared = std::rc::Rc::clone(&count);
+    let task = hotpoll::spawn_local(async move { shared.set(shared.get() + 1) });
+    task.await.expect("it ends well");
+    let handle = tokio::runtime::Handle::current();
+    (handle.name().map(str::to_owned), count.get())
+}
+
 #[hotpoll::instrument]
 async fn parse(text: &str) -> Result<u64, ParseIntError> {
     let number = text.parse()?;
@@ -47,6 +74,8 @@ impl Shop {
 
 #[test]
 fn the_program_runs_as_it_is_written() {
+    assert_eq!(named().as_deref(), Some("web"));
+    assert_eq!(local(), (Some("alone".to_owned()), 42));
     assert_eq!(entry().unwrap(), 42);
     // The runtime and the profiler have ended: once more.
     assert_eq!(entry().unwrap(), 42);

@@ -50,8 +50,8 @@ impl From<TokenStream> for Arguments {
 }
 
 impl Arguments {
-    /// All of them, each with a name that is among these.
-    pub fn parse(self, known: &[&str]) -> Result<Vec<Argument>, Error> {
+    /// All of them, each with a name that is among the known ones. Those that only an unstable tokio takes are refused for that.
+    pub fn parse(self, known: &[&str], unstable: &[&str]) -> Result<Vec<Argument>, Error> {
         let mut tokens = self.0.into_iter();
         let mut arguments: Vec<Argument> = Vec::new();
         while let Some(token) = tokens.next() {
@@ -61,6 +61,13 @@ impl Arguments {
                 return Err(Error::new(span, listed()));
             };
             let name = name.to_string();
+            if unstable.contains(&&*name) {
+                let sentence = format!(
+                    "hotpoll: `{name}` needs `--cfg tokio_unstable`, and this attribute does without: build the runtime in `main` instead, \
+                     with `hotpoll::start` and `hotpoll::runtime`"
+                );
+                return Err(Error::new(span, sentence));
+            }
             if !known.contains(&&*name) {
                 return Err(Error::new(span, listed()));
             }
@@ -101,6 +108,31 @@ impl Arguments {
 }
 
 impl Argument {
+    /// What is wrong with it.
+    pub fn error(&self, sentence: &str) -> Error {
+        Error::new(self.span, format!("hotpoll: {sentence}"))
+    }
+
+    /// The value as text that is a path: names with `::` between them.
+    pub fn path(&self) -> Result<String, Error> {
+        let path = self.text()?;
+        let names = path.strip_prefix("::").unwrap_or(&path);
+        let is_name = |name: &str| {
+            let mut letters = name.chars();
+            letters
+                .next()
+                .is_some_and(|first| first == '_' || first.is_alphabetic())
+                && letters.all(|letter| letter == '_' || letter.is_alphanumeric())
+        };
+        match names.split("::").all(is_name) {
+            true => Ok(path),
+            false => Err(self.error(&format!(
+                "`{}` is a path in quotes, as \"some::tokio\"",
+                self.name
+            ))),
+        }
+    }
+
     /// The value as a whole number.
     pub fn number(&self) -> Result<u64, Error> {
         let text = self.value.to_string();

@@ -9,7 +9,7 @@ pub(crate) fn expand(arguments: Arguments, item: TokenStream) -> Result<TokenStr
     let function = Function::parse(item)?;
     let mut name = function.name.to_string();
     let mut span = function.name.span();
-    for argument in arguments.parse(&["name"])? {
+    for argument in arguments.parse(&["name"], &[])? {
         name = argument.text()?;
         span = argument.span;
     }

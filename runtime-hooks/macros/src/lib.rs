@@ -15,14 +15,16 @@ use proc_macro::TokenStream;
 /// It is `#[tokio::main]` with the profiler: threads are sampled from their start, samples carry the task, and the function itself is a tracked
 /// task. Where sampling cannot start, the program runs without it and says why in one line on standard error; `HOTPOLL=off` is no such reason.
 ///
-/// Arguments, all optional:
+/// Arguments, all optional: those that `#[tokio::main]` takes on stable, and the rate.
 ///
 /// | argument | |
 /// |---|---|
 /// | `sampling_hz = 199` | as `hotpoll::Builder::sampling_hz` |
-/// | `flavor = "multi_thread"` | or `"current_thread"` |
+/// | `flavor = "multi_thread"` | or `"current_thread"`, or `"local"`, whose tasks need not be `Send` |
 /// | `worker_threads = 4` | of the multi-thread flavor |
-/// | `start_paused = true` | tokio's test clock (its feature `test-util`) |
+/// | `start_paused = true` | tokio's test clock (its feature `test-util`), not of the multi-thread flavor |
+/// | `name = "web"` | the runtime's name, which `hotpoll tasks` shows |
+/// | `crate = "shared::tokio"` | where tokio is, if not `::tokio` |
 ///
 /// ```ignore
 /// #[hotpoll::main(worker_threads = 2, sampling_hz = 199)]
