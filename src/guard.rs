@@ -32,8 +32,8 @@ impl Guard {
         self.agent.as_ref().is_some_and(Agent::is_running)
     }
 
-    /// What the recorder holds, up to this moment: addresses, and with the feature `symbolize` names. Also after
-    /// [`Guard::stop`]. Empty for a guard that does nothing.
+    /// What the recorder holds, up to this moment, and what every thread and tracked task is doing now: addresses, and with the feature `symbolize` names.
+    /// Also after [`Guard::stop`], then without the threads and tasks. Empty for a guard that does nothing.
     pub fn profile(&self) -> Profile {
         let mut profile = self.agent.as_ref().map(Agent::profile).unwrap_or_default();
         symbolize(&mut profile);

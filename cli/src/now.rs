@@ -36,7 +36,9 @@ impl Now {
                     return Err(Failure::new(what).next("leave --refresh out"));
                 }
                 let mut profile = source::read(&path)?;
-                if profile.snapshot.is_none() {
+                // Without a thread it is of no moment: of several files, or written when sampling had stopped.
+                let is_of_a_moment = |snapshot: &Snapshot| !snapshot.threads.is_empty();
+                if !profile.snapshot.as_ref().is_some_and(is_of_a_moment) {
                     let what = format!(
                         "{} does not say what tasks and threads were doing at one moment",
                         path.display()

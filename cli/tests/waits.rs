@@ -72,10 +72,15 @@ struct Live(Child);
 impl Live {
     /// Once its tasks have been polled, with stacks.
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["be_the_process", "--exact", "--nocapture"])
             .env(ROLE, "waits")
             .env("HOTPOLL", "on")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -219,6 +224,41 @@ fn tasks_and_threads_of_a_process_and_of_its_dump() {
     let refused = run(&["tasks", path, "--refresh"]);
     assert_eq!(refused.status.code(), Some(2));
     std::fs::remove_file(&dump).unwrap();
+}
+
+/// The process writes the file itself: without what tasks were doing in it, the report was of "kind 3".
+#[test]
+fn task_kinds_of_a_processs_own_file() {
+    let file = std::env::temp_dir().join(format!("hotpoll-out-{}.pb.gz", std::process::id()));
+    let path = file.to_str().unwrap();
+    let live = Live::start_with(&[("HOTPOLL_OUT", path)]);
+    let began = Instant::now();
+    let tasks = loop {
+        assert!(began.elapsed() < PATIENCE, "not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(100));
+        let tasks = run(&["tasks", path, "--suspended", "--format", "json"]);
+        // Not there yet, or not all of them wait.
+        if tasks.status.success() && Data::of(&tasks).is_settled() {
+            break Data::of(&tasks);
+        }
+    };
+    check_tasks(&tasks);
+    let report = Data::of(&run(&["report", "--by", "task", path, "--format", "json"]));
+    let kinds = report.rows("kinds").iter();
+    let kinds: Vec<&str> = kinds.map(|kind| kind["title"].as_str().unwrap()).collect();
+    drop(live);
+    for name in ["order", "lost", "blocker"] {
+        assert!(kinds.contains(&name), "{kinds:?}");
+    }
+    assert!(!kinds.iter().any(|kind| kind.starts_with("kind ")));
+    check_tasks(&Data::of(&run(&[
+        "tasks",
+        path,
+        "--suspended",
+        "--format",
+        "json",
+    ])));
+    std::fs::remove_file(&file).unwrap();
 }
 
 #[test]

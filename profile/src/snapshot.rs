@@ -7,7 +7,8 @@ use crate::{CaptureFailure, Resources, State, Tasks};
 pub struct Snapshot {
     /// When it was taken, nanoseconds since 1970.
     pub taken_unix_ns: u64,
-    /// The threads that were alive.
+    /// The threads that were alive. None at all: it was put together, or taken when sampling had stopped, and says nothing of one moment; the kinds of
+    /// tasks have their names and counts nonetheless.
     pub threads: Vec<ThreadNow>,
     /// The tracked tasks.
     pub tasks: Tasks,

@@ -19,6 +19,8 @@ const SOONER: u32 = 4;
 const SETTLE_PERIOD: Duration = Duration::from_secs(1);
 /// How long to wait for our other threads to say that they are ours, before threads are looked for.
 const THREADS_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the sampler is kept for the last file's look at threads and tasks.
+const LAST_LOOK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Runs until it is told to end.
 pub(super) fn run(shared: &Shared, sampler: Sampler) {
@@ -97,6 +99,9 @@ impl Drain<'_> {
         }
         self.scan();
         self.close_slice();
+        // The last file says what threads and tasks were doing, and nobody can look at them without the sampler.
+        self.shared.progress.drained();
+        self.shared.progress.wait_for_last_look(LAST_LOOK_PATIENCE);
         self.sampler.stop();
     }
 

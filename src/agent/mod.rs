@@ -114,10 +114,13 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
         None => Ok(()),
     })
     .and_then(|()| match output {
-        Some(path) => spawn(&shared, "hotpoll-output", {
-            let shared = Arc::clone(&shared);
-            move || output_thread::run(&shared, &path)
-        }),
+        Some(path) => {
+            shared.progress.expect_last_look();
+            spawn(&shared, "hotpoll-output", {
+                let shared = Arc::clone(&shared);
+                move || output_thread::run(&shared, &path)
+            })
+        }
         None => Ok(()),
     })
     .and_then(|()| match dumps {
@@ -225,13 +228,13 @@ impl Agent {
         self.shared.is_in_force()
     }
 
-    /// What the recorder holds, up to now.
+    /// What the recorder holds, up to now, and what threads and tasks are doing.
     pub fn profile(&self) -> Profile {
         if !self.shared.may_be_read() {
             return Profile::default();
         }
         self.shared.close_slice_now();
-        self.shared.profile(Query::ALL)
+        self.shared.profile_and_now(Query::ALL, false)
     }
 
     /// Stops everything; waits for it, but not for ever.

@@ -1,7 +1,8 @@
 //! The snapshot in an answer: what every thread and every task is doing now.
 //!
 //! It asks no thread of the program for anything, so it works while all of them are blocked. Threads are looked at from outside, as the capture
-//! thread does; no account counts these looks.
+//! thread does; no account counts these looks. Once sampling has stopped nobody can be looked at any more: then there are no threads in it, no tasks,
+//! and of the kinds of tasks what they have counted, with the names that samples need.
 
 #[cfg(feature = "tokio")]
 use super::long_polls::PollId;
@@ -24,6 +25,9 @@ pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Pro
     let mut tasks = tasks(&mut places);
     long_polls(shared, &mut tasks, &mut places);
     mark_workers(&mut threads, &tasks, places.threads);
+    if !shared.is_in_force() {
+        tasks.tasks.clear();
+    }
     profile.snapshot = Some(Snapshot {
         taken_unix_ns: now.map_or(0, |now| now.as_nanos() as u64),
         threads,

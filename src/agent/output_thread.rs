@@ -1,7 +1,7 @@
 //! The output thread: the profile as a file, now and then and at the end.
 
 use super::Shared;
-use crate::output;
+use crate::{Profile, output};
 use hotpoll_symbolizer::recorder::Query;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,22 +17,38 @@ const LAST_SLICE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs until it is told to end, and then writes once more.
 pub(super) fn run(shared: &Shared, path: &Path) {
+    let last_look = LastLook(shared);
     let mut period = FIRST_PERIOD;
     let mut wait = period;
     while !shared.progress.wait_for_stop(wait) {
         let began = Instant::now();
         shared.close_slice_soon();
-        write(shared, path);
+        write(shared, path, &profile(shared));
         period = (period * 2).min(LONGEST_PERIOD);
         wait = period.max(began.elapsed() * LEAST_PERIOD_IN_WRITES);
     }
     shared.progress.wait_for_drained(LAST_SLICE_PATIENCE);
-    write(shared, path);
+    let last = profile(shared);
+    drop(last_look);
+    write(shared, path, &last);
 }
 
-fn write(shared: &Shared, path: &Path) {
-    let profile = shared.profile(Query::ALL);
-    if let Err(error) = output::write_profile(path, &profile) {
+/// While it is there the drain keeps the sampler for the last look. Nobody waits for one that will not come: a failing thread drops it, too.
+struct LastLook<'a>(&'a Shared);
+
+impl Drop for LastLook<'_> {
+    fn drop(&mut self) {
+        self.0.progress.last_look_done();
+    }
+}
+
+/// With what threads and tasks are doing: that has the names of task kinds, too.
+fn profile(shared: &Shared) -> Profile {
+    shared.profile_and_now(Query::ALL, false)
+}
+
+fn write(shared: &Shared, path: &Path, profile: &Profile) {
+    if let Err(error) = output::write_profile(path, profile) {
         shared.notice(format!(
             "the profile could not be written to {}: {error}",
             path.display()

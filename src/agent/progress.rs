@@ -23,6 +23,8 @@ struct State {
     closed: u64,
     /// The drain will close no slice any more.
     drained: bool,
+    /// Somebody is going to look at threads and tasks once more when all ends, and needs the sampler for it.
+    last_look_expected: bool,
     stopping: bool,
     /// The first unwind tables are there, or will not come.
     unwinding: bool,
@@ -88,6 +90,22 @@ impl Progress {
     pub fn drained(&self) {
         lock(&self.state).drained = true;
         self.changed.notify_all();
+    }
+
+    /// Somebody will look at threads and tasks once more at the end.
+    pub fn expect_last_look(&self) {
+        lock(&self.state).last_look_expected = true;
+    }
+
+    /// It has looked, or will not.
+    pub fn last_look_done(&self) {
+        lock(&self.state).last_look_expected = false;
+        self.changed.notify_all();
+    }
+
+    /// Waits for the last look, if there is one to come, or for so long.
+    pub fn wait_for_last_look(&self, patience: Duration) {
+        self.wait(patience, |state| !state.last_look_expected);
     }
 
     /// Tells everybody to end.

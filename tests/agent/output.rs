@@ -18,6 +18,7 @@ pub const TESTS: &[Test] = &[
         "output::written_at_exit_with_the_loader_locked",
         written_at_exit_with_the_loader_locked,
     ),
+    ("output::task_kinds_have_names", task_kinds_have_names),
     ("output::survives_a_kill", survives_a_kill),
     ("output::not_in_forked_children", not_in_forked_children),
     (
@@ -95,6 +96,30 @@ fn written_at_exit_with_the_loader_locked() {
     // It comes to an end at all: the exit waits for the module thread, but not for ever.
     assert_eq!(host.wait().code(), Some(7));
     assert!(samples(&path(pid)) > 0);
+}
+
+/// Once no file but a dump said what task kinds are called: reports of it by task were of "kind 3".
+fn task_kinds_have_names() {
+    let folder = Folder::new();
+    let (variable, path) = pattern(&folder);
+    let (asked, stopped) = (folder.path("asked.pb.gz"), folder.path("stopped.pb.gz"));
+    let name = |path: &PathBuf| path.to_str().expect("UTF-8").to_owned();
+    let role = format!("kinds {} {}", name(&asked), name(&stopped));
+    let mut host = folder.start(&role, &[("HOTPOLL_OUT", &variable)]);
+    let pid = host.pid();
+    assert!(host.wait().success());
+    for (path, is_of_a_moment) in [(asked, true), (stopped, false), (path(pid), true)] {
+        let profile = profile_at(&path);
+        let snapshot = profile.snapshot.expect("what threads and tasks are doing");
+        let spins = (snapshot.tasks.kinds.iter())
+            .find(|kind| kind.name == "spins")
+            .expect("the kind");
+        let of_the_kind = |sample: &&hotpoll_profile::Sample| sample.kind == spins.id;
+        assert!(profile.samples.iter().filter(of_the_kind).count() > 0);
+        assert_eq!(!snapshot.threads.is_empty(), is_of_a_moment, "{path:?}");
+        let waits = snapshot.tasks.tasks.len();
+        assert_eq!(waits, usize::from(is_of_a_moment), "{path:?}");
+    }
 }
 
 fn survives_a_kill() {

@@ -72,6 +72,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "dead-runtime" => dead_runtime(),
         "waits" => waits::waits(argument),
         "handles-usr2" => waits::handles_usr2(),
+        "kinds" => waits::kinds(argument, &arguments[1]),
         "slow-polls" => slow_polls(),
         "stopped" => stopped(),
         "sleeps" => sleeps(),
@@ -100,7 +101,7 @@ pub fn wait_for_end() {
 
 /// Uses so much CPU time, however long that takes.
 #[inline(never)]
-fn burn_for(duration: Duration) {
+pub fn burn_for(duration: Duration) {
     let began = thread_cpu();
     while thread_cpu() - began < duration {
         black_box((0..1_000_u64).map(black_box).sum::<u64>());

@@ -50,6 +50,27 @@ pub fn waits(argument: &str) {
     std::process::exit(0);
 }
 
+/// One task burns and ends, one waits. Writes its profile to the first path, stops, and writes it to the second one.
+pub fn kinds(asked: &str, stopped: &str) {
+    let guard = hotpoll::start().expect("hotpoll starts");
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = hotpoll::runtime(&mut builder)
+        .worker_threads(1)
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        spawn_named("waits", std::future::pending::<()>());
+        let spins = spawn_named("spins", async {
+            crate::roles::burn_for(Duration::from_millis(300));
+        });
+        spins.await.expect("it ends well");
+    });
+    guard.write_pprof(asked).expect("written");
+    guard.stop();
+    guard.write_pprof(stopped).expect("written");
+}
+
 async fn next_order(orders: &mut tokio::sync::broadcast::Receiver<()>) {
     let _ = orders.recv().await;
 }
