@@ -422,6 +422,27 @@ fn a_recording_that_cannot_be_written_starts_nothing() {
     );
 }
 
+/// The switch is the user's, and so is the command: which of them counts is asked, not guessed. Once HOTPOLL=off was overridden without a word.
+#[test]
+fn a_recording_where_hotpoll_is_switched_off_starts_nothing() {
+    let folder = Folder::new("off");
+    let (marker, output) = (folder.0.join("started"), folder.0.join("p.pb.gz"));
+    let record = ["record", "-o", name(&output), "--", "touch", name(&marker)];
+    let recorded = hotpoll(&record).env("HOTPOLL", "off").output().unwrap();
+    assert_eq!(recorded.status.code(), Some(2));
+    let said = text(&recorded.stderr);
+    assert!(
+        said.contains("HOTPOLL=off") && said.contains("touch was not started"),
+        "{said}"
+    );
+    assert!(said.contains("HOTPOLL=on hotpoll record"), "{said}");
+    assert!(!marker.exists() && !output.exists());
+    // It is a switch like any other: on is what a command gets anyway.
+    let recorded = hotpoll(&record).env("HOTPOLL", "on").output().unwrap();
+    assert!(text(&recorded.stderr).contains("never started hotpoll"));
+    assert!(marker.exists());
+}
+
 #[test]
 fn a_command_without_hotpoll() {
     let folder = Folder::new("without");

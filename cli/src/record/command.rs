@@ -24,6 +24,9 @@ const EAGER_FOR: Duration = Duration::from_secs(1);
 /// How often the whole family is looked for; the command itself is looked for at every look.
 const FAMILY_EVERY: Duration = Duration::from_millis(500);
 
+/// Has a program start hotpoll, or not.
+const SWITCH: &str = "HOTPOLL";
+
 /// Runs the command, records it, and gives its exit code.
 pub fn run(
     program: &OsStr,
@@ -31,10 +34,13 @@ pub fn run(
     output: &Path,
     binaries: &[PathBuf],
 ) -> Outcome {
+    if std::env::var_os(SWITCH).is_some_and(|value| value == "off") {
+        return Err(switched_off(program));
+    }
     interrupt::listen();
     let last_words = LastWords::new();
     let mut command = Command::new(program);
-    command.args(arguments).env("HOTPOLL", "on");
+    command.args(arguments).env(SWITCH, "on");
     if let Some(words) = &last_words {
         command.env(LastWords::VARIABLE, words.pattern());
     }
@@ -135,6 +141,15 @@ fn code(status: ExitStatus) -> u8 {
 fn signal_name(signal: i32) -> String {
     nix::sys::signal::Signal::try_from(signal)
         .map_or_else(|_| format!("signal {signal}"), |signal| signal.to_string())
+}
+
+/// Who has set HOTPOLL=off wants it nowhere, and who records wants it here. Neither is guessed at: once the command was sampled all the same.
+fn switched_off(program: &OsStr) -> Failure {
+    let program = Path::new(program).display();
+    Failure::new(format!(
+        "HOTPOLL=off is in the environment, which keeps hotpoll off everywhere: {program} was not started, as there would be nothing to record"
+    ))
+    .next("to record all the same, HOTPOLL=on hotpoll record …; to run it without hotpoll, run it by itself")
 }
 
 fn never_started(name: &str, status: ExitStatus) -> Failure {

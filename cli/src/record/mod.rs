@@ -36,7 +36,7 @@ Examples:
 /// or is killed, about its last second is missing.
 ///
 /// CMD and what it starts get HOTPOLL=on, for programs that call hotpoll::start_if_asked(), and HOTPOLL_OUT unless it is set,
-/// for what happens between the last fetch and the end.
+/// for what happens between the last fetch and the end. Where HOTPOLL=off is set, CMD is not started.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::TABLE))]
 pub struct RecordArgs {
