@@ -155,6 +155,7 @@ fn reading_takes_no_more_than_the_limits() {
         (10, 1, "tasks"),
         (11, 1, "long polls"),
         (12, 1, "runtimes"),
+        (13, 5, "resources"),
     ] {
         let rows = field(ids, &vec![0; FILE_BYTES]);
         check(
@@ -178,6 +179,24 @@ fn reading_takes_no_more_than_the_limits() {
     check(
         "one task with all the waits",
         &snapshot(&field(10, &field(20, &[0xff, 0xff, 0xff, 0xff, 0x0f]))),
+    );
+    for (tag, rows, what) in [
+        (14, 3, "holders"),
+        (16, 3, "waiters"),
+        (18, 1, "longest waits"),
+        (19, 1, "channels"),
+        (20, 1, "permits"),
+    ] {
+        let rows = field(rows, &vec![0; FILE_BYTES]);
+        check(
+            &format!("a snapshot of {what}"),
+            &snapshot(&field(13, &field(tag, &rows))),
+        );
+    }
+    let uses = field(2, &field(1, &vec![0; FILE_BYTES]));
+    check(
+        "a snapshot of uses",
+        &snapshot(&field(13, &field(17, &uses))),
     );
     check(
         "module columns",

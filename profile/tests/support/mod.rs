@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod resources;
 pub mod snapshot;
 
 use hotpoll_profile::thread::Accounts;
@@ -183,17 +184,18 @@ fn raw_slice() -> impl Strategy<Value = RawSlice> {
 }
 
 prop_compose! {
-    /// Every valid profile: indices fit their tables, and no number is NaN.
+    /// Every valid profile: indices fit their tables, and no number is NaN. Its parts are boxed: strategies hold what they are made of, and
+    /// these would not fit a test's stack.
     pub fn profile()(
-        process in process(),
+        process in process().boxed(),
         numbers in [number(), number(), number(), number(), number(), number(), number()],
-        modules in vec(module(), 0..4),
-        threads in vec(thread(), 0..4),
-        functions in vec(function(), 0..5),
+        modules in vec(module().boxed(), 0..4),
+        threads in vec(thread().boxed(), 0..4),
+        functions in vec(function().boxed(), 0..5),
         locations in vec((number(), any::<Option<u32>>(), vec((any::<u32>(), small()), 0..3)), 0..6),
-        samples in vec(raw_sample(), 0..6),
-        slices in vec(raw_slice(), 0..4),
-        snapshot in prop::option::of(snapshot::snapshot()),
+        samples in vec(raw_sample().boxed(), 0..6),
+        slices in vec(raw_slice().boxed(), 0..4),
+        snapshot in prop::option::of(snapshot::snapshot().boxed()),
     ) -> Profile {
         let mut profile = Profile {
             process,

@@ -1,4 +1,4 @@
-//! Arbitrary snapshots. Their indices are any numbers: [`fit`] makes them point into the profile's tables.
+//! Arbitrary snapshots, all but their resources. Their indices are any numbers: [`fit`] makes them point into the profile's tables.
 
 use super::{number, small, text};
 use hotpoll_profile::{
@@ -10,7 +10,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-fn stack() -> impl Strategy<Value = Vec<u32>> {
+pub fn stack() -> impl Strategy<Value = Vec<u32>> {
     // Few different ones: equal stacks share their place in the file.
     vec(0..3u32, 0..4)
 }
@@ -43,7 +43,7 @@ prop_compose! {
     }
 }
 
-fn histogram() -> impl Strategy<Value = Histogram> {
+pub fn histogram() -> impl Strategy<Value = Histogram> {
     vec(number(), 0..5).prop_map(|counts| Histogram { counts })
 }
 
@@ -53,8 +53,8 @@ prop_compose! {
         (name, file, line, column) in (text(), text(), small(), small()),
         numbers in vec(number(), 14),
         (poll_time, wake_delay) in (histogram(), histogram()),
-        longest_poll in option::of(long_poll()),
-        long_polls in vec(long_poll(), 0..3),
+        longest_poll in option::of(long_poll().boxed()),
+        long_polls in vec(long_poll().boxed(), 0..3),
     ) -> TaskKind {
         TaskKind {
             id,
@@ -139,15 +139,16 @@ prop_compose! {
     /// A snapshot whose indices may point nowhere.
     pub fn snapshot()(
         taken_unix_ns in number(),
-        threads in vec(thread_now(), 0..3),
+        threads in vec(thread_now().boxed(), 0..3),
         alive in option::of(number()),
         [tracked, long_poll_ns, folded_tasks, folded_kinds] in [number(), number(), number(), number()],
-        kinds in vec(kind(), 0..3),
-        tasks in vec(task(), 0..4),
-        runtimes in vec(runtime(), 0..3),
+        kinds in vec(kind().boxed(), 0..3),
+        tasks in vec(task().boxed(), 0..4),
+        runtimes in vec(runtime().boxed(), 0..3),
+        resources in super::resources::resources().boxed(),
     ) -> Snapshot {
         let tasks = Tasks { alive, tracked, long_poll_ns, kinds, tasks, runtimes, folded_tasks, folded_kinds };
-        Snapshot { taken_unix_ns, threads, tasks, ..Snapshot::default() }
+        Snapshot { taken_unix_ns, threads, tasks, resources }
     }
 }
 

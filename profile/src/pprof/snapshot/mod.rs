@@ -3,12 +3,14 @@
 
 mod kinds;
 mod long_polls;
+mod resources;
 mod runtimes;
 mod tasks;
 mod threads;
 
 use self::kinds::KindColumns;
 use self::long_polls::LongPollColumns;
+use self::resources::ResourceColumns;
 use self::runtimes::RuntimeColumns;
 use self::tasks::TaskColumns;
 use self::threads::ThreadColumns;
@@ -16,7 +18,7 @@ use super::DecodeError;
 use super::decode::Raw;
 use super::limits::Budget;
 use super::strings::Interner;
-use crate::{Resources, Snapshot, State, Tasks};
+use crate::{Snapshot, State, Tasks};
 use prost::Message;
 use std::collections::HashMap;
 
@@ -47,6 +49,8 @@ pub(in crate::pprof) struct SnapshotMessage {
     long_polls: LongPollColumns,
     #[prost(message, required, tag = "12")]
     runtimes: RuntimeColumns,
+    #[prost(message, required, tag = "13")]
+    resources: ResourceColumns,
 }
 
 /// Where a column's value goes.
@@ -120,6 +124,7 @@ impl SnapshotMessage {
         } = &snapshot.tasks;
         let tasks = TaskColumns::of(tasks, &mut stacks);
         let long_polls = LongPollColumns::of(kinds, &mut stacks);
+        let resources = ResourceColumns::of(&snapshot.resources, &mut stacks, strings);
         Self {
             taken_unix_ns: snapshot.taken_unix_ns,
             alive: *alive,
@@ -133,6 +138,7 @@ impl SnapshotMessage {
             tasks,
             long_polls,
             runtimes: RuntimeColumns::of(runtimes, strings),
+            resources,
         }
     }
 
@@ -166,7 +172,7 @@ impl SnapshotMessage {
                 folded_tasks: self.folded_tasks,
                 folded_kinds: self.folded_kinds,
             },
-            resources: Resources::default(),
+            resources: self.resources.resources(raw, stacks, budget)?,
         })
     }
 }
