@@ -120,6 +120,8 @@ fn observation<'a>(thread: u32, callchain: &'a [u64]) -> Observation<'a> {
         task: 0,
         kind: 7,
         context: 0,
+        lock: 0,
+        holds: 0,
         expiries: 1,
         cpu_ns: Settings::default().interval_ns,
         wall_ns: 0,

@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod location;
 pub mod merge;
 mod merge_kinds;
+mod merge_resources;
 pub mod module;
 pub mod name;
 pub mod pprof;

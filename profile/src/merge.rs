@@ -1,6 +1,6 @@
 //! Two profiles become one: consecutive fetches of one process, or files of several.
 
-use crate::merge_kinds::{add_kinds, kinds_of};
+use crate::merge_kinds::{Highest, add_kinds, kinds_of};
 use crate::{
     Function, Line, Location, Module, Process, Profile, Sample, Slice, Snapshot, State, Thread,
 };
@@ -14,7 +14,7 @@ impl Profile {
     /// ignored, and totals grow by the slices that are new. So fetches may overlap, and one may be merged twice.
     ///
     /// *Of another process*: its threads stay its own, its slices get new sequence numbers, and totals are added. Task
-    /// kinds of one title become one, others get numbers of their own; of snapshots nothing else is left.
+    /// kinds of one title become one, others get numbers of their own, and so do resources; of snapshots nothing else is left.
     ///
     /// To add many, use a [`Merger`].
     pub fn merge(&mut self, newer: Profile) {
@@ -49,6 +49,8 @@ struct SampleKey {
     task: u64,
     kind: u64,
     context: u64,
+    lock: u64,
+    holds: u64,
     truncation: u8,
     stack: Box<[u32]>,
 }
@@ -61,6 +63,8 @@ impl SampleKey {
             task: sample.task,
             kind: sample.kind,
             context: sample.context,
+            lock: sample.lock,
+            holds: sample.holds,
             truncation: sample.truncation,
             stack: sample.stack.as_slice().into(),
         }
@@ -225,18 +229,16 @@ impl Merger {
         self.slices = merged.slices.iter().map(slice_key).collect();
     }
 
-    /// Each process counts its task kinds from 1.
+    /// Each process counts its task kinds and resources from 1.
     fn join_kinds(&mut self, newer: &mut Profile) {
         let merged = &mut self.profile;
-        let has_kinds = |profile: &Profile| {
-            profile.snapshot.is_some() || profile.samples.iter().any(|sample| sample.kind != 0)
-        };
+        let has_kinds =
+            |profile: &Profile| profile.snapshot.is_some() || !Highest::of(profile).is_none();
         if !has_kinds(merged) && !has_kinds(newer) {
             return;
         }
         let mut kinds = kinds_of(merged);
-        let highest = merged.samples.iter().map(|sample| sample.kind).max();
-        add_kinds(&mut kinds, newer, highest.unwrap_or(0));
+        add_kinds(&mut kinds, newer, Highest::of(merged));
         merged.snapshot = Some(kinds);
     }
 

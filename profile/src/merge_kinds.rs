@@ -1,8 +1,9 @@
 //! The task kinds of several processes as one table.
 //!
 //! Each process counts its kinds from 1. Kinds of one title are one kind (the workers of one program); others get numbers of their own. A snapshot of
-//! several processes has kinds only: single tasks and threads are of one process and one moment.
+//! several processes has kinds and resources only: single tasks and threads are of one process and one moment.
 
+use crate::merge_resources::{add_resources, without_moment};
 use crate::{Profile, Snapshot, TaskKind};
 use std::collections::HashMap;
 
@@ -12,13 +13,44 @@ pub(crate) fn kinds_of(profile: &mut Profile) -> Snapshot {
     snapshot.threads.clear();
     snapshot.tasks.tasks.clear();
     snapshot.tasks.runtimes.clear();
+    without_moment(&mut snapshot.resources);
     snapshot
 }
 
-/// Adds another process's kinds to `merged`, and gives its samples the merged numbers. `samples` is the highest number that the merged samples
-/// have: one that no snapshot tells of may be taken.
-pub(crate) fn add_kinds(merged: &mut Snapshot, newer: &mut Profile, highest_in_samples: u64) {
-    let theirs = kinds_of(newer).tasks;
+/// The highest numbers of task kinds and of resources that a profile's samples have: ones that no snapshot tells of may be taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Highest {
+    kind: u64,
+    resource: u64,
+}
+
+impl Highest {
+    pub(crate) fn of(profile: &Profile) -> Self {
+        let mut highest = Self::default();
+        for sample in &profile.samples {
+            highest.kind = highest.kind.max(sample.kind);
+            highest.resource = highest.resource.max(sample.lock).max(sample.holds);
+        }
+        highest
+    }
+
+    /// Whether no sample names any.
+    pub(crate) fn is_none(self) -> bool {
+        self.kind == 0 && self.resource == 0
+    }
+}
+
+/// Adds another process's kinds and resources to `merged`, and gives its samples the merged numbers. `taken` are those that the merged
+/// samples have.
+pub(crate) fn add_kinds(merged: &mut Snapshot, newer: &mut Profile, taken: Highest) {
+    let theirs = kinds_of(newer);
+    add_resources(
+        &mut merged.resources,
+        theirs.resources,
+        newer,
+        taken.resource,
+    );
+    let theirs = theirs.tasks;
     let tasks = &mut merged.tasks;
     tasks.tracked = tasks.tracked.saturating_add(theirs.tracked);
     tasks.alive = match (tasks.alive, theirs.alive) {
@@ -31,7 +63,7 @@ pub(crate) fn add_kinds(merged: &mut Snapshot, newer: &mut Profile, highest_in_s
         .map(|(place, kind)| (kind.title(), place))
         .collect();
     let highest = tasks.kinds.iter().map(|kind| kind.id).max().unwrap_or(0);
-    let mut next = highest.max(highest_in_samples);
+    let mut next = highest.max(taken.kind);
     let mut numbers: HashMap<u64, u64> = HashMap::new();
     for mut kind in theirs.kinds {
         // Their stacks stay behind: the caller has not joined the tables yet.

@@ -71,7 +71,7 @@ impl State {
     }
 }
 
-/// All samples of one thread that agree in task kind, context, state and stack.
+/// All samples of one thread that agree in task kind, context, resources, state and stack.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sample {
     /// Index into [`crate::Profile::threads`].
@@ -84,6 +84,10 @@ pub struct Sample {
     pub kind: u64,
     /// The application's context; 0 is none.
     pub context: u64,
+    /// The resource that the thread waited for ([`crate::Resource::id`]); 0 is none that is known.
+    pub lock: u64,
+    /// A resource that the thread, or the task that it polled, held while others waited for it; 0 is none.
+    pub holds: u64,
     /// Why the stack is cut short, if it is (index of [`crate::Truncation`]).
     pub truncation: u8,
     /// Indices into [`crate::Profile::locations`], leaf first. Empty means "other": evicted or over the memory bound.

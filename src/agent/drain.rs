@@ -174,6 +174,8 @@ impl Drain<'_> {
                 task: record.words.task,
                 kind: record.words.kind,
                 context: record.words.context,
+                lock: record.words.lock,
+                holds: record.words.holds,
                 expiries: record.expiries,
                 cpu_ns: record.cpu_ns,
                 wall_ns: 0,

@@ -27,6 +27,8 @@ fn observation<'a>(thread: u32, callchain: &'a [u64]) -> Observation<'a> {
         task: 0,
         kind: 0,
         context: 0,
+        lock: 0,
+        holds: 0,
         expiries: 1,
         cpu_ns: INTERVAL_NS,
         wall_ns: 0,
@@ -81,7 +83,7 @@ fn samples(profile: &Profile) -> Weight {
 }
 
 /// A row in words, so that two profiles can be compared whatever their numbering.
-type Words = (String, Vec<u64>, State, u64, u64, u64, u8);
+type Words = (String, Vec<u64>, State, u64, u64, u64, (u64, u64), u8);
 
 fn by_words(profile: &Profile) -> BTreeMap<Words, (u64, u64)> {
     let mut table = BTreeMap::new();
@@ -98,6 +100,7 @@ fn by_words(profile: &Profile) -> BTreeMap<Words, (u64, u64)> {
             sample.task,
             sample.kind,
             sample.context,
+            (sample.lock, sample.holds),
             sample.truncation,
         );
         assert!(
@@ -115,6 +118,7 @@ enum Step {
         task: u64,
         kind: u64,
         context: u64,
+        locks: (u64, u64),
         kernel: bool,
         expiries: u64,
         odd_ns: u64,
@@ -140,21 +144,25 @@ fn step() -> impl Strategy<Value = Step> {
         0_u64..20,
         0_u64..3,
         0_u64..3,
+        (0_u64..3, 0_u64..2),
         any::<bool>(),
         1_u64..5,
         0_u64..2,
         callchain(),
     )
         .prop_map(
-            |(thread, task, kind, context, kernel, expiries, odd_ns, callchain)| Step::Observe {
-                thread,
-                task,
-                kind,
-                context,
-                kernel,
-                expiries,
-                odd_ns,
-                callchain,
+            |(thread, task, kind, context, locks, kernel, expiries, odd_ns, callchain)| {
+                Step::Observe {
+                    thread,
+                    task,
+                    kind,
+                    context,
+                    locks,
+                    kernel,
+                    expiries,
+                    odd_ns,
+                    callchain,
+                }
             },
         );
     let close = (
@@ -176,12 +184,14 @@ proptest! {
         let mut last_look = None;
         for step in &steps {
             match step {
-                Step::Observe { thread, task, kind, context, kernel, expiries, odd_ns, callchain } => {
+                Step::Observe { thread, task, kind, context, locks, kernel, expiries, odd_ns, callchain } => {
                     let seen = Observation {
                         state: if *kernel { State::Kernel } else { State::Running },
                         task: *task,
                         kind: *kind,
                         context: *context,
+                        lock: locks.0,
+                        holds: locks.1,
                         expiries: *expiries,
                         cpu_ns: expiries * INTERVAL_NS + odd_ns,
                         ..observation(*thread, callchain)

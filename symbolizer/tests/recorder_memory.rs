@@ -101,6 +101,8 @@ fn check(bytes: usize, load: &Load, seconds: u64) {
                 task: numbers.below(load.tasks),
                 kind: numbers.below(4),
                 context: 0,
+                lock: 0,
+                holds: 0,
                 expiries: 1,
                 cpu_ns: settings.interval_ns,
                 wall_ns: 0,

@@ -84,6 +84,10 @@ pub(super) struct SampleColumns {
     looks: Vec<u64>,
     #[prost(uint64, repeated, tag = "8")]
     wall_ns: Vec<u64>,
+    #[prost(uint64, repeated, tag = "9")]
+    locks: Vec<u64>,
+    #[prost(uint64, repeated, tag = "10")]
+    holds: Vec<u64>,
 }
 
 impl SampleColumns {
@@ -97,6 +101,8 @@ impl SampleColumns {
             truncations: column(samples, |sample| u32::from(sample.truncation)),
             looks: column(samples, |sample| looks(sample.state, sample.count)),
             wall_ns: column(samples, |sample| sample.wall_ns),
+            locks: column(samples, |sample| sample.lock),
+            holds: column(samples, |sample| sample.holds),
         }
     }
 
@@ -113,6 +119,8 @@ impl SampleColumns {
         fill(samples, &self.contexts, |sample, context| {
             sample.context = context;
         })?;
+        fill(samples, &self.locks, |sample, lock| sample.lock = lock)?;
+        fill(samples, &self.holds, |sample, holds| sample.holds = holds)?;
         fill(samples, &self.truncations, |sample, truncation| {
             sample.truncation = u8::try_from(truncation).unwrap_or(u8::MAX);
         })?;

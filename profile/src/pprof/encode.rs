@@ -43,6 +43,8 @@ struct Writer<'a> {
     has_wall: bool,
     /// What task kinds are called.
     kinds: HashMap<u64, String>,
+    /// What resources are called.
+    resources: HashMap<u64, String>,
 }
 
 /// pprof's IDs start at 1; 0 is none.
@@ -59,6 +61,7 @@ impl<'a> Writer<'a> {
             rows: BTreeMap::new(),
             has_wall: profile.has_wall(),
             kinds: kind_titles(profile),
+            resources: resource_titles(profile),
         }
     }
 
@@ -124,6 +127,13 @@ impl<'a> Writer<'a> {
             }
             if sample.context != 0 {
                 labels.push(self.number_label("context", sample.context));
+            }
+            for (key, resource) in [("lock", sample.lock), ("holds", sample.holds)] {
+                if resource != 0 {
+                    let title = self.resources.get(&resource).cloned();
+                    let title = title.unwrap_or_else(|| format!("resource {resource}"));
+                    labels.push(self.text_label(key, title));
+                }
             }
             if sample.state != State::Running {
                 labels.push(self.text_label("state", sample.state.label()));
@@ -371,6 +381,15 @@ fn kind_titles(profile: &Profile) -> HashMap<u64, String> {
     kinds
         .flat_map(|snapshot| &snapshot.tasks.kinds)
         .map(|kind| (kind.id, kind.title()))
+        .collect()
+}
+
+/// Titles of the resources that the snapshot knows.
+fn resource_titles(profile: &Profile) -> HashMap<u64, String> {
+    let resources = profile.snapshot.iter();
+    resources
+        .flat_map(|snapshot| &snapshot.resources.resources)
+        .map(|one| (one.id, one.title()))
         .collect()
 }
 

@@ -15,7 +15,7 @@ pub const VERSION: u32 = 1;
 /// Counts additions that older readers of the same [`VERSION`] can skip.
 ///
 /// 1: states off the processor with wall time, accounts of looks, the snapshot.
-/// 2: resources in the snapshot.
+/// 2: resources in the snapshot, and those that samples wait for or hold.
 pub(super) const MINOR: u32 = 2;
 
 /// Field numbers of the private message.

@@ -161,14 +161,14 @@ fn fit(index: u32, len: usize) -> Option<u32> {
     (len > 0).then(|| index % len as u32)
 }
 
-type RawSample = (u32, State, [u64; 3], u8, Vec<u32>, [u64; 2]);
+type RawSample = (u32, State, [u64; 5], u8, Vec<u32>, [u64; 2]);
 type RawSlice = ([u64; 5], Vec<(u32, u64, u64)>, Vec<(u32, Accounts)>);
 
 fn raw_sample() -> impl Strategy<Value = RawSample> {
     (
         any::<u32>(),
         prop::sample::select(State::ALL),
-        [number(), number(), number()],
+        [number(), number(), number(), number(), number()],
         prop_oneof![Just(0u8), 0..13u8, any::<u8>()],
         vec(any::<u32>(), 0..5),
         [number(), number()],
@@ -224,7 +224,7 @@ prop_compose! {
                 lines: lines.collect(),
             });
         }
-        for (thread, state, [task, kind, context], truncation, stack, [count, time_ns]) in samples {
+        for (thread, state, [task, kind, context, lock, holds], truncation, stack, [count, time_ns]) in samples {
             let Some(thread) = fit(thread, profile.threads.len()) else { continue };
             let stack = stack.into_iter().filter_map(|at| fit(at, profile.locations.len()));
             profile.samples.push(Sample {
@@ -233,6 +233,8 @@ prop_compose! {
                 task,
                 kind,
                 context,
+                lock,
+                holds,
                 truncation,
                 stack: stack.collect(),
                 count,

@@ -339,6 +339,8 @@ impl<'a> Answer<'a> {
                 task: marks.task,
                 kind: marks.kind,
                 context: marks.context,
+                lock: marks.lock,
+                holds: marks.holds,
                 truncation: marks.truncation.index() as u8,
                 stack: stack(leaf),
                 count: row.weight.count,

@@ -17,6 +17,8 @@ pub(super) struct Marks {
     pub task: u64,
     pub kind: u64,
     pub context: u64,
+    pub lock: u64,
+    pub holds: u64,
     pub state: State,
     pub truncation: Truncation,
 }
@@ -24,7 +26,14 @@ pub(super) struct Marks {
 impl Marks {
     fn hash(&self) -> u64 {
         let small = (self.state as u64) << 8 | self.truncation as u64;
-        let words = [self.task, self.kind, self.context, small];
+        let words = [
+            self.task,
+            self.kind,
+            self.context,
+            self.lock,
+            self.holds,
+            small,
+        ];
         words.into_iter().fold(0x3c, mix)
     }
 }

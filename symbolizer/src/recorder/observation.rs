@@ -21,6 +21,10 @@ pub struct Observation<'a> {
     pub kind: u64,
     /// The application's context; 0 is none.
     pub context: u64,
+    /// The resource that the thread waited for; 0 is none.
+    pub lock: u64,
+    /// A resource that it held while others waited for it; 0 is none.
+    pub holds: u64,
     /// Timer expiries, overruns included; or one look.
     pub expiries: u64,
     /// The CPU time that they stand for; 0 for a look.

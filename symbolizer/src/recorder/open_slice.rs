@@ -123,6 +123,8 @@ impl OpenSlice {
             marks: Marks {
                 kind: 0,
                 context: 0,
+                lock: 0,
+                holds: 0,
                 truncation: Truncation::Complete,
                 ..marks(observation)
             },
@@ -221,6 +223,8 @@ fn marks(observation: &Observation<'_>) -> Marks {
         task: 0,
         kind: observation.kind,
         context: observation.context,
+        lock: observation.lock,
+        holds: observation.holds,
         state: observation.state,
         truncation: observation.truncation,
     }
@@ -235,6 +239,9 @@ pub(super) fn row_hash(observation: &Observation<'_>) -> u64 {
     let mut hash = mix(0x3c, small);
     if observation.kind | observation.context != 0 {
         hash = mix(mix(hash, observation.kind), observation.context);
+    }
+    if observation.lock | observation.holds != 0 {
+        hash = mix(mix(hash, observation.lock), observation.holds);
     }
     callchain_hash(hash, observation.callchain)
 }

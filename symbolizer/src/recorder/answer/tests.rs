@@ -18,6 +18,8 @@ fn recorder() -> Recorder {
                     task: 0,
                     kind: 0,
                     context: 0,
+                    lock: 0,
+                    holds: 0,
                     expiries: 1,
                     cpu_ns: 10,
                     wall_ns: 0,
