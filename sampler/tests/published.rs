@@ -90,6 +90,7 @@ fn worker(name: &str, task: u64, stop: &Arc<AtomicBool>) -> std::thread::JoinHan
 fn published_words_and_own_walks() {
     words_are_in_every_sample_from_the_first();
     words_follow_the_thread_over_stop_and_start();
+    others_say_what_a_sleeper_holds();
     an_ended_threads_words_are_nobody_elses();
     a_walk_ends_at_the_frame_it_was_told();
     walks_live_through_new_tables_and_samples();
@@ -161,6 +162,62 @@ fn words_follow_the_thread_over_stop_and_start() {
     }
     stop.store(true, Relaxed);
     thread.join().unwrap();
+}
+
+/// Who comes to wait for what a sleeper holds writes that into the sleeper's words: its stack stays the one that was taken before, and still
+/// the looks say so.
+fn others_say_what_a_sleeper_holds() {
+    let mut harness = Harness::start(at_hz(99));
+    let mut off_cpu = harness.sampler.off_cpu();
+    let (tell, told) = std::sync::mpsc::channel();
+    let (wake, woken) = std::sync::mpsc::channel::<()>();
+    let sleeper = std::thread::spawn(move || {
+        tell.send((
+            published().expect("a living thread has words"),
+            // SAFETY: asks for a number alone.
+            unsafe { libc::gettid() }.cast_unsigned(),
+        ))
+        .unwrap();
+        let _ = woken.recv();
+    });
+    let (words, tid) = told.recv().unwrap();
+    let mut looks = 0;
+    // Long after the first look is enough to believe that it sleeps on.
+    let mut look = |harness: &mut Harness, wanted: &mut dyn FnMut(u64, u64, bool) -> bool| {
+        let begun = Instant::now();
+        let mut found = false;
+        while !found {
+            harness.turn();
+            off_cpu.look(u64::MAX, &mut |_, look| {
+                if look.tid == tid && look.state.is_blocked() {
+                    found |= wanted(look.words.holds, look.number, look.fresh);
+                }
+            });
+            assert!(
+                begun.elapsed() < Duration::from_secs(60),
+                "nobody sees the sleeper"
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    };
+    let mut before = 0;
+    look(&mut harness, &mut |holds, number, fresh| {
+        assert_eq!(holds, 0);
+        looks += u32::from(!fresh);
+        before = number;
+        looks > 20
+    });
+    for resource in [5, 0] {
+        words.holds.store(resource, Relaxed);
+        look(&mut harness, &mut |holds, number, _| {
+            let seen = holds == resource;
+            assert_eq!(seen, number > before, "another number for other words");
+            before = number;
+            seen
+        });
+    }
+    drop(wake);
+    sleeper.join().unwrap();
 }
 
 fn an_ended_threads_words_are_nobody_elses() {

@@ -28,8 +28,9 @@ pub struct Look<'a> {
     pub failure: Option<CaptureFailure>,
     /// The system call it is blocked in.
     pub syscall: Option<u32>,
-    /// Whether the stack was taken now; if not, the thread has not run since the last look, and all but `wall_ns` and `state_ns` is as it was.
+    /// Whether the stack was taken now; if not, the thread has not run since the last look, and all but `wall_ns`, `state_ns` and
+    /// what it holds while others wait is as it was.
     pub fresh: bool,
-    /// Which of its stacks this is: counts up with each fresh look.
+    /// Which of its stacks this is: counts up with each fresh look, and when another resource is waited for that it holds.
     pub number: u64,
 }

@@ -120,6 +120,7 @@ impl Watched {
         match cpu_ns {
             Some(_) if kept => {
                 self.idle_looks = self.idle_looks.saturating_add(1);
+                self.read_holds();
                 if self.idle_looks == IDLE_LOOKS_TO_CLOSE {
                     self.place_file.close();
                     self.schedstat_file.close();
@@ -160,6 +161,20 @@ impl Watched {
             .ok()
             .and_then(|length| syscall_file::parse(&line[..length]));
         matches!(place, Some(Place::Blocked { .. }))
+    }
+
+    /// The one word that others write for it while it sleeps: who comes to wait for what it holds says so.
+    fn read_holds(&mut self) {
+        let words = self.published_words();
+        if words.holds != self.last.words.holds {
+            self.last.words.holds = words.holds;
+            self.number += 1;
+        }
+    }
+
+    fn published_words(&self) -> Words {
+        let slot = self.member.slot;
+        slot.map_or(Words::default(), |(id, slot)| slot.published_by(id))
     }
 
     fn look_freshly(&mut self, capturer: &mut Capturer, tables: &Tables, cpu_ns: u64) {
