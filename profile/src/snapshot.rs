@@ -37,7 +37,7 @@ pub struct ThreadNow {
     pub runtime_worker: bool,
     /// Whether it is a worker that has nothing to do.
     pub parked: bool,
-    /// The task that it was polling; 0 for none.
+    /// The task that it was polling, the outermost of several polls that run inside of one another; 0 for none.
     pub task: u64,
     /// That task's kind; 0 for none.
     pub kind: u64,

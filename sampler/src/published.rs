@@ -35,6 +35,8 @@ pub struct Published {
     /// A resource that the thread, or the task that it polls, holds while others wait for it. The one word that others store, too: the first who waits
     /// sets it, and whoever clears it exchanges only its own number for 0.
     pub holds: AtomicU64,
+    /// When the outermost poll began, in ticks, while another one runs inside of it; else 0.
+    pub root_start: AtomicU64,
     /// Odd while the thread walks its own stack: the handler then keeps the leaf only, and unwind tables that were replaced stay.
     walks: AtomicU32,
     /// The odd number of a walk that was waited for in vain.
@@ -220,6 +222,7 @@ impl Published {
             context: AtomicU64::new(0),
             lock: AtomicU64::new(0),
             holds: AtomicU64::new(0),
+            root_start: AtomicU64::new(0),
             walks: AtomicU32::new(0),
             given_up: AtomicU32::new(0),
             walk_sp: AtomicU64::new(0),
@@ -252,6 +255,7 @@ impl Published {
             context: self.context.load(Ordering::Relaxed),
             lock: self.lock.load(Ordering::Relaxed),
             holds: self.holds.load(Ordering::Relaxed),
+            root_start: self.root_start.load(Ordering::Relaxed),
         }
     }
 
@@ -290,6 +294,7 @@ impl Published {
             &self.context,
             &self.lock,
             &self.holds,
+            &self.root_start,
         ] {
             word.store(0, Ordering::Relaxed);
         }

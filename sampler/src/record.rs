@@ -3,10 +3,11 @@
 //! The format is versioned, though both sides live in one process: a forgotten change must show as an error, not as wrong numbers.
 //!
 //! ```text
-//! word 0   length in words (12) | version (4) | kind (4) | state (2) | truncation (6) | engine (4) | flags (8)
+//! word 0   length in words (12) | version (4) | kind (3) | state (2) | truncation (6) | engine (4) | flags (9)
 //!          | frames shared with the previous record's root end (12) | new frames (12)
 //! word 1   time stamp counter at the handler's entry, or 0
-//! …        one word for each published word that changed, by the low flags: task, kind, poll start, context, lock, holds
+//! …        one word for each published word that changed, by the low flags: task, kind, poll start, context, lock, holds,
+//!          outermost poll's start
 //! …        how many expiries it stands for, if not one
 //! …        the new frames, from the root end to the leaf, in halves of a word (frames.rs)
 //! ```
@@ -28,11 +29,11 @@ pub(crate) use frames::FrameWords;
 use hotpoll_profile::{Engine, Reason, State, Truncation};
 
 /// The version of the packing.
-pub const RECORD_VERSION: u8 = 3;
+pub const RECORD_VERSION: u8 = 4;
 /// Words that every record has.
 pub const HEAD_WORDS: usize = 2;
 /// How many published words there are.
-pub const PUBLISHED_WORDS: usize = 6;
+pub const PUBLISHED_WORDS: usize = 7;
 /// The longest head: all published words, and the expiries.
 pub(crate) const LONGEST_HEAD: usize = HEAD_WORDS + PUBLISHED_WORDS + 1;
 /// The longest callchain that is ever captured.
@@ -50,16 +51,17 @@ const _: () = assert!(IS_FIRST < 1 << FLAGS.1);
 type Field = (u32, u32);
 const LENGTH: Field = (0, 12);
 const VERSION: Field = (12, 4);
-const KIND: Field = (16, 4);
-const STATE: Field = (20, 2);
-const TRUNCATION: Field = (22, 6);
-const ENGINE: Field = (28, 4);
-const FLAGS: Field = (32, 8);
+const KIND: Field = (16, 3);
+const STATE: Field = (19, 2);
+const TRUNCATION: Field = (21, 6);
+const ENGINE: Field = (27, 4);
+const FLAGS: Field = (31, 9);
 const SHARED: Field = (40, 12);
 const NEW: Field = (52, 12);
 const _: () = assert!(MAX_DEPTH < 1 << SHARED.1 && MAX_DEPTH < 1 << NEW.1);
 // A frame takes three halves of a word at the most.
 const _: () = assert!(LONGEST_HEAD + (3 * MAX_DEPTH).div_ceil(2) < 1 << LENGTH.1);
+const _: () = assert!(PUBLISHED_WORDS + 2 <= FLAGS.1 as usize);
 const _: () =
     assert!(Truncation::ALL.len() <= 1 << TRUNCATION.1 && Engine::ALL.len() <= 1 << ENGINE.1);
 
@@ -87,9 +89,19 @@ pub struct Words {
     pub lock: u64,
     /// One that the thread, or the task that it polls, holds while others wait for it.
     pub holds: u64,
+    /// When the outermost of the polls that run inside of one another began; 0 when the current one is the only one.
+    pub root_start: u64,
 }
 
 impl Words {
+    /// When the outermost poll began: what the thread has been busy with since. 0 when none runs.
+    pub fn outermost_start(&self) -> u64 {
+        match self.root_start {
+            0 => self.poll_start,
+            root => root,
+        }
+    }
+
     fn as_array(&self) -> [u64; PUBLISHED_WORDS] {
         [
             self.task,
@@ -98,6 +110,7 @@ impl Words {
             self.context,
             self.lock,
             self.holds,
+            self.root_start,
         ]
     }
 }
@@ -314,7 +327,7 @@ impl Unpacker {
         self.callchain
             .splice(..kept_from, self.new.iter().rev().copied());
         self.words = published;
-        let [task, kind, poll_start, context, lock, holds] = published;
+        let [task, kind, poll_start, context, lock, holds, root_start] = published;
         let record = Record {
             state,
             truncation,
@@ -329,6 +342,7 @@ impl Unpacker {
                 context,
                 lock,
                 holds,
+                root_start,
             },
             callchain: &self.callchain,
         };
@@ -476,9 +490,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
         #[test]
         fn round_trip(records in prop::collection::vec(
-            ((0..3u64, 0..3u64, 0..3u64, 0..3u64, 0..3u64, 0..3u64), prop::collection::vec(any_address(), 0..20), 1..3u32), 0..20)) {
-            let records: Vec<_> = records.into_iter().map(|((task, kind, poll_start, context, lock, holds), callchain, expiries)|
-                (Words { task, kind, poll_start, context, lock, holds }, callchain, expiries)).collect();
+            ((0..3u64, 0..3u64, 0..3u64, 0..3u64, 0..3u64, 0..3u64, 0..3u64), prop::collection::vec(any_address(), 0..20), 1..3u32), 0..20)) {
+            let records: Vec<_> = records.into_iter().map(|((task, kind, poll_start, context, lock, holds, root_start), callchain, expiries)|
+                (Words { task, kind, poll_start, context, lock, holds, root_start }, callchain, expiries)).collect();
             let stream = packed(&records);
             let mut unpacker = Unpacker::default();
             let mut at = 0;

@@ -158,10 +158,8 @@ impl Drain<'_> {
         let mut of_polls = Vec::new();
         let mut recorder = lock(&self.shared.recorder);
         self.sampler.drain(&mut |thread, record| {
-            if !watched.is_empty()
-                && let Some(of_poll) = stack_of_poll(&watched, record)
-            {
-                of_polls.push(of_poll);
+            if !watched.is_empty() {
+                of_polls.extend(stacks_of_polls(&watched, record));
             }
             // One that stands for no time only shows what a long poll does.
             if record.expiries == 0 {
@@ -268,22 +266,29 @@ impl Drain<'_> {
     }
 }
 
-/// What a record shows of a poll that is watched.
-fn stack_of_poll(watched: &[PollId], record: &Record<'_>) -> Option<(PollId, StackOfPoll)> {
-    let id = PollId {
-        task: record.words.task,
-        start: record.words.poll_start,
+/// What a record shows of the polls that are watched: the innermost that its thread was in, and the outermost. Of those between, if three and more are
+/// inside of one another, a record does not say whether they still run.
+fn stacks_of_polls(watched: &[PollId], record: &Record<'_>) -> Vec<(PollId, StackOfPoll)> {
+    let words = &record.words;
+    let innermost = PollId {
+        task: words.task,
+        start: words.poll_start,
     };
-    let stack = |_| StackOfPoll {
-        at: record.ticks.saturating_sub(id.start),
-        state: record.state,
-        callchain: record.callchain.to_vec(),
-    };
-    watched
+    // The record does not name the outermost poll's task; nor do two polls begin at one tick of the clock.
+    let is_outermost = |id: &PollId| words.root_start != 0 && id.start == words.root_start;
+    let shown = watched
         .iter()
-        .find(|known| **known == id)
-        .map(stack)
-        .map(|stack| (id, stack))
+        .filter(|id| **id == innermost || is_outermost(id));
+    shown
+        .map(|id| {
+            let stack = StackOfPoll {
+                at: record.ticks.saturating_sub(id.start),
+                state: record.state,
+                callchain: record.callchain.to_vec(),
+            };
+            (*id, stack)
+        })
+        .collect()
 }
 
 fn describe_threads(sampler: &Sampler, recorder: &mut Recorder) {

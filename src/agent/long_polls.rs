@@ -46,7 +46,8 @@ struct Poll {
 impl LongPolls {
     /// A poll is watched from now on.
     pub fn watch(&mut self, id: PollId) {
-        if self.stacks(id).is_some() {
+        if let Some(known) = self.polls.iter_mut().find(|poll| poll.id == id) {
+            known.open = true;
             return;
         }
         if self.polls.len() >= MOST_POLLS {
@@ -89,6 +90,7 @@ impl LongPolls {
     }
 
     /// A poll's stacks by time, if it was watched.
+    #[cfg(test)]
     pub fn stacks(&self, id: PollId) -> Option<&[StackOfPoll]> {
         self.find(|known| known == id)
     }
@@ -154,6 +156,20 @@ mod tests {
                 .stacks_about(PollId { start: 1_060, ..ID }, 50)
                 .is_none()
         );
+    }
+
+    #[test]
+    fn a_poll_that_was_thought_to_have_ended_is_open_again() {
+        let mut polls = LongPolls::default();
+        polls.watch(ID);
+        polls.add(ID, stack(5));
+        polls.keep_open(|_| false);
+        polls.watch(ID);
+        for start in 0..1_000 {
+            polls.watch(PollId { task: 1, start });
+            polls.keep_open(|id| id == ID);
+        }
+        assert_eq!(times(&polls, ID), [5]);
     }
 
     #[test]

@@ -90,6 +90,7 @@ impl<'p> Places<'p> {
 fn threads(shared: &Shared, known: &recorder::Snapshot, places: &mut Places<'_>) -> Vec<ThreadNow> {
     let ns_per_tick = clock::ns_per_tick();
     let now = clock::now();
+    let busy = outermost_polls();
     let mut threads = Vec::new();
     lock(&shared.off_cpu).look_now(&mut |key, look| {
         // The recorder is told of a thread with the next slice; until then it asks to be described here.
@@ -98,13 +99,17 @@ fn threads(shared: &Shared, known: &recorder::Snapshot, places: &mut Places<'_>)
         if thread.own {
             return;
         }
-        let poll_ns = match look.words.poll_start {
+        // Of polls inside of one another the outermost is what keeps the thread.
+        let start = look.words.outermost_start();
+        let poll_ns = match start {
             0 => 0,
             // At least something: 0 is no poll.
             start => ((now.saturating_sub(start) as f64 * ns_per_tick) as u64).max(1),
         };
+        let outermost = busy.get(&(look.tid, start)).copied();
+        let polls = outermost.unwrap_or((look.words.task, look.words.kind));
         let place = places.thread(thread);
-        threads.push(thread_now(place, look, poll_ns, places));
+        threads.push(thread_now(place, look, poll_ns, polls, places));
     });
     threads
 }
@@ -128,7 +133,28 @@ fn new_thread(tid: u32) -> Thread {
     }
 }
 
-fn thread_now(thread: u32, look: &Look<'_>, poll_ns: u64, places: &mut Places<'_>) -> ThreadNow {
+/// The task and kind of each thread's outermost poll, by the thread and the poll's start.
+#[cfg(feature = "tokio")]
+fn outermost_polls() -> HashMap<(u32, u64), (u64, u64)> {
+    let polls = hotpoll_hooks::tasks::outermost_polls().into_iter();
+    polls
+        .map(|poll| ((poll.tid, poll.start), (poll.task, poll.kind)))
+        .collect()
+}
+
+/// Without hooks there are no polls.
+#[cfg(not(feature = "tokio"))]
+fn outermost_polls() -> HashMap<(u32, u64), (u64, u64)> {
+    HashMap::new()
+}
+
+fn thread_now(
+    thread: u32,
+    look: &Look<'_>,
+    poll_ns: u64,
+    (task, kind): (u64, u64),
+    places: &mut Places<'_>,
+) -> ThreadNow {
     ThreadNow {
         thread,
         state: look.state,
@@ -139,8 +165,8 @@ fn thread_now(thread: u32, look: &Look<'_>, poll_ns: u64, places: &mut Places<'_
         failure: look.failure,
         runtime_worker: false,
         parked: false,
-        task: look.words.task,
-        kind: look.words.kind,
+        task,
+        kind,
         poll_ns,
     }
 }

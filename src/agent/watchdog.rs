@@ -2,14 +2,18 @@
 //!
 //! In: the words that threads publish about the poll they are in. Out: stacks of the slow ones. A thread that sleeps is looked at from outside; one
 //! that runs gets a second timer of its own until it has shown itself often enough. No thread of the program does anything for it.
+//!
+//! A poll may run inside of another, as a future tracked inside of a task does: both are judged, each by its own age, and a stack of the thread is one of
+//! both.
 
 use super::long_polls::{PollId, StackOfPoll};
 use super::{Shared, lock};
 use hotpoll_hooks::tasks::{
     OpenPoll, any_pollers, i_watch_polls, open_polls, wake_me_at_the_next_poll,
 };
-use hotpoll_sampler::{Raised, clock};
-use std::collections::HashMap;
+use hotpoll_sampler::{Raised, Words, clock};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// From this part of the threshold on a poll is watched: the kernel's tick must come three times before twice the threshold.
@@ -44,18 +48,12 @@ impl From<&OpenPoll> for PollId {
 #[derive(Debug)]
 pub(super) struct Watchdog {
     threshold_ns: f64,
-    /// The slow polls by the thread that they run on.
-    watched: HashMap<u32, Watched>,
+    /// The slow polls, by their thread and start: the age at which each is looked at next.
+    watched: HashMap<(u32, u64), f64>,
+    /// Threads of slow polls whose timer is raised.
+    raised: HashMap<u32, Raised>,
     /// Checks in a row that found no poll.
     quiet: u32,
-}
-
-#[derive(Debug)]
-struct Watched {
-    start: u64,
-    raised: Option<Raised>,
-    /// The age at which it is looked at next.
-    next_ns: f64,
 }
 
 impl Watchdog {
@@ -66,6 +64,7 @@ impl Watchdog {
             Self {
                 threshold_ns: threshold.as_nanos() as f64,
                 watched: HashMap::new(),
+                raised: HashMap::new(),
                 quiet: 0,
             }
         })
@@ -90,71 +89,103 @@ impl Watchdog {
             }
             self.quiet = 0;
         }
+        self.forget_all_but(shared, &open);
         // A poll that begins now.
         let mut wait_ns = self.threshold_ns * SEEN_BY;
         let ns_per_tick = clock::ns_per_tick();
         let now = clock::now();
-        let watched_before = self.watched.len();
-        self.watched.retain(|tid, watched| {
-            let mut open = open.iter();
-            open.any(|poll| poll.tid == *tid && poll.start == watched.start)
-        });
-        if self.watched.len() < watched_before {
-            let is_open = |id: PollId| open.iter().any(|poll| PollId::from(poll) == id);
-            lock(&shared.long_polls).keep_open(is_open);
-        }
-        for poll in &open {
-            let age_ns = now.saturating_sub(poll.start) as f64 * ns_per_tick;
-            let next_ns = if age_ns < self.threshold_ns * WATCHED_FROM {
-                self.threshold_ns * SEEN_BY
-            } else {
-                self.look_at(shared, poll, age_ns)
-            };
-            wait_ns = wait_ns.min(next_ns - age_ns);
+        let age_ns = |poll: &OpenPoll| now.saturating_sub(poll.start) as f64 * ns_per_tick;
+        for of_thread in open.chunk_by(|a, b| a.tid == b.tid) {
+            wait_ns = wait_ns.min(self.check_thread(shared, of_thread, age_ns));
         }
         Duration::from_nanos(wait_ns.max(0.0) as u64).max(LEAST_PERIOD)
     }
 
-    /// Looks at a slow poll, and returns at which age to look again.
-    fn look_at(&mut self, shared: &Shared, poll: &OpenPoll, age_ns: f64) -> f64 {
-        let id = PollId::from(poll);
-        let raised = self
-            .watched
-            .values()
-            .filter(|watched| watched.raised.is_some());
-        let may_raise = raised.count() < MOST_RAISED;
-        let watched = self.watched.entry(poll.tid).or_insert_with(|| {
-            lock(&shared.long_polls).watch(id);
-            Watched {
-                start: poll.start,
-                raised: None,
-                next_ns: 0.0,
-            }
-        });
-        if age_ns < watched.next_ns {
-            return watched.next_ns;
+    /// Forgets the polls that have ended.
+    fn forget_all_but(&mut self, shared: &Shared, open: &[OpenPoll]) {
+        let before = self.watched.len();
+        if before == 0 {
+            return;
         }
-        watched.next_ns = (age_ns + self.threshold_ns * LOOK_EVERY).max(age_ns * LATER);
+        let starts: HashSet<(u32, u64)> = open.iter().map(|poll| (poll.tid, poll.start)).collect();
+        self.watched.retain(|key, _| starts.contains(key));
+        if self.watched.len() < before {
+            let watched = &self.watched;
+            (self.raised).retain(|tid, _| watched.keys().any(|(of, _)| of == tid));
+            let ids: Vec<PollId> = open.iter().map(PollId::from).collect();
+            lock(&shared.long_polls).keep_open(|id| ids.contains(&id));
+        }
+    }
+
+    /// Looks at a thread that has slow polls, the outermost of `polls` first. Returns how long until it wants to be checked again.
+    fn check_thread(
+        &mut self,
+        shared: &Shared,
+        polls: &[OpenPoll],
+        age_ns: impl Fn(&OpenPoll) -> f64,
+    ) -> f64 {
+        let mut wait_ns = f64::MAX;
+        let mut due = Vec::new();
+        let mut is_young = false;
+        for poll in polls {
+            let age = age_ns(poll);
+            if age < self.threshold_ns * WATCHED_FROM {
+                wait_ns = wait_ns.min(self.threshold_ns * SEEN_BY - age);
+                continue;
+            }
+            is_young |= age <= self.threshold_ns * RAISED_UP_TO;
+            let next_ns = self
+                .watched
+                .entry((poll.tid, poll.start))
+                .or_insert_with(|| {
+                    lock(&shared.long_polls).watch(poll.into());
+                    0.0
+                });
+            if age >= *next_ns {
+                *next_ns = (age + self.threshold_ns * LOOK_EVERY).max(age * LATER);
+                due.push(poll);
+            }
+            wait_ns = wait_ns.min(*next_ns - age);
+        }
+        let Some(tid) = due.first().map(|poll| poll.tid) else {
+            return wait_ns;
+        };
         let mut off_cpu = lock(&shared.off_cpu);
-        let looked = off_cpu.look_at(poll.tid);
-        let blocked = looked.filter(|(_, look)| {
-            // Still in this poll: it is what its words said when its stack was taken.
-            look.state.is_blocked() && look.words.poll_start == poll.start
+        let looked = off_cpu.look_at(tid);
+        let blocked = looked.filter(|(_, look)| look.state.is_blocked());
+        let stacks: Vec<_> = blocked.map_or_else(Vec::new, |(_, look)| {
+            let still = due.iter().filter(|poll| runs_in(&look.words, poll, polls));
+            let stack = |poll: &&&OpenPoll| StackOfPoll {
+                at: clock::now().saturating_sub(poll.start),
+                state: look.state,
+                callchain: look.callchain.to_vec(),
+            };
+            still
+                .map(|poll| (PollId::from(*poll), stack(&poll)))
+                .collect()
         });
-        let stack = blocked.map(|(_, look)| StackOfPoll {
-            at: clock::now().saturating_sub(poll.start),
-            state: look.state,
-            callchain: look.callchain.to_vec(),
-        });
-        if age_ns > self.threshold_ns * RAISED_UP_TO {
-            watched.raised = None;
-        } else if stack.is_none() && watched.raised.is_none() && may_raise {
-            watched.raised = off_cpu.raise(poll.tid);
+        if !is_young {
+            self.raised.remove(&tid);
+        } else if stacks.is_empty()
+            && self.raised.len() < MOST_RAISED
+            && let Entry::Vacant(place) = self.raised.entry(tid)
+            && let Some(raised) = off_cpu.raise(tid)
+        {
+            place.insert(raised);
         }
         drop(off_cpu);
-        if let Some(stack) = stack {
-            lock(&shared.long_polls).add(id, stack);
+        if !stacks.is_empty() {
+            let mut long_polls = lock(&shared.long_polls);
+            (stacks.into_iter()).for_each(|(id, stack)| long_polls.add(id, stack));
         }
-        watched.next_ns
+        wait_ns
     }
+}
+
+/// Whether a thread that had published these words was in that poll. `polls` are all that were open a moment before.
+fn runs_in(words: &Words, poll: &OpenPoll, polls: &[OpenPoll]) -> bool {
+    // The innermost is the same one: so none around it has ended.
+    let none_ended =
+        (polls.last()).is_some_and(|last| last.innermost && last.start == words.poll_start);
+    none_ended || [words.poll_start, words.root_start].contains(&poll.start)
 }

@@ -13,6 +13,10 @@ pub const TESTS: &[Test] = &[
         a_blocked_runtime_says_where_its_tasks_wait,
     ),
     ("now::stacks_are_taken_anew", stacks_are_taken_anew),
+    (
+        "now::a_long_poll_of_many_short_ones_inside",
+        a_long_poll_of_many_short_ones_inside,
+    ),
     ("now::a_dump_on_the_signal", a_dump_on_the_signal),
     (
         "now::a_dump_when_a_poll_is_stuck",
@@ -149,6 +153,32 @@ fn a_dump_on_the_signal() {
     dumped(&path, snapshot(&first).taken_unix_ns);
     assert!(host.is_alive());
     assert_eq!(host.status().notices, [""; 0]);
+}
+
+/// Two tasks, each in a poll that never ends and is made of polls of a millisecond: of them only the innermost were seen, and nothing was long.
+fn a_long_poll_of_many_short_ones_inside() {
+    const LONG_NS: u64 = 100_000_000;
+    let folder = Folder::new();
+    let host = folder.start_ready("nested-polls", &[]);
+    wait_until("stacks of the outer polls", || {
+        let profile = now(&host, false);
+        let snapshot = snapshot(&profile);
+        let is_seen = |name: &str| {
+            let kind = kind(snapshot, name);
+            let is_long = |poll: &&hotpoll_profile::LongPoll| {
+                poll.open && poll.poll_ns > LONG_NS && poll.stacks.len() >= 3
+            };
+            let by_thread = snapshot
+                .threads
+                .iter()
+                .find(|thread| thread.kind == kind.id);
+            kind.long_polls.iter().any(|poll| is_long(&poll))
+                && by_thread.is_some_and(|thread| thread.poll_ns > LONG_NS)
+        };
+        is_seen("computes in parts")
+            && is_seen("sleeps in parts")
+            && snapshot.tasks.runtimes.iter().all(|one| one.blocked)
+    });
 }
 
 fn a_dump_when_a_poll_is_stuck() {

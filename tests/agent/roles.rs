@@ -74,6 +74,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "handles-usr2" => waits::handles_usr2(),
         "kinds" => waits::kinds(argument, &arguments[1]),
         "slow-polls" => slow_polls(),
+        "nested-polls" => nested_polls(),
         "stopped" => stopped(),
         "sleeps" => sleeps(),
         "closes-all" => closes_all(argument),
@@ -535,6 +536,35 @@ fn slow_polls() {
     });
     hotpoll::spawn_named("stuck", async {
         std::thread::park();
+    });
+    ready();
+    wait_for_end();
+    std::process::exit(0);
+}
+
+/// Tasks whose every poll is many short ones of futures tracked inside of them: one computes, one sleeps, for ever.
+fn nested_polls() {
+    use hotpoll::Track;
+    const SHORT: Duration = Duration::from_millis(1);
+    let _guard = hotpoll::start().expect("hotpoll starts");
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = hotpoll::runtime(&mut builder)
+        .worker_threads(2)
+        .build()
+        .expect("a runtime");
+    let _entered = runtime.enter();
+    // Until there are unwind tables, stacks have their leaf only.
+    std::thread::sleep(Duration::from_secs(1));
+    hotpoll::spawn_named("computes in parts", async {
+        loop {
+            async { burn_for(SHORT) }.tracked("part").await;
+        }
+    });
+    hotpoll::spawn_named("sleeps in parts", async {
+        loop {
+            let nap = async { std::thread::sleep(SHORT) }.tracked("nap");
+            nap.tracked("naps").await;
+        }
     });
     ready();
     wait_for_end();

@@ -29,6 +29,8 @@ mod kind;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod live;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod open_polls;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod record;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod runtimes;
@@ -62,7 +64,8 @@ use self::{
 };
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::{
-    snapshot::{Limits, OpenPoll, any_pollers, open_polls, refresh, snapshot},
+    open_polls::{OpenPoll, any_pollers, open_polls, outermost_polls},
+    snapshot::{Limits, refresh, snapshot},
     tracked::Tracked,
     watch::{i_watch_polls, long_poll_ns, set_long_poll_ns, wake_me_at_the_next_poll},
 };

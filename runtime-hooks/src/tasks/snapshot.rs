@@ -4,6 +4,7 @@
 //! its records takes; it works while every worker is blocked, and makes no task run.
 
 use super::kind::{self, Kind};
+use super::open_polls::open_polls;
 use super::record::{BLOCKING, Handle, Record, Wait};
 use super::stats::Totals;
 use super::wake_stamp::{DURING_POLL, Who};
@@ -368,47 +369,6 @@ fn describe(kind: &Kind, clock: &Clock) -> TaskKind {
         long_polls: polls.recent.iter().rev().map(noun).collect(),
         ..TaskKind::default()
     }
-}
-
-/// A poll that is running.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OpenPoll {
-    /// The thread that polls.
-    pub tid: u32,
-    /// The task: what samples say.
-    pub task: u64,
-    /// Its kind.
-    pub kind: u64,
-    /// When the poll began, in ticks of [`hotpoll_sampler::clock`].
-    pub start: u64,
-}
-
-/// Whether any thread has ever polled a tracked task.
-pub fn any_pollers() -> bool {
-    thread::any()
-}
-
-/// Every poll of a tracked task that is running now, the innermost of each thread; not the closures that run on blocking threads. Cheap: a few loads for each thread that has ever polled.
-pub fn open_polls() -> Vec<OpenPoll> {
-    thread::all()
-        .into_iter()
-        .filter(|local| !local.blocking.load(Relaxed))
-        .filter_map(|local| {
-            let words = local.words()?;
-            let tid = local.tid.load(Relaxed);
-            let start = words.poll_start.load(Relaxed);
-            let (task, kind) = (words.task.load(Relaxed), words.kind.load(Relaxed));
-            // Another poll may have begun meanwhile; then this one is over anyway.
-            (start != 0 && tid != 0 && words.poll_start.load(Relaxed) == start).then_some(
-                OpenPoll {
-                    tid,
-                    task,
-                    kind,
-                    start,
-                },
-            )
-        })
-        .collect()
 }
 
 /// Wakes every task that is waiting, with a new waker, so that each leaf that it waits for takes that and shows where it is. In batches, with a pause

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)] // The thread-local pointer, and the numbers behind pointers.
 
 use super::kind::{Kind, MAX_KINDS};
+use super::open_polls::Around;
 use super::record::Record;
 use super::stacks::MAX_FRAMES;
 use super::stats::Stats;
@@ -35,6 +36,8 @@ pub(super) struct Local {
     pub learned: Cell<bool>,
     /// It runs a closure that may block: its poll is none that anybody waits for.
     pub blocking: AtomicBool,
+    /// The polls that the running one is inside of.
+    pub around: Around,
     /// Of which runtime it is a worker, if so: see `runtimes`. 0 is not known yet.
     pub worker: AtomicU64,
     /// Which of the lists of live tasks it adds to.
@@ -73,6 +76,7 @@ impl Drop for Guard {
             // A runtime without our hooks does not say when its threads end.
             super::runtimes::end(local.tid.swap(0, Ordering::Relaxed));
             local.current.set(std::ptr::null());
+            local.around.forget();
             registry().spare.push(local);
         }
     }
@@ -174,6 +178,7 @@ impl Local {
             generation: generation(),
             tid: AtomicU32::new(0),
             blocking: AtomicBool::new(false),
+            around: Around::new(),
             worker: AtomicU64::new(0),
             index,
             stats: [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_KINDS],

@@ -172,10 +172,14 @@ impl<'a> Open<'a> {
                 outer.id = words.task.load(Relaxed);
                 outer.kind = words.kind.load(Relaxed);
                 outer.start = words.poll_start.load(Relaxed);
+                local.around.enter(words, outer.id, outer.kind, outer.start);
             }
             words.kind.store(task.kind.id(), Relaxed);
             words.task.store(task.id.load(Relaxed), Relaxed);
             words.poll_start.store(start, Relaxed);
+            if !outer.current.is_null() {
+                local.around.changed();
+            }
             poll_begins();
         }
         task.begin(local, start);
@@ -199,9 +203,16 @@ impl Drop for Open<'_> {
         };
         self.task.end(local, self.start, clock::now(), threshold);
         if let Some(words) = local.words() {
+            let is_nested = !outer.current.is_null();
+            if is_nested {
+                local.around.leave(words);
+            }
             words.poll_start.store(outer.start, Relaxed);
             words.task.store(outer.id, Relaxed);
             words.kind.store(outer.kind, Relaxed);
+            if is_nested {
+                local.around.changed();
+            }
         }
         local.captured.set(outer.captured);
         local.poll_frame.set(outer.poll_frame);
