@@ -154,8 +154,8 @@ impl Builder {
     }
 
     /// Writes a dump whenever the process gets this signal (SIGUSR2 is a good one): the recorder, and what every thread and tracked task is doing at that
-    /// moment, in a file that `hotpoll tasks`, `hotpoll threads` and `hotpoll report` read. `%p` in the path is the PID; each dump replaces the
-    /// one before.
+    /// moment, in a file that `hotpoll tasks`, `hotpoll threads` and `hotpoll report` read. `%p` in the path is the PID, and `%n` the dump's
+    /// number, from 1 to 8 and from 1 again: more files than that are never there. Without it each dump replaces the one before.
     ///
     /// No signal is taken unless this, or `HOTPOLL_DUMP`, asks for it; one for which the program has a handler is an error of `start`. The signal may
     /// interrupt a system call of whichever thread gets it; most are begun again by the kernel. `hotpoll dump PID` needs no signal.
@@ -164,7 +164,11 @@ impl Builder {
         self
     }
 
-    /// Writes such a dump when a poll of a tracked task takes longer than this, while it still does; then at most one a minute.
+    /// Writes such a dump, while it lasts, when something has been stuck for longer than this: a poll of a tracked task; a tracked task that has
+    /// lost its waker; or a runtime, every worker of which is in long polls. Each is dumped once, and of each of these three sorts at
+    /// most one a minute. Reports of the dump say what it was.
+    ///
+    /// Finding lost wakers and blocked runtimes means to look at all tasks: beside many of them that is done less often, to cost next to nothing.
     pub fn dump_when_stuck(mut self, after: Duration, pattern: impl Into<PathBuf>) -> Self {
         self.dump_when_stuck = Some((after, pattern.into()));
         self
@@ -260,11 +264,11 @@ impl Builder {
             long_poll: self.long_poll,
             output: output.transpose()?,
             dump_on_signal: match self.dump_on_signal {
-                Some((signal, path)) => Some((signal, OutputPattern::parse(&path)?)),
+                Some((signal, path)) => Some((signal, OutputPattern::parse_numbered(&path)?)),
                 None => None,
             },
             dump_when_stuck: match self.dump_when_stuck {
-                Some((after, path)) => Some((after, OutputPattern::parse(&path)?)),
+                Some((after, path)) => Some((after, OutputPattern::parse_numbered(&path)?)),
                 None => None,
             },
         })

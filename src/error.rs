@@ -86,7 +86,7 @@ impl fmt::Display for StartError {
             ),
             Self::OutputPattern { pattern } => write!(
                 f,
-                "the output pattern {pattern} has a % that means nothing: %p is the PID, %% is a %"
+                "the output pattern {pattern} has a % that means nothing: %p is the PID, %n (of dumps) their number, %% is a %"
             ),
             Self::DumpSignal { signal, why } => write!(
                 f,

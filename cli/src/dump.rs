@@ -23,7 +23,8 @@ Examples:
 /// The file is a profile with function names in it, so that every other command reads it, and other tools too. The process goes on; it
 /// is asked as `hotpoll tasks` asks it, and answers when its runtime is blocked, too.
 ///
-/// A process can write such a file by itself: hotpoll::Builder::dump_on_signal, or HOTPOLL_DUMP=PATH and then `kill -USR2 PID`.
+/// A process can write such a file by itself: hotpoll::Builder::dump_on_signal, or HOTPOLL_DUMP=PATH and then `kill -USR2 PID`;
+/// with HOTPOLL_DUMP_STUCK_MS=500 also when a poll does not end, a task has lost its waker, or a runtime is blocked.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::TABLE))]
 pub struct DumpArgs {

@@ -6,7 +6,7 @@
 //! | `hotpoll-modules` | keeps the unwind tables in step with the loader; waits for the loader's lock, so that nobody else does |
 //! | `hotpoll-wall` | looks at every thread by the wall clock, from outside, and watches for long polls; waits for no lock of the program's |
 //! | `hotpoll-socket` | answers clients, from the recorder's closed slices |
-//! | `hotpoll-dump` | only where a dump was asked for: writes it on the signal, or when a poll is stuck |
+//! | `hotpoll-dump` | only where a dump was asked for: writes it on the signal, or when something is stuck |
 //! | `hotpoll-output` | only with an output file: writes it, so that a slow disk delays nobody else |
 //!
 //! All signals are blocked on all of them: a host that waits for its signals on a descriptor must not lose one to us. They share
@@ -17,6 +17,7 @@ mod account;
 mod drain;
 mod dump_signal;
 mod dump_thread;
+mod dump_verdicts;
 mod exit;
 mod facts;
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))] // Only hooks know of polls.
@@ -35,7 +36,7 @@ mod watchdog;
 pub(crate) use shared::{LoadedModules, SamplingFacts, Shared, lock};
 
 use self::dump_signal::Taken;
-use self::dump_thread::Dumps;
+use self::dump_thread::{DumpFile, Dumps};
 use crate::builder::Plan;
 use crate::output::OutputPattern;
 use crate::{Profile, StartError, output, socket};
@@ -148,12 +149,14 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
 /// What to dump on, with its files checked and its signal taken; `None` where no dump was asked for.
 fn dumps(plan: &Plan, pid: u32) -> Result<Option<Dumps>, StartError> {
     let file = |pattern: &OutputPattern| {
-        let path = pattern.path(pid);
-        // The host may change its working directory later.
-        let path = std::path::absolute(&path).unwrap_or(path);
-        match output::check_writable(&path) {
-            Ok(()) => Ok(path),
-            Err(source) => Err(StartError::Output { path, source }),
+        let file = DumpFile::new(pattern.absolute(), pid);
+        let first = file.first();
+        match output::check_writable(&first) {
+            Ok(()) => Ok(file),
+            Err(source) => Err(StartError::Output {
+                path: first,
+                source,
+            }),
         }
     };
     let when_stuck = match &plan.dump_when_stuck {
@@ -162,7 +165,7 @@ fn dumps(plan: &Plan, pid: u32) -> Result<Option<Dumps>, StartError> {
     };
     let on_signal = match &plan.dump_on_signal {
         Some((signal, pattern)) => {
-            let path = file(pattern)?;
+            let file = file(pattern)?;
             let taken = |why| StartError::DumpSignal {
                 signal: *signal,
                 why,
@@ -174,7 +177,7 @@ fn dumps(plan: &Plan, pid: u32) -> Result<Option<Dumps>, StartError> {
                 Taken::ByHost => taken("the program has a handler of its own for it".to_owned()),
                 Taken::System(error) => taken(error.to_string()),
             })?;
-            Some(path)
+            Some(file)
         }
         None => None,
     };

@@ -22,6 +22,14 @@ pub const TESTS: &[Test] = &[
         "now::a_dump_when_a_poll_is_stuck",
         a_dump_when_a_poll_is_stuck,
     ),
+    (
+        "now::a_dump_when_a_waker_is_lost",
+        a_dump_when_a_waker_is_lost,
+    ),
+    (
+        "now::a_dump_when_a_runtime_is_blocked",
+        a_dump_when_a_runtime_is_blocked,
+    ),
     ("now::a_signal_of_the_hosts_own", a_signal_of_the_hosts_own),
     ("now::no_signal_unless_asked", no_signal_unless_asked),
 ];
@@ -181,21 +189,59 @@ fn a_long_poll_of_many_short_ones_inside() {
     });
 }
 
-fn a_dump_when_a_poll_is_stuck() {
+/// A process in the role that dumps what is stuck into files of their own, and the one whose reports say this.
+fn dumped_because(how: &str, after_ms: &str, why: &str) -> (Folder, Host, Profile) {
     let folder = Folder::new();
-    let path = folder.path("dump.pb.gz");
+    let pattern = folder.path("dump-%n.pb.gz");
     let variables = [
-        ("HOTPOLL_DUMP", path.to_str().unwrap()),
-        ("HOTPOLL_DUMP_STUCK_MS", "100"),
+        ("HOTPOLL_DUMP", pattern.to_str().unwrap()),
+        ("HOTPOLL_DUMP_STUCK_MS", after_ms),
     ];
-    let host = waiting(&folder, "blocked", &variables);
-    let dump = dumped(&path, 0);
+    let host = waiting(&folder, how, &variables);
+    let mut found = None;
+    wait_until(why, || {
+        let names = folder.names().into_iter();
+        let mut dumps = names
+            .filter(|name| name.starts_with("dump-"))
+            .map(|name| profile_at(&folder.path(&name)));
+        let says = |dump: &Profile| dump.process.notices.iter().any(|said| said.contains(why));
+        found = dumps.find(says);
+        found.is_some()
+    });
+    let dump = found.expect("it was found");
     assert_eq!(dump.process.pid, host.pid());
+    // What one dump says is nothing that reports of the process say.
+    assert_eq!(host.status().notices, [""; 0]);
+    (folder, host, dump)
+}
+
+fn a_dump_when_a_poll_is_stuck() {
+    let (_, _, dump) = dumped_because("blocked", "100", "did not end");
     let blockers = tasks(snapshot(&dump), "blocker");
     assert!(
         blockers.iter().any(|task| task.state_ns >= 100_000_000),
         "{blockers:?}"
     );
+}
+
+fn a_dump_when_a_waker_is_lost() {
+    let (folder, mut host, dump) = dumped_because("free", "100", "has lost its waker");
+    let lost = tasks(snapshot(&dump), "lost");
+    assert_eq!(lost[0].state, TaskState::LostWaker);
+    let said = format!("task #{} has lost", lost[0].id);
+    assert!(dump.process.notices.iter().any(|one| one.contains(&said)));
+    // Once: it is lost for good, and many looks have seen that since.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert_eq!(folder.names(), ["dump-1.pb.gz"]);
+    assert!(host.is_alive());
+}
+
+/// No single poll takes as long as what is stuck, but there is no worker between them that anybody could count on.
+fn a_dump_when_a_runtime_is_blocked() {
+    let (_, _, dump) = dumped_because("hogged", "400", "all workers of runtime");
+    let tasks = &snapshot(&dump).tasks;
+    assert_eq!(tasks.runtimes.len(), 1);
+    assert!(kind(snapshot(&dump), "hog").polls > 2);
 }
 
 fn a_signal_of_the_hosts_own() {

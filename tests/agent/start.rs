@@ -144,7 +144,7 @@ fn variables_that_mean_nothing() {
     let printed = folder.run("start", &[("HOTPOLL_OUT", "x-%d.pb.gz")]);
     assert_eq!(
         printed,
-        "error the output pattern x-%d.pb.gz has a % that means nothing: %p is the PID, %% is a %\n"
+        "error the output pattern x-%d.pb.gz has a % that means nothing: %p is the PID, %n (of dumps) their number, %% is a %\n"
     );
     // The environment has the last word.
     assert_eq!(folder.run("hz 0", &[("HOTPOLL_HZ", "500")]), "ok true\n");

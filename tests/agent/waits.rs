@@ -10,7 +10,11 @@ use std::time::Duration;
 /// Tasks of the kind `order`.
 pub const ORDERS: usize = 100;
 
-/// Waits until it is told to go on; then a hundred tasks wait for an order and one for nothing. With `blocked`, both workers are then blocked for good.
+/// How long each poll of a hog takes.
+const HOGGED: Duration = Duration::from_millis(150);
+
+/// Waits until it is told to go on; then a hundred tasks wait for an order and one for nothing. With `blocked`, both workers are then blocked for good;
+/// with `hogged`, they have one long poll after the other.
 pub fn waits(argument: &str) {
     let _guard = hotpoll::start().expect("hotpoll starts");
     ready();
@@ -43,6 +47,17 @@ pub fn waits(argument: &str) {
             spawn_named("blocker", async move { block_here(&blocked) });
         }
         blocked.wait();
+    }
+    if argument == "hogged" {
+        for _ in 0..2 {
+            let _entered = runtime.enter();
+            spawn_named("hog", async {
+                loop {
+                    std::thread::sleep(HOGGED);
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
     }
     ready();
     wait_for_end();
