@@ -1,0 +1,49 @@
+//! The command on live processes: a real agent in a real process, which is this test run once more.
+
+mod process;
+mod recording;
+mod report;
+mod stopped;
+mod users;
+
+use process::ROLE;
+use std::time::{Duration, Instant};
+
+/// Not a test, unless it is asked to be the process.
+#[test]
+fn be_the_process() {
+    let Ok(role) = std::env::var(ROLE) else {
+        return;
+    };
+    // Orphans of a failed test end, too.
+    let (role, is_idle) = match role.strip_prefix("idle ") {
+        Some(rest) => (rest, true),
+        None => (&role[..], false),
+    };
+    let (length, code) = match role.split_once(' ') {
+        Some((seconds, code)) => (seconds.parse().unwrap(), code.parse().unwrap()),
+        None => (300.0, 0),
+    };
+    let _guard = hotpoll::start_if_asked().unwrap();
+    println!("started");
+    let end = Instant::now() + Duration::from_secs_f64(length);
+    let mut sum = 0;
+    if is_idle {
+        std::thread::sleep(Duration::from_secs_f64(length));
+    }
+    while Instant::now() < end {
+        sum = burn_the_processor(sum);
+    }
+    drop(_guard);
+    std::hint::black_box(sum);
+    std::process::exit(code);
+}
+
+/// What every report must find.
+#[inline(never)]
+fn burn_the_processor(mut sum: u64) -> u64 {
+    for i in 0..1_000_000u64 {
+        sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(i));
+    }
+    sum
+}
