@@ -27,6 +27,8 @@ pub struct ThreadNow {
     pub state_ns: u64,
     /// The system call that it was in, by number.
     pub syscall: Option<u32>,
+    /// Where the word in memory lies that it waits at, in `futex`; 0 when it does not, or that is not known.
+    pub waits_at: u64,
     /// Indices into [`crate::Profile::locations`], leaf first.
     pub stack: Vec<u32>,
     /// How old the stack was: the thread's CPU clock has stood still since, so that it was still there.

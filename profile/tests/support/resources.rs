@@ -58,9 +58,9 @@ prop_compose! {
         (party, site) in (party(), site()),
         (mode, since) in (select(Mode::ALL), select(Since::ALL)),
         [since_ns, amount, acquisition] in [number(), number(), number()],
-        confirmed in any::<bool>(),
+        [movable, confirmed] in any::<[bool; 2]>(),
     ) -> Holder {
-        Holder { party, site, mode, since_ns, since, amount, acquisition, confirmed }
+        Holder { party, site, mode, since_ns, since, amount, acquisition, movable, confirmed }
     }
 }
 

@@ -19,15 +19,15 @@ prop_compose! {
     fn thread_now()(
         thread in any::<u32>(),
         state in select(State::ALL),
-        numbers in [number(), number(), number(), number(), number()],
+        numbers in [number(), number(), number(), number(), number(), number()],
         syscall in option::of(small()),
         stack in stack(),
         failure in option::of(select(CaptureFailure::ALL)),
         [runtime_worker, parked] in any::<[bool; 2]>(),
     ) -> ThreadNow {
-        let [state_ns, stack_age_ns, task, kind, poll_ns] = numbers;
+        let [state_ns, stack_age_ns, task, kind, poll_ns, waits_at] = numbers;
         ThreadNow {
-            thread, state, state_ns, syscall, stack, stack_age_ns, failure, runtime_worker, parked, task, kind, poll_ns,
+            thread, state, state_ns, syscall, stack, stack_age_ns, failure, runtime_worker, parked, task, kind, poll_ns, waits_at,
         }
     }
 }

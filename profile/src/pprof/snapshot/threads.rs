@@ -35,6 +35,8 @@ pub(super) struct ThreadColumns {
     kinds: Vec<u64>,
     #[prost(uint64, repeated, tag = "12")]
     poll_ns: Vec<u64>,
+    #[prost(uint64, repeated, tag = "13")]
+    waits_at: Vec<u64>,
 }
 
 impl ThreadColumns {
@@ -56,6 +58,7 @@ impl ThreadColumns {
             tasks: column(threads, |now| now.task),
             kinds: column(threads, |now| now.kind),
             poll_ns: column(threads, |now| now.poll_ns),
+            waits_at: column(threads, |now| now.waits_at),
         }
     }
 
@@ -95,6 +98,7 @@ impl ThreadColumns {
         fill(rows, &self.tasks, |now, task| now.task = task)?;
         fill(rows, &self.kinds, |now, kind| now.kind = kind)?;
         fill(rows, &self.poll_ns, |now, ns| now.poll_ns = ns)?;
+        fill(rows, &self.waits_at, |now, at| now.waits_at = at)?;
         for (now, place) in rows
             .iter_mut()
             .zip(same_length(&self.stacks, &self.threads)?)

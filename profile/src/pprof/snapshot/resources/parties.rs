@@ -100,6 +100,8 @@ pub(super) struct HolderColumns {
     numbers: Vec<u64>,
     #[prost(bool, repeated, tag = "6")]
     confirmed: Vec<bool>,
+    #[prost(bool, repeated, tag = "7")]
+    movable: Vec<bool>,
 }
 
 const HOLDER_NUMBERS: [Number<Holder>; 3] = [
@@ -117,6 +119,7 @@ impl HolderColumns {
             since: holders.iter().map(|one| one.since as u32).collect(),
             numbers: table_of(holders, &HOLDER_NUMBERS),
             confirmed: column(holders, |one| one.confirmed),
+            movable: column(holders, |one| one.movable),
         }
     }
 
@@ -141,6 +144,7 @@ impl HolderColumns {
         })?;
         fill_table(rows, &HOLDER_NUMBERS, &self.numbers)?;
         fill(rows, &self.confirmed, |one, is| one.confirmed = is)?;
+        fill(rows, &self.movable, |one, is| one.movable = is)?;
         Ok(holders)
     }
 }
