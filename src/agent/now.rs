@@ -160,6 +160,7 @@ fn thread_now(
         state: look.state,
         state_ns: look.state_ns,
         syscall: look.syscall,
+        waits_at: look.waits_at,
         stack: places.stack(CodeAddress::lookups(look.callchain)),
         stack_age_ns: if look.fresh { 0 } else { look.state_ns },
         failure: look.failure,

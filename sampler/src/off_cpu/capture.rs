@@ -30,11 +30,15 @@ pub(super) struct Captured {
     pub truncation: Truncation,
     pub failure: Option<CaptureFailure>,
     pub syscall: Option<u32>,
+    pub waits_at: u64,
     /// The CPU clock at which all this held.
     pub cpu_ns: u64,
     pub words: Words,
     pub frames: usize,
 }
+
+/// The system call whose first argument is the word that is waited at.
+const FUTEX: u32 = libc::SYS_futex as u32;
 
 /// What is to be looked at.
 pub(super) struct Subject<'a> {
@@ -56,6 +60,7 @@ impl Captured {
             truncation: Truncation::Complete,
             failure: Some(failure),
             syscall: None,
+            waits_at: 0,
             cpu_ns,
             words: Words::default(),
             frames: 0,
@@ -148,7 +153,13 @@ impl Capturer {
                 cpu_ns,
             );
         };
-        let Place::Blocked { syscall, sp, pc } = place else {
+        let Place::Blocked {
+            syscall,
+            first,
+            sp,
+            pc,
+        } = place
+        else {
             return Captured::without_stack(State::Running, CaptureFailure::Running, cpu_ns);
         };
         let mut state = syscall_state::state(syscall);
@@ -161,6 +172,7 @@ impl Capturer {
             truncation: Truncation::StackRead,
             failure: None,
             syscall,
+            waits_at: if syscall == Some(FUTEX) { first } else { 0 },
             cpu_ns,
             words: Words::default(),
             frames: 1,

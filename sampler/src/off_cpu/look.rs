@@ -28,6 +28,8 @@ pub struct Look<'a> {
     pub failure: Option<CaptureFailure>,
     /// The system call it is blocked in.
     pub syscall: Option<u32>,
+    /// The address of the word that it waits at in `futex`, which tells one lock's waiters from another's; 0 in other calls.
+    pub waits_at: u64,
     /// Whether the stack was taken now; if not, the thread has not run since the last look, and all but `wall_ns`, `state_ns` and
     /// what it holds while others wait is as it was.
     pub fresh: bool,

@@ -12,6 +12,8 @@ pub(super) enum Place {
     Blocked {
         /// The system call; `None` outside of any: in a page fault, or stopped.
         syscall: Option<u32>,
+        /// Its first argument; 0 outside of any.
+        first: u64,
         sp: u64,
         pc: u64,
     },
@@ -29,9 +31,18 @@ pub(super) fn parse(line: &[u8]) -> Option<Place> {
         number => Some(number.parse().ok()?),
     };
     let word = |text: &str| u64::from_str_radix(text.strip_prefix("0x")?, 16).ok();
+    let first = match syscall {
+        Some(_) => word(fields.next()?)?,
+        None => 0,
+    };
     let pc = word(fields.next_back()?)?;
     let sp = word(fields.next_back()?)?;
-    Some(Place::Blocked { syscall, sp, pc })
+    Some(Place::Blocked {
+        syscall,
+        first,
+        sp,
+        pc,
+    })
 }
 
 #[cfg(test)]
@@ -45,6 +56,7 @@ mod tests {
             parse(b"202 0x7f1 0x189 0x0 0x0 0x0 0xffffffff 0x7ffd10 0x7f2b\n"),
             Some(Place::Blocked {
                 syscall: Some(202),
+                first: 0x7f1,
                 sp: 0x7f_fd10,
                 pc: 0x7f2b
             })
@@ -53,6 +65,7 @@ mod tests {
             parse(b"-1 0x7ffd10 0x7f2b\n"),
             Some(Place::Blocked {
                 syscall: None,
+                first: 0,
                 sp: 0x7f_fd10,
                 pc: 0x7f2b
             })
@@ -69,6 +82,7 @@ mod tests {
             b"-1 0x1\n",
             b"a 0x1 0x2\n",
             b"1 2 3\n",
+            b"1 0x1 0x2\n",
             b"\xff 0x1 0x2\n",
         ] {
             assert_eq!(parse(line), None, "{line:?}");

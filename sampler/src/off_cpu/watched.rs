@@ -60,6 +60,7 @@ impl Watched {
                 truncation: Truncation::StackRead,
                 failure: None,
                 syscall: None,
+                waits_at: 0,
                 cpu_ns: 0,
                 words: Words::default(),
                 frames: 0,
@@ -254,6 +255,7 @@ impl Watched {
             truncation: self.last.truncation,
             failure: self.last.failure,
             syscall: self.last.syscall,
+            waits_at: self.last.waits_at,
             fresh: self.fresh,
             number: self.number,
         }
