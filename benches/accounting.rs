@@ -1,10 +1,10 @@
 //! Does the profile account for the CPU time that was used?
 //!
 //! ```text
-//! cargo bench --bench accounting -- [--quick] [--json FILE]
+//! cargo bench --bench accounting -- [--quick] [--shared] [--json FILE]
 //! ```
 //! Threads that are busy all the time, and a rate. What samples stand for, over the threads' own CPU clocks: 100 % is right. Nothing is
-//! rescaled: what is missing stands in `[unsampled]`.
+//! rescaled: what is missing stands in `[unsampled]`. `--shared`: only what rivals are asked, too (benches/peers).
 
 mod support;
 
@@ -14,6 +14,8 @@ use support::{Arguments, Figures, work};
 
 const RATES_HZ: [u32; 3] = [99, 1_000, 10_000];
 const THREADS: [usize; 3] = [1, 4, 64];
+/// Of these, and of the engines, so many from the front are what rivals are asked, too.
+const SHARED: (usize, usize, usize) = (2, 2, 1);
 
 fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
@@ -24,9 +26,18 @@ fn main() -> std::io::Result<()> {
         (Engine::Ctimer, "_ctimer"),
         (Engine::Perf, "_perf"),
     ];
-    for (engine, name) in engines {
-        for hz in RATES_HZ {
-            for threads in THREADS {
+    let shared = std::env::args().any(|argument| argument == "--shared");
+    let (rates, threads, engines) = match shared {
+        true => (
+            &RATES_HZ[..SHARED.0],
+            &THREADS[..SHARED.1],
+            &engines[..SHARED.2],
+        ),
+        false => (&RATES_HZ[..], &THREADS[..], &engines[..]),
+    };
+    for &(engine, name) in engines {
+        for &hz in rates {
+            for &threads in threads {
                 let Ok(guard) = Builder::new().sampling_hz(hz).engine(engine).start() else {
                     continue;
                 };

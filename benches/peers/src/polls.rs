@@ -24,6 +24,51 @@ pub fn measure_on(
     watched_runtime: &Runtime,
 ) -> std::io::Result<()> {
     let arguments = Arguments::parse();
+    let figures = added(&arguments, name, subject, bare_runtime, watched_runtime);
+    figures.write(arguments.json.as_deref())
+}
+
+/// The same for a subject that can say of all tasks at once where they wait: how long that takes. `read` returns how many it found.
+pub fn measure_and_read(
+    name: &str,
+    subject: &impl Spawn,
+    read: impl Fn() -> usize,
+) -> std::io::Result<()> {
+    let arguments = Arguments::parse();
+    let mut figures = added(&arguments, name, subject, &runtime(), &runtime());
+    // As hotpoll's own bench has it.
+    let counts: &[usize] = match arguments.quick {
+        true => &[1_000],
+        false => &[10_000, 100_000],
+    };
+    for &count in counts {
+        let runtime = runtime();
+        {
+            let _inside = runtime.enter();
+            for _ in 0..count {
+                subject.spawn(tokio::time::sleep(Duration::from_secs(1_000_000)));
+            }
+        }
+        runtime.block_on(tokio::task::yield_now());
+        let mut times: Vec<f64> = (0..9)
+            .map(|_| {
+                let begun = std::time::Instant::now();
+                assert_eq!(read(), count);
+                begun.elapsed().as_secs_f64() * 1e3
+            })
+            .collect();
+        figures.push(format!("snapshot_of_{count}"), median(&mut times), "ms");
+    }
+    figures.write(arguments.json.as_deref())
+}
+
+fn added(
+    arguments: &Arguments,
+    name: &str,
+    subject: &impl Spawn,
+    bare_runtime: &Runtime,
+    watched_runtime: &Runtime,
+) -> Figures {
     let (rounds, polls, ticks) = if arguments.quick {
         (3, 20_000, 20)
     } else {
@@ -63,7 +108,7 @@ pub fn measure_on(
     figures.push("task_bytes_bare", bare, "bytes");
     let watched = subject.around(|| task_bytes(watched_runtime, subject));
     figures.push("task_bytes_added", watched - bare, "bytes");
-    figures.write(arguments.json.as_deref())
+    figures
 }
 
 /// The process's CPU clock.

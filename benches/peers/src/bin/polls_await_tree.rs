@@ -1,7 +1,7 @@
-//! polls: await-tree, with one span in each task.
+//! polls: await-tree, with one span in each task. Read are the trees as it gives them, not yet as text.
 
 use await_tree::{InstrumentAwait, Registry};
-use peers::polls::{Spawn, measure};
+use peers::polls::{Spawn, measure_and_read};
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::task::JoinHandle;
@@ -27,5 +27,6 @@ fn main() -> std::io::Result<()> {
         registry: Registry::new(await_tree::Config::default()),
         tasks: AtomicU64::new(0),
     };
-    measure("await-tree", &subject)
+    let read = || subject.registry.collect_all().len();
+    measure_and_read("await-tree", &subject, read)
 }
