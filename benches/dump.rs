@@ -11,16 +11,16 @@
 //! `hotpoll::spawn` and the longest gap between two polls, in windows with a dump and in windows of the same length without one; medians over
 //! the rounds of each. And how many turns it made, with a dump against without: the socket's thread works on the other core.
 
+#[path = "support/asked.rs"]
+mod asked;
 #[path = "support/mod.rs"]
 mod support;
 
-use hotpoll_profile::protocol::{Fetch, FrameDecoder, Request, Response};
+use asked::Asked;
 use hotpoll_profile::{Profile, pprof};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use support::{Arguments, Figures, median};
@@ -28,8 +28,6 @@ use tokio::sync::{mpsc, oneshot};
 
 /// The argument that makes this binary the process that is asked.
 const HOST: &str = "--host";
-/// What both sides wait for at most.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,15 +50,16 @@ fn main() -> std::io::Result<()> {
 }
 
 fn measure(tasks: usize, rounds: usize, figures: &mut Figures) -> std::io::Result<()> {
-    let folder = Folder::new()?;
-    let mut host = Host::start(&folder, tasks)?;
+    let mut host = Host(Asked::start(&[HOST, &tasks.to_string()])?);
     let mut push = |what: &str, values: &mut [f64], unit| {
         figures.push(format!("{what}_{tasks}_tasks"), median(values), unit);
     };
     // The first answer finds nothing in any cache; it also shows that everything is in it.
-    let first = host.ask()?;
-    check(&first.profile()?, tasks);
-    push("answer_first", &mut [first.ms()], "ms");
+    let first = host.0.ask(0)?;
+    let profile =
+        pprof::decode(&first.bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
+    check(&profile, tasks);
+    push("answer_first", &mut [ms(first.took)], "ms");
     push("answer_size", &mut [first.bytes.len() as f64 / 1e6], "MB");
 
     let [
@@ -75,11 +74,11 @@ fn measure(tasks: usize, rounds: usize, figures: &mut Figures) -> std::io::Resul
     for _ in 0..rounds {
         host.forget();
         let (cpu_before, begun) = (host.own_cpu_ns()?, Instant::now());
-        let answered = host.ask()?;
+        let answered = host.0.ask(0)?;
         let window = begun.elapsed();
         let with = host.paid()?;
         cpu.push((host.own_cpu_ns()? - cpu_before) as f64 / 1e6);
-        answer.push(answered.ms());
+        answer.push(ms(answered.took));
         host.forget();
         let begun = Instant::now();
         std::thread::sleep(window);
@@ -135,52 +134,19 @@ struct Paid {
     turns: u64,
 }
 
-/// The process that is asked. Killed when dropped.
-struct Host {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    folder: PathBuf,
-}
+/// The process that is asked.
+struct Host(Asked);
 
 impl Host {
-    fn start(folder: &Folder, tasks: usize) -> std::io::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args([HOST, &tasks.to_string()])
-            .env("XDG_RUNTIME_DIR", &folder.0)
-            .env_remove("HOTPOLL")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut host = Self {
-            child,
-            stdout,
-            folder: folder.0.clone(),
-        };
-        assert_eq!(host.line()?, "ready");
-        Ok(host)
-    }
-
-    fn line(&mut self) -> std::io::Result<String> {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line)?;
-        Ok(line.trim_end().to_owned())
-    }
-
-    fn tell(&mut self, what: &str) {
-        let stdin = self.child.stdin.as_mut().expect("a pipe");
-        writeln!(stdin, "{what}").expect("it reads");
-    }
-
     /// What was paid until now does not count.
     fn forget(&mut self) {
-        self.tell("forget");
-        assert_eq!(self.line().expect("a line"), "forgotten");
+        self.0.tell("forget");
+        assert_eq!(self.0.line().expect("a line"), "forgotten");
     }
 
     fn paid(&mut self) -> std::io::Result<Paid> {
-        self.tell("say");
-        let line = self.line()?;
+        self.0.tell("say");
+        let line = self.0.line()?;
         let numbers: Vec<u64> = line.split(' ').flat_map(str::parse).collect();
         let [spawn_ns, gap_ns, turns] = numbers[..] else {
             panic!("not what was paid: {line:?}");
@@ -194,7 +160,7 @@ impl Host {
 
     /// CPU time of hotpoll's own threads.
     fn own_cpu_ns(&self) -> std::io::Result<u64> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()))?;
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.0.pid()))?;
         let clock = |path: PathBuf| -> Option<u64> {
             let name = fs::read_to_string(path.join("comm")).ok()?;
             name.strip_prefix("hotpoll-")?;
@@ -204,48 +170,14 @@ impl Host {
         Ok(tasks.flatten().filter_map(|task| clock(task.path())).sum())
     }
 
-    fn ask(&self) -> std::io::Result<Answer> {
-        let folder = self.folder.join("hotpoll");
-        let mut sockets = fs::read_dir(folder)?.flatten();
-        let socket = sockets.next().expect("the process listens").path();
-        let mut stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut decoder = FrameDecoder::for_responses();
-        let mut chunk = vec![0; 1 << 20];
-        let begun = Instant::now();
-        stream.write_all(
-            &Request::Fetch(Fetch {
-                since_sequence: 0,
-                last_ns: 0,
-                wait_ns: 0,
-                snapshot: true,
-                refresh: false,
-            })
-            .encode(),
-        )?;
-        loop {
-            let read = stream.read(&mut chunk)?;
-            assert!(read > 0, "it has hung up");
-            decoder.push(&chunk[..read]);
-            if let Some(frame) = decoder.next().expect("a frame") {
-                let took = begun.elapsed();
-                let response = Response::from_frame(frame).expect("an answer");
-                let Response::Profile(bytes) = response else {
-                    panic!("not a profile: {response:?}");
-                };
-                return Ok(Answer { took, bytes });
-            }
-        }
-    }
-
     /// Has the command write a dump; milliseconds, and the file's bytes.
     fn dump(&self) -> std::io::Result<(f64, u64)> {
-        let file = self.folder.join("dump.pb.gz");
+        let file = self.0.folder().join("dump.pb.gz");
         let begun = Instant::now();
         let output = Command::new(env!("CARGO_BIN_EXE_hotpoll"))
-            .args(["dump", &self.child.id().to_string(), "-o"])
+            .args(["dump", &self.0.pid().to_string(), "-o"])
             .arg(&file)
-            .env("XDG_CACHE_HOME", self.folder.join("cache"))
+            .env("XDG_CACHE_HOME", self.0.folder().join("cache"))
             .output()?;
         let took = begun.elapsed();
         assert!(output.status.success(), "{output:?}");
@@ -255,43 +187,8 @@ impl Host {
     }
 }
 
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-struct Answer {
-    took: Duration,
-    bytes: Vec<u8>,
-}
-
-impl Answer {
-    fn ms(&self) -> f64 {
-        self.took.as_secs_f64() * 1e3
-    }
-
-    fn profile(&self) -> std::io::Result<Profile> {
-        pprof::decode(&self.bytes).map_err(|error| std::io::Error::other(error.to_string()))
-    }
-}
-
-/// A folder of its own. Short: a socket's path has 107 bytes.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> std::io::Result<Self> {
-        let path = Path::new("/tmp").join(format!("hpdump-{}", std::process::id()));
-        fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 /// The kinds of suspended tasks, by name.
