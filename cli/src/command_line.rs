@@ -2,7 +2,7 @@
 
 use crate::exit::{self, Outcome};
 use crate::{
-    completions, demo, doctor, dump, export, list, record, report, symbolize, tasks, threads,
+    completions, demo, doctor, dump, export, list, record, report, symbolize, tasks, threads, top,
 };
 use clap::{Parser, Subcommand};
 
@@ -13,6 +13,7 @@ Examples:
   hotpoll report shop --last 30s
   hotpoll tasks                 what its tasks wait for
   hotpoll threads               what its threads are doing
+  hotpoll top                   look around in it, live
   hotpoll record -o shop.pb.gz -- ./shop --port 8080
   hotpoll export shop.pb.gz --format html -o shop.html
 
@@ -52,6 +53,7 @@ pub enum Command {
     Report(report::ReportArgs),
     Tasks(tasks::TasksArgs),
     Threads(threads::ThreadsArgs),
+    Top(top::TopArgs),
     Dump(dump::DumpArgs),
     Record(record::RecordArgs),
     #[command(
@@ -74,6 +76,7 @@ impl Command {
             Self::Report(args) => report::run(args),
             Self::Tasks(args) => tasks::run(args),
             Self::Threads(args) => threads::run(args),
+            Self::Top(args) => top::run(args),
             Self::Dump(args) => dump::run(args),
             Self::Record(args) => record::run(args),
             Self::Export(args) => export::run(args),

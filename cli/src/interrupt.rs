@@ -12,13 +12,18 @@ static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
 /// From now on Ctrl-C and SIGTERM set the flag. The second one ends the program as ever.
 pub fn listen() {
+    listen_to(&[Signal::SIGINT, Signal::SIGTERM]);
+}
+
+/// From now on these signals set the flag; of each the second one does what it ever did.
+pub fn listen_to(signals: &[Signal]) {
     let action = SigAction::new(
         SigHandler::Handler(remember),
         // RESETHAND: whoever presses Ctrl-C twice means it.
         SaFlags::SA_RESETHAND | SaFlags::SA_RESTART,
         SigSet::empty(),
     );
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for &signal in signals {
         // SAFETY: `remember` only stores to an atomic, which is safe in a signal handler.
         let set = unsafe { sigaction(signal, &action) };
         // It fails for signals that cannot be caught only.

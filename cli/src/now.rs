@@ -95,7 +95,8 @@ pub fn fetch(client: &mut Client, last_ns: u64, refresh: bool) -> Result<Profile
     }
 }
 
-fn too_old(endpoint: &Endpoint, version: &str) -> Failure {
+/// A process whose hotpoll gives no snapshot.
+pub fn too_old(endpoint: &Endpoint, version: &str) -> Failure {
     let process = &endpoint.process;
     Failure::new(format!(
         "process {} ({}) has hotpoll {version}, which cannot say what tasks and threads are doing",

@@ -171,6 +171,12 @@ pub fn name_held(profile: &mut Profile, held: &Held, binaries: &[PathBuf]) -> sy
     name_through(profile, held.pid(), held.root(), &binaries)
 }
 
+/// The same, without anything to look at on standard error.
+pub fn name_quietly(profile: &mut Profile, held: &Held, binaries: &[PathBuf]) {
+    let binaries = [binaries, &held.programs()].concat();
+    named(profile, held.pid(), held.root(), &binaries);
+}
+
 /// Names a profile's addresses. `live` is the process that it came from, while it lives: its files are found through it.
 pub fn name(
     profile: &mut Profile,
@@ -190,6 +196,17 @@ pub fn name_through(
     binaries: &[PathBuf],
 ) -> symbolize::Summary {
     let bar = progress::spinner("reading symbols");
+    let summary = named(profile, pid, root, binaries);
+    bar.finish();
+    summary
+}
+
+fn named(
+    profile: &mut Profile,
+    pid: Option<u32>,
+    root: Option<PathBuf>,
+    binaries: &[PathBuf],
+) -> symbolize::Summary {
     let options = Options {
         pid,
         root,
@@ -199,9 +216,7 @@ pub fn name_through(
         map_files: true,
         ..Options::default()
     };
-    let summary = symbolize::symbolize(profile, &options);
-    bar.finish();
-    summary
+    symbolize::symbolize(profile, &options)
 }
 
 /// A duration as the protocol has it.

@@ -283,6 +283,11 @@ fn name(frames: &Frames, frame: FrameId) -> NameData {
     }
 }
 
+/// The hottest functions of some samples.
+pub fn hottest(frames: &Frames, samples: &[&Sample], whole: u64, rows: usize) -> Vec<FunctionData> {
+    function_rows(frames, samples, whole, None, rows)
+}
+
 /// The hottest functions, and `[kernel]` and `[unsampled]` in their places among them.
 fn function_rows(
     frames: &Frames,

@@ -42,6 +42,16 @@ pub fn wall(
     }
 }
 
+/// What the wall clock says of one thread.
+pub fn of_thread(frames: &Frames, tid: u32) -> Option<WallThreadData> {
+    let profile = frames.profile();
+    let is_it =
+        |thread: u32| (profile.threads.get(thread as usize)).is_some_and(|one| one.tid == tid);
+    let groups = wall_times(frames, Grouping::Each, |sample| is_it(sample.thread));
+    let group = (groups.iter()).find(|group| group.threads.iter().any(|&one| is_it(one)))?;
+    Some(thread(frames, group))
+}
+
 /// States of waiting that looks found, the longest first.
 fn states(times: &WallTimes) -> Vec<StateData> {
     let blocked = State::ALL.iter().filter(|state| state.is_blocked());

@@ -87,6 +87,14 @@ pub fn collect(now: &Now, options: &Options) -> Data {
     }
 }
 
+/// One task, if it is among those that are known one by one.
+pub fn one(now: &Now, id: u64) -> Option<TaskData> {
+    let frames = Frames::new(now.profile());
+    let live = live_tasks(&frames, now.snapshot(), Sort::default());
+    let one = live.iter().find(|one| one.task.id == id)?;
+    Some(task(&frames, one))
+}
+
 /// Tasks, so many of those that are alike; the last of them with the number of those left out. What has a problem is never left out.
 fn without_alike<'l, 'p>(
     live: &'l [LiveTask<'p>],

@@ -3,10 +3,10 @@
 //! In: a snapshot. Out: kinds, then tasks, what is wrong with them first. `collect` decides what is in it, `data` is what JSON has, `text`
 //! writes it for a terminal.
 
-mod collect;
+pub mod collect;
 mod command;
-mod data;
-mod filter;
+pub mod data;
+pub mod filter;
 #[cfg(test)]
 pub mod fixture;
 mod long_polls_text;

@@ -11,7 +11,7 @@ use crate::text::style::{DIM, HEADING, STRONG, WARNING, heading, paint};
 use crate::text::width::{keep_end, keep_start, pad_left, pad_right, width, wrap};
 
 /// Said of a task whose polls so far left none: mostly, its last came before the unwind tables were there.
-const NO_STACK: &str = "no stack yet (--refresh has a live task take one)";
+pub const NO_STACK: &str = "no stack yet (--refresh has a live task take one)";
 /// Rows of a list that is left to fit a screen, at most.
 pub const SCREEN: usize = 40;
 /// Tasks of one kind in one state at one place, in such a list.
@@ -392,7 +392,8 @@ fn place_section(
     }
 }
 
-fn place_lines(lines: &mut Vec<String>, place: &PlaceData, columns: usize) {
+/// A place where tasks wait: who, how long, and the stack.
+pub fn place_lines(lines: &mut Vec<String>, place: &PlaceData, columns: usize) {
     let ids: Vec<String> = place.ids.iter().map(|&task| id(task)).collect();
     let more = if place.tasks > place.ids.len() {
         " …"

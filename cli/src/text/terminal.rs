@@ -23,6 +23,17 @@ pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Whether the terminal says of itself that it can do nothing but write lines.
+pub fn is_dumb() -> bool {
+    let term = std::env::var("TERM").unwrap_or_default();
+    term.is_empty() || term == "dumb"
+}
+
+/// Whether standard output is to have colours (`NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`).
+pub fn is_colored() -> bool {
+    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
+}
+
 /// Writes to standard output, with colours only where they belong (a terminal, `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`).
 /// A reader that has seen enough (`hotpoll report | head`) is no failure.
 pub fn print(text: &str) -> io::Result<()> {

@@ -1,8 +1,8 @@
 //! `hotpoll threads`: the threads of a process, now.
 
-mod collect;
+pub mod collect;
 mod command;
-mod data;
+pub mod data;
 #[cfg(test)]
 mod tests;
 mod text;

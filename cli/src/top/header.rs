@@ -1,0 +1,116 @@
+//! The two lines at the top, and the third: whether anything is stuck.
+
+use super::columns::{parts, with_right};
+use super::picture::Picture;
+use crate::export::text::printable;
+use crate::text::number::{count, counted, hertz, moment, percent_in_words, time_of_day};
+use crate::text::style::{DIM, GOOD, HEADING, WARNING, paint, plain};
+use crate::text::width::{keep_start, width};
+
+/// The process, its CPU time, its threads and tasks.
+pub fn process(picture: &Picture, columns: usize) -> String {
+    let report = &picture.report;
+    let mut name = printable(&report.process.name);
+    if report.process.pid != 0 {
+        name += &format!(" {}", report.process.pid);
+    }
+    let available = match report.process.cpus {
+        0 => String::new(),
+        cpus => format!(" of {}", count(cpus.into())),
+    };
+    let tasks = match (picture.tasks.alive, picture.tasks.tracked) {
+        (None | Some(0), 0) => String::new(),
+        (Some(alive), tracked) if alive > tracked => {
+            format!("{}, {} tracked", counted(alive, "task"), count(tracked))
+        }
+        (_, tracked) => counted(tracked, "task"),
+    };
+    let left = parts(
+        &[
+            paint(HEADING, keep_start(&name, columns)),
+            format!("CPU {:.2}{available}", report.cores),
+            counted(report.thread_count as u64, "thread"),
+            tasks,
+        ],
+        columns,
+    );
+    let taken = picture.taken_unix_ns();
+    let when = [
+        format!("{} UTC", moment(taken)),
+        format!("{} UTC", time_of_day(taken)),
+        time_of_day(taken),
+    ];
+    let room = columns.saturating_sub(width(&plain(&left)) + 1);
+    // A file's date matters, and that of a live process does no harm.
+    let when = when.iter().find(|when| width(when) <= room);
+    with_right(&left, &paint(DIM, when.map_or("", String::as_str)), columns)
+}
+
+/// How it is sampled, and how far that can be trusted.
+pub fn sampling(picture: &Picture, columns: usize) -> String {
+    let report = &picture.report;
+    let samples = &report.samples;
+    let lost: u64 = report.lost.iter().map(|lost| lost.count).sum();
+    let mut engines: Vec<(&str, usize)> = Vec::new();
+    for engine in &samples.engines {
+        match engines.iter_mut().find(|known| known.0 == engine.engine) {
+            Some(known) => known.1 += engine.threads,
+            None => engines.push((engine.engine, engine.threads)),
+        }
+    }
+    let engines: Vec<String> = (engines.iter())
+        .map(|(engine, threads)| format!("{engine} x{}", count(*threads as u64)))
+        .collect();
+    let rate = match samples.delivered_hz {
+        Some(delivered) => format!(
+            "{} of {}",
+            hertz(delivered).trim_end_matches(" Hz"),
+            hertz(samples.asked_hz)
+        ),
+        None => format!("{} asked", hertz(samples.asked_hz)),
+    };
+    let lost = match lost {
+        0 => "none lost".to_owned(),
+        lost => paint(
+            WARNING,
+            format!("{} of {} lost", count(lost), count(samples.fired)),
+        ),
+    };
+    let overhead = &report.overhead;
+    parts(
+        &[
+            engines.join(", "),
+            rate,
+            lost,
+            format!("overhead {}", percent_in_words(overhead.fraction)),
+            format!("agent {}", percent_in_words(overhead.agent_cores)),
+        ],
+        columns,
+    )
+}
+
+/// What is stuck, or that nothing is.
+pub fn problems(picture: &Picture, columns: usize) -> String {
+    let mut sentences: Vec<String> = (picture.tasks.runtimes.iter())
+        .filter(|runtime| runtime.blocked)
+        .map(|runtime| match runtime.name.as_str() {
+            "" => "the runtime is blocked".to_owned(),
+            name => format!("runtime {} is blocked", printable(name)),
+        })
+        .collect();
+    for problem in &picture.tasks.problems {
+        let tasks = counted(problem.tasks as u64, "task");
+        sentences.push(format!("{}: {tasks}", problem.problem));
+    }
+    for stuck in &picture.threads.stuck {
+        let threads = counted(stuck.threads as u64, "thread");
+        sentences.push(format!("{threads} {}", stuck.what));
+    }
+    if sentences.is_empty() {
+        return paint(GOOD, "nothing is stuck");
+    }
+    let n = counted(sentences.len() as u64, "problem");
+    let mut line = vec![format!("! {n}: {}", sentences.remove(0))];
+    line.append(&mut sentences);
+    paint(WARNING, plain(&parts(&line, columns)))
+}

@@ -1,0 +1,418 @@
+//! `hotpoll top` through a real pseudo-terminal, on a real process: this test run once more.
+
+#![allow(
+    unsafe_code,
+    reason = "a child needs a session and a terminal of its own between fork and exec"
+)]
+
+use nix::pty::{Winsize, openpty};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::termios::{LocalFlags, Termios, tcgetattr};
+use nix::unistd::Pid;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::num::NonZero;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Tells this test, run once more, that it is to be the process.
+const ROLE: &str = "HOTPOLL_TEST_ROLE";
+/// The longest wait for something that comes in a second or two. Not a measure: a test that needs it has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Not a test, unless it is asked to be the process: a thread that burns the processor, and tasks that wait.
+#[test]
+fn be_the_process() {
+    if std::env::var(ROLE).is_err() {
+        return;
+    }
+    let _guard = hotpoll::start_if_asked().unwrap();
+    let burner = std::thread::Builder::new().name("burner".to_owned());
+    let _burner = burner.spawn(|| {
+        // Orphans of a failed test end, too.
+        let end = Instant::now() + Duration::from_secs(300);
+        let mut sum = 0;
+        while Instant::now() < end {
+            sum = burn_the_processor(sum);
+        }
+        std::process::exit(0);
+    });
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_time();
+    let runtime = hotpoll::runtime(&mut builder).build().unwrap();
+    for _ in 0..20 {
+        let waits = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        runtime.spawn(hotpoll::Track::tracked(waits, "waiter"));
+    }
+    println!("started");
+    std::thread::sleep(Duration::from_secs(300));
+}
+
+/// What the screens must name.
+#[inline(never)]
+fn burn_the_processor(mut sum: u64) -> u64 {
+    for i in 0..1_000_000u64 {
+        sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(i));
+    }
+    sum
+}
+
+/// A live process, killed with the test.
+struct Live(Child);
+
+impl Live {
+    fn start() -> Self {
+        Self::start_as(&std::env::current_exe().unwrap())
+    }
+
+    /// The same under another name.
+    fn start_as(program: &Path) -> Self {
+        let mut child = Command::new(program)
+            .args(["be_the_process", "--exact", "--nocapture"])
+            .env(ROLE, "process")
+            .env("HOTPOLL", "on")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        while lines.next().unwrap().unwrap() != "started" {}
+        Self(child)
+    }
+
+    fn pid(&self) -> String {
+        self.0.id().to_string()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id() as i32), signal).unwrap();
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn cells(n: u16) -> NonZero<u16> {
+    NonZero::new(n).unwrap()
+}
+
+/// `hotpoll top` before a terminal of its own.
+struct Top {
+    child: Child,
+    keyboard: File,
+    /// Kept open, so that the terminal's settings can be asked for when the command is gone.
+    line: OwnedFd,
+    before: Termios,
+    screen: Arc<Mutex<vt100::Parser>>,
+}
+
+impl Top {
+    fn start(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let size = Winsize {
+            ws_row: 24,
+            ws_col: 80,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let pair = openpty(Some(&size), None).unwrap();
+        let before = tcgetattr(&pair.slave).unwrap();
+        let end = || Stdio::from(pair.slave.try_clone().unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hotpoll"));
+        command
+            .arg("top")
+            .args(arguments)
+            .env("TERM", "xterm-256color")
+            .env_remove("NO_COLOR")
+            .envs(environment.iter().copied())
+            .stdin(end())
+            .stdout(end())
+            .stderr(end());
+        // SAFETY: setsid and ioctl are async-signal-safe, and nothing else runs between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                nix::unistd::setsid()?;
+                match libc::ioctl(0, libc::TIOCSCTTY, 0) {
+                    0 => Ok(()),
+                    _ => Err(std::io::Error::last_os_error()),
+                }
+            });
+        }
+        let child = command.spawn().unwrap();
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(24), cells(80), 0)));
+        let mut output = File::from(pair.master.try_clone().unwrap());
+        let shown = Arc::clone(&screen);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n @ 1..) = output.read(&mut bytes) {
+                shown.lock().unwrap().process(&bytes[..n]);
+            }
+        });
+        Self {
+            child,
+            keyboard: File::from(pair.master),
+            line: pair.slave,
+            before,
+            screen,
+        }
+    }
+
+    fn types(&mut self, keys: &str) -> &mut Self {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+        self
+    }
+
+    fn text(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// Waits until the screen is so.
+    #[track_caller]
+    fn until(&mut self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
+        let began = Instant::now();
+        loop {
+            let text = self.text();
+            if is_so(&text) {
+                return text;
+            }
+            if began.elapsed() > PATIENCE {
+                panic!("{what}: not within {PATIENCE:?}\n{text}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[track_caller]
+    fn shows(&mut self, what: &str) -> String {
+        self.until(what, |text| text.contains(what))
+    }
+
+    fn resize(&self, columns: u16, lines: u16) {
+        let size = Winsize {
+            ws_row: lines,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let mut parser = self.screen.lock().unwrap();
+        parser.screen_mut().set_size(cells(lines), cells(columns));
+        drop(parser);
+        // SAFETY: the descriptor is the terminal's, the size a local value that outlives the call.
+        let set =
+            unsafe { libc::ioctl(self.keyboard.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) };
+        assert_eq!(set, 0);
+    }
+
+    /// Waits for the end, and looks whether the terminal is as it was.
+    #[track_caller]
+    fn ends_and_gives_back(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(began.elapsed() < PATIENCE, "it goes on\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let after = tcgetattr(&self.line).unwrap();
+        assert!(
+            after
+                .local_flags
+                .contains(LocalFlags::ICANON | LocalFlags::ECHO)
+        );
+        assert_eq!(after, self.before);
+        // What it wrote last is still on its way.
+        self.until_given_back();
+        status
+    }
+
+    #[track_caller]
+    fn until_given_back(&mut self) {
+        let began = Instant::now();
+        loop {
+            let (alternate, hidden) = {
+                let parser = self.screen.lock().unwrap();
+                (
+                    parser.screen().alternate_screen(),
+                    parser.screen().hide_cursor(),
+                )
+            };
+            if !alternate && !hidden {
+                return;
+            }
+            assert!(
+                began.elapsed() < PATIENCE,
+                "alternate {alternate}, hidden {hidden}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Top {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn threads_tasks_flame_and_the_way_out() {
+    let live = Live::start();
+    let mut top = Top::start(&[&live.pid(), "--interval", "200ms"], &[]);
+    top.shows("burner");
+    assert!(top.screen.lock().unwrap().screen().alternate_screen());
+    top.shows("burn_the_processor");
+    top.shows("Enter open");
+    // The filter, as it is typed.
+    top.types("/burn").until("one thread", |text| {
+        text.contains("(1)") && !text.contains("tokio-rt-worker")
+    });
+    top.types("\r").shows("1/1");
+    // Down into it, to its flame graph, and back.
+    top.types("\r").shows("Hottest functions");
+    top.types("f").shows("CPU time of thread burner");
+    top.types("1").shows("Hottest functions");
+    top.types("\x1b").shows("where it is");
+    top.types("\x1b").shows("tokio-rt-worker");
+    // A kind, a task, its await stack.
+    top.types("2").shows("waiter");
+    top.types("\r").shows("waiting");
+    top.types("\r").shows("Suspended in");
+    top.shows("tokio::time::sleep::Sleep");
+    top.types("3").shows("all CPU time");
+    top.types("?").shows("Keys");
+    top.types("?").shows("all CPU time");
+    top.types("q");
+    assert!(top.ends_and_gives_back().success());
+}
+
+#[test]
+fn another_size() {
+    let live = Live::start();
+    let mut top = Top::start(&[&live.pid(), "--interval", "200ms"], &[]);
+    top.shows("burner");
+    for (columns, lines) in [(60, 15), (120, 40), (20, 4), (80, 24)] {
+        top.resize(columns, lines);
+        let what = format!("{columns}x{lines}");
+        top.until(&what, |text| match columns {
+            20 => text.contains("larger terminal") || text.contains("needs a"),
+            _ => {
+                let last = text.lines().nth(usize::from(lines) - 1).unwrap_or_default();
+                last.contains("q quit") && text.lines().count() == usize::from(lines)
+            }
+        });
+    }
+    top.types("\x03");
+    assert!(top.ends_and_gives_back().success());
+}
+
+#[test]
+fn signals_give_the_terminal_back() {
+    let live = Live::start();
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+    ] {
+        let mut top = Top::start(&[&live.pid()], &[]);
+        top.shows("burner");
+        kill(Pid::from_raw(top.child.id() as i32), signal).unwrap();
+        assert!(top.ends_and_gives_back().success(), "{signal}");
+    }
+}
+
+#[test]
+fn a_stopped_target_holds_no_key_up() {
+    let live = Live::start();
+    let mut top = Top::start(&[&live.pid(), "--interval", "200ms"], &[]);
+    top.shows("burner");
+    live.signal(Signal::SIGSTOP);
+    top.shows("is stopped: this is its last picture");
+    // The picture is there, and the keys work.
+    top.types("2").shows("waiter");
+    top.types("1").shows("burner");
+    live.signal(Signal::SIGCONT);
+    top.until("answers again", |text| !text.contains("stopped"));
+    top.types("q");
+    assert!(top.ends_and_gives_back().success());
+}
+
+#[test]
+fn the_targets_end_and_the_next_one_of_its_name() {
+    let folder = std::env::temp_dir().join(format!("hotpoll-top-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("hp-top-shop");
+    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let first = Live::start_as(&program);
+    let first_pid = first.pid();
+    let mut top = Top::start(&["hp-top-shop", "--interval", "200ms"], &[]);
+    top.shows(&format!("hp-top-shop {first_pid}"));
+    top.shows("burner");
+    drop(first);
+    let text = top.shows("has ended: this is its last picture");
+    assert!(text.contains("burner"), "{text}");
+    top.types("2").shows("waiter");
+    let second = Live::start_as(&program);
+    let header = format!("hp-top-shop {}", second.pid());
+    top.until("the next one", |text| {
+        text.starts_with(&header) && !text.contains("has ended")
+    });
+    top.types("q");
+    assert!(top.ends_and_gives_back().success());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn no_color_is_respected() {
+    let live = Live::start();
+    let mut top = Top::start(&[&live.pid()], &[("NO_COLOR", "1")]);
+    top.shows("burner");
+    top.types("3").shows("all CPU time");
+    let parser = top.screen.lock().unwrap();
+    for (row, column) in (0..24).flat_map(|row| (0..80).map(move |column| (row, column))) {
+        let cell = parser.screen().cell(row, column).unwrap();
+        let colors = (cell.fgcolor(), cell.bgcolor());
+        assert_eq!(colors, (vt100::Color::Default, vt100::Color::Default));
+    }
+}
+
+#[test]
+fn where_nothing_can_be_drawn() {
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_hotpoll"))
+            .arg("top")
+            .args(arguments)
+            .env("TERM", "xterm")
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (code, said) = run(&[]);
+    assert_eq!(code, Some(2));
+    assert!(
+        said.contains("no terminal") && said.contains("`hotpoll threads`"),
+        "{said}"
+    );
+    let mut top = Top::start(&[], &[("TERM", "dumb")]);
+    top.shows("report --watch");
+    assert_eq!(top.ends_and_gives_back().code(), Some(2));
+    let mut top = Top::start(&["/nonexistent/file"], &[]);
+    top.shows("nonexistent");
+    assert_eq!(top.ends_and_gives_back().code(), Some(2));
+}
