@@ -1,11 +1,12 @@
-//! What ties samples to an async runtime.
+//! What ties samples to an async runtime, and to locks.
 //!
 //! In: a tokio runtime's builder, before it builds, and futures to be tracked. Out: the runtime's threads are attached as soon as they start, samples on
-//! them carry the task being polled, and [`tasks::snapshot`] says what each tracked task does and where it waits. Tracked locks will live beside
-//! `tasks`.
+//! them carry the task being polled, and [`tasks::snapshot`] says what each tracked task does and where it waits. [`sync`] has locks and channels
+//! that tell who holds them and who waits.
 //!
-//! Without the feature `tokio` this crate is empty.
+//! Without the feature `tokio` there is only what is about threads: `sync`.
 
+pub mod sync;
 #[cfg(all(feature = "tokio", target_os = "linux", target_arch = "x86_64"))]
 mod task_id;
 #[cfg(feature = "tokio")]

@@ -77,7 +77,7 @@ pub use self::{
     fork::{generation, in_forked_child, start_number},
     fork_lock::ForkLock,
     modules::ModuleWatch,
-    off_cpu::{Look, OffCpu, Raised},
+    off_cpu::{Look, Memory, OffCpu, Raised},
     own::{
         announce_runtime_thread, register_drain_thread, register_own_thread, retire_runtime_thread,
     },

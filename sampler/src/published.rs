@@ -245,6 +245,11 @@ impl Published {
         self.tid.load(Ordering::Relaxed)
     }
 
+    /// The last word of the thread's stack: a mark for [`Published::walk_here`] that lets it go as far as it can. 0 when the stack is not known.
+    pub fn stack_end(&self) -> usize {
+        (self.stack_high.load(Ordering::Relaxed) as usize).saturating_sub(8)
+    }
+
     /// All words. Called in SIGPROF, and by the agent.
     pub fn words(&self) -> Words {
         // Relaxed: the handler is the thread that wrote them; for the agent recent values are good enough.

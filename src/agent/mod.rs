@@ -141,6 +141,7 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     // Those that were made end by themselves; without the drain thread the sampler was dropped with its closure.
     spawned.inspect_err(|_| shared.ask_to_stop())?;
     exit::remember(&shared);
+    hotpoll_hooks::sync::begin();
     // Tasks made right after the start leave a stack where they wait, once; without tables it would be lost for as long as they wait.
     shared.progress.wait_for_unwinding(UNWINDING_PATIENCE);
     Ok(Agent { shared })
@@ -244,6 +245,7 @@ impl Agent {
     pub fn stop(&self) {
         if self.shared.is_in_force() {
             exit::forget(&self.shared);
+            hotpoll_hooks::sync::end();
             self.shared.stop(STOP_PATIENCE);
         }
     }

@@ -8,9 +8,9 @@ const PAGE: u64 = 4096;
 /// Ranges for one call: a page each, as a call copies whole ranges or stops.
 const MOST_RANGES: usize = 64;
 
-/// Reads this process's memory from outside.
+/// Reads this process's memory from outside: what is not mapped is not read, and nothing faults. Ordinary code.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub struct Memory {
     /// `process_vm_readv` is denied here, as some seccomp filters do.
     denied: bool,
     /// Instead of it.

@@ -32,6 +32,7 @@ mod watched;
 pub(crate) use counters::WallCounters;
 pub(crate) use descriptor::{DescriptorPool, KeptFile};
 pub use look::Look;
+pub use memory::Memory;
 pub use raised::Raised;
 pub(crate) use roster::{Member, Roster};
 pub use rounds::OffCpu;

@@ -1,0 +1,126 @@
+//! What a channel has beside its waits, and a semaphore: what is in it, who is at its ends, its permits.
+
+use super::uses::Clock;
+use hotpoll_profile::{Channel, Closed, Party, Permits};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// Numbers of a channel or a semaphore. Every one is added to by whoever does the thing, when it is done: the length is what was sent and not yet
+/// received, and cannot drift.
+#[derive(Default)]
+pub(super) struct ChannelCounts {
+    is_channel: AtomicBool,
+    is_semaphore: AtomicBool,
+    /// 0: none; else one more than it is.
+    capacity: AtomicU64,
+    pub sent: AtomicU64,
+    pub received: AtomicU64,
+    /// Values that left it without anybody receiving them: they were dropped with it, or pushed out by newer ones.
+    pub dropped: AtomicU64,
+    pub senders: AtomicU64,
+    pub receivers: AtomicU64,
+    closed: AtomicU32,
+    pub last_sent: AtomicU64,
+    pub last_received: AtomicU64,
+    pub sender: End,
+    pub receiver: End,
+    permits_total: AtomicU64,
+    permits_available: AtomicU64,
+}
+
+/// Who is at an end of a channel.
+#[derive(Default)]
+pub(super) struct End {
+    tid: AtomicU32,
+    task: AtomicU64,
+    kind: AtomicU64,
+}
+
+impl End {
+    pub fn set(&self, party: Party) {
+        self.tid.store(party.tid, Relaxed);
+        self.task.store(party.task, Relaxed);
+        self.kind.store(party.kind, Relaxed);
+    }
+
+    fn read(&self) -> Option<Party> {
+        let party = Party {
+            tid: self.tid.load(Relaxed),
+            task: self.task.load(Relaxed),
+            kind: self.kind.load(Relaxed),
+        };
+        (party != Party::default()).then_some(party)
+    }
+}
+
+impl ChannelCounts {
+    pub fn is_one(&self, capacity: Option<u64>) {
+        let capacity = capacity.map_or(0, |capacity| capacity.saturating_add(1));
+        self.capacity.store(capacity, Relaxed);
+        self.is_channel.store(true, Relaxed);
+    }
+
+    /// Why it is closed: the first reason stays.
+    pub fn close(&self, why: Closed) {
+        let _ = (self.closed).compare_exchange(0, why as u32 + 1, Relaxed, Relaxed);
+    }
+
+    pub fn set_permits(&self, permits: Permits) {
+        self.permits_total.store(permits.total, Relaxed);
+        self.permits_available.store(permits.available, Relaxed);
+        self.is_semaphore.store(true, Relaxed);
+    }
+
+    pub fn clear(&self) {
+        for number in [
+            &self.capacity,
+            &self.sent,
+            &self.received,
+            &self.dropped,
+            &self.senders,
+            &self.receivers,
+            &self.last_sent,
+            &self.last_received,
+            &self.permits_total,
+            &self.permits_available,
+        ] {
+            number.store(0, Relaxed);
+        }
+        self.closed.store(0, Relaxed);
+        self.is_channel.store(false, Relaxed);
+        self.is_semaphore.store(false, Relaxed);
+        self.sender.set(Party::default());
+        self.receiver.set(Party::default());
+    }
+
+    pub fn channel(&self, clock: &Clock) -> Option<Channel> {
+        if !self.is_channel.load(Relaxed) {
+            return None;
+        }
+        let ago = |at: u64| if at == 0 { 0 } else { clock.ago(at).max(1) };
+        // Received first: what is sent meanwhile makes it longer, and what is received does not make it negative.
+        let gone = self.received.load(Relaxed) + self.dropped.load(Relaxed);
+        let sent = self.sent.load(Relaxed);
+        Some(Channel {
+            capacity: self.capacity.load(Relaxed).checked_sub(1),
+            length: sent.saturating_sub(gone),
+            sent,
+            received: self.received.load(Relaxed),
+            senders: self.senders.load(Relaxed),
+            receivers: self.receivers.load(Relaxed),
+            closed: (self.closed.load(Relaxed) as usize)
+                .checked_sub(1)
+                .and_then(|number| Closed::ALL.get(number).copied()),
+            last_sent_ns: ago(self.last_sent.load(Relaxed)),
+            last_received_ns: ago(self.last_received.load(Relaxed)),
+            receiver: self.receiver.read(),
+            sender: self.sender.read(),
+        })
+    }
+
+    pub fn permits(&self) -> Option<Permits> {
+        self.is_semaphore.load(Relaxed).then(|| Permits {
+            total: self.permits_total.load(Relaxed),
+            available: self.permits_available.load(Relaxed),
+        })
+    }
+}

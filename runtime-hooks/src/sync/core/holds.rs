@@ -1,0 +1,184 @@
+//! One hold that was told of by a token: who holds a task's lock or permits of a semaphore, since when, taken where.
+//!
+//! A resource has room for a few of its own; those beyond come from a pool. Records are never freed; the hold's number, read before and after, says
+//! whether what was read belongs together.
+
+use super::row::SiteWord;
+use super::waits::mode_of;
+use hotpoll_profile::{Mode, Party};
+use hotpoll_sampler::ForkLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, Ordering::Relaxed, fence};
+
+/// Holds that a resource has room for.
+pub(super) const OWN: usize = 4;
+
+/// One hold, or the place for one.
+#[derive(Default)]
+pub(super) struct Hold {
+    /// The acquisition's number; 0 while it tells of none, and `TAKEN` while it is written.
+    number: AtomicU64,
+    resource: AtomicU64,
+    since: AtomicU64,
+    tid: AtomicU32,
+    task: AtomicU64,
+    kind: AtomicU64,
+    site: AtomicU64,
+    mode: AtomicU32,
+    amount: AtomicU64,
+}
+
+/// A hold as it was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SeenHold {
+    pub resource: u64,
+    pub number: u64,
+    pub since: u64,
+    pub party: Party,
+    pub site: SiteWord,
+    pub mode: Mode,
+    pub amount: u64,
+}
+
+const TAKEN: u64 = u64::MAX;
+static NUMBERS: AtomicU64 = AtomicU64::new(1);
+
+impl Hold {
+    /// Takes the place, if nobody has it.
+    pub fn claim(&self) -> bool {
+        self.number.load(Relaxed) == 0
+            && (self.number)
+                .compare_exchange(0, TAKEN, Ordering::Acquire, Relaxed)
+                .is_ok()
+    }
+
+    /// Tells of a hold. For who claimed it.
+    pub fn begin(&self, hold: &SeenHold) {
+        // Release fence: whoever reads any of what follows does not find an earlier number.
+        fence(Ordering::Release);
+        self.resource.store(hold.resource, Relaxed);
+        self.since.store(hold.since, Relaxed);
+        self.tid.store(hold.party.tid, Relaxed);
+        self.task.store(hold.party.task, Relaxed);
+        self.kind.store(hold.party.kind, Relaxed);
+        self.site.store(hold.site, Relaxed);
+        self.mode.store(hold.mode as u32, Relaxed);
+        self.amount.store(hold.amount, Relaxed);
+        let number = NUMBERS.fetch_add(1, Relaxed);
+        self.number.store(number, Ordering::Release);
+    }
+
+    /// How much is held has changed: another acquisition from now on.
+    pub fn set_amount(&self, amount: u64) {
+        let hold = SeenHold {
+            amount,
+            ..self.copy()
+        };
+        self.number.store(TAKEN, Relaxed);
+        self.begin(&hold);
+    }
+
+    pub fn copy(&self) -> SeenHold {
+        SeenHold {
+            resource: self.resource.load(Relaxed),
+            number: 0,
+            since: self.since.load(Relaxed),
+            party: Party {
+                tid: self.tid.load(Relaxed),
+                task: self.task.load(Relaxed),
+                kind: self.kind.load(Relaxed),
+            },
+            site: self.site.load(Relaxed),
+            mode: mode_of(self.mode.load(Relaxed)),
+            amount: self.amount.load(Relaxed),
+        }
+    }
+
+    /// The hold is over, and the place free.
+    pub fn end(&self) {
+        self.number.store(0, Ordering::Release);
+    }
+
+    /// The hold that it tells of, if it stays the same one while it is read.
+    pub fn read(&self) -> Option<SeenHold> {
+        let number = self.number.load(Ordering::Acquire);
+        if number == 0 || number == TAKEN {
+            return None;
+        }
+        let seen = SeenHold {
+            number,
+            ..self.copy()
+        };
+        fence(Ordering::Acquire);
+        (self.number.load(Relaxed) == number).then_some(seen)
+    }
+}
+
+/// Holds beyond what resources have room for.
+#[derive(Default)]
+struct Pool {
+    all: Vec<&'static Hold>,
+    /// Where the search for a free one begins.
+    next: usize,
+}
+
+static POOL: ForkLock<Pool> = ForkLock::new();
+/// Holds that are told of at once, beside those that resources have room for.
+const MAX_POOLED: usize = 16_384;
+
+/// A place in the pool, claimed. `None`: there are too many.
+pub(super) fn claim() -> Option<&'static Hold> {
+    let mut pool = POOL.lock();
+    let count = pool.all.len();
+    for step in 0..count.min(64) {
+        let at = (pool.next + step) % count;
+        let hold = pool.all[at];
+        if hold.claim() {
+            pool.next = at + 1;
+            return Some(hold);
+        }
+    }
+    if count >= MAX_POOLED {
+        return None;
+    }
+    let hold: &'static Hold = Box::leak(Box::default());
+    hold.claim();
+    pool.all.push(hold);
+    Some(hold)
+}
+
+pub(super) fn pooled() -> Vec<&'static Hold> {
+    POOL.lock().all.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_one_holds_at_a_time() {
+        let hold = Hold::default();
+        assert!(hold.claim() && !hold.claim());
+        assert!(hold.read().is_none(), "nothing is told yet");
+        let told = SeenHold {
+            resource: 7,
+            number: 0,
+            since: 3,
+            party: Party::default(),
+            site: 0,
+            mode: Mode::Shared,
+            amount: 2,
+        };
+        hold.begin(&told);
+        let seen = hold.read().unwrap();
+        assert_eq!(
+            (seen.resource, seen.amount, seen.mode),
+            (7, 2, Mode::Shared)
+        );
+        hold.set_amount(1);
+        let after = hold.read().unwrap();
+        assert_eq!((after.amount, after.since), (1, 3));
+        assert_ne!(seen.number, after.number, "not the same hold any more");
+        hold.end();
+        assert!(hold.read().is_none() && hold.claim());
+    }
+}

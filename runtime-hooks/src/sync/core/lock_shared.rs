@@ -1,0 +1,154 @@
+//! The words of a lock in shared use: readers are told of by their own threads' lines.
+
+use super::is_running;
+use super::lock::{LockWords, SAMPLED, WAITER};
+use super::readers::{Line, first_line};
+use super::row::{Row, Side, site_word};
+use super::threads::{self, Local};
+use hotpoll_profile::Mode;
+use hotpoll_sampler::clock;
+use std::panic::Location;
+use std::sync::atomic::{Ordering, Ordering::Relaxed};
+
+/// What a shared acquisition has to give back.
+#[derive(Debug)]
+pub struct SharedHold {
+    line: Option<&'static Line>,
+    /// It is one of those that are timed.
+    timed: bool,
+}
+
+impl LockWords {
+    /// The lock was taken shared at once. By the reader, while [`is_on`].
+    #[inline(always)]
+    pub fn taken_shared(&self, site: &'static Location<'static>) -> SharedHold {
+        let row = self.row.load(Relaxed);
+        if row != 0
+            && let Some(local) = threads::existing()
+            && let Some(line) = local.lines.get(first_line(row))
+            && line.is_of(row)
+        {
+            let count = line.take(site_word(site));
+            if !count.is_multiple_of(SAMPLED) {
+                return SharedHold {
+                    line: Some(line),
+                    timed: false,
+                };
+            }
+            return self.shared_and_timed(line);
+        }
+        self.first_shared(site)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn first_shared(&self, site: &'static Location<'static>) -> SharedHold {
+        let none = SharedHold {
+            line: None,
+            timed: false,
+        };
+        if !is_running() {
+            return none;
+        }
+        // Readers are known by their lock's row, so a lock that is read has one from its first reader on.
+        let Some(row) = self.row() else { return none };
+        row.words.store(self.address(), Relaxed);
+        let tagged = self.row.load(Relaxed);
+        match threads::local().and_then(|local| local.line_for(tagged)) {
+            Some(line) => {
+                line.take(site_word(site));
+                SharedHold {
+                    line: Some(line),
+                    timed: false,
+                }
+            }
+            None => {
+                row.acquired[Side::Shared as usize].fetch_add(1, Relaxed);
+                none
+            }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn shared_and_timed(&self, line: &'static Line) -> SharedHold {
+        let timed = match self.row() {
+            Some(row) if is_running() => {
+                row.words.store(self.address(), Relaxed);
+                line.bring(row);
+                line.since.store(clock::now(), Relaxed);
+                !row.is_sites
+            }
+            _ => false,
+        };
+        SharedHold {
+            line: Some(line),
+            timed,
+        }
+    }
+
+    /// The lock is about to be given back by a reader. In any case: on or off.
+    #[inline(always)]
+    pub fn released_shared(&self, hold: SharedHold) {
+        if hold.timed || self.attention.load(Relaxed) != 0 {
+            self.shared_release_timed(&hold);
+        }
+        if let Some(line) = hold.line {
+            #[cfg(feature = "send_guard")]
+            if !threads::existing().is_some_and(|local| local.has(line)) {
+                line.give_back_elsewhere();
+                return;
+            }
+            line.give_back();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn shared_release_timed(&self, hold: &SharedHold) {
+        let Some(row) = Row::of(self.row.load(Ordering::Acquire)) else {
+            return;
+        };
+        if row.is_sites || !is_running() {
+            return;
+        }
+        let since = match hold.line {
+            Some(line) if hold.timed => line.since.load(Relaxed),
+            _ if self.attention.load(Relaxed) >= WAITER => row.first_wait.load(Relaxed),
+            _ => 0,
+        };
+        if since != 0 {
+            let site = hold.line.map_or(0, Line::site);
+            self.held(row, Side::Shared, site, since);
+        }
+        if let Some(words) = threads::local().and_then(Local::words) {
+            let id = row.id.load(Relaxed);
+            let _ = words.holds.compare_exchange(id, 0, Relaxed, Relaxed);
+        }
+    }
+
+    /// Waits for the lock, shared, and takes it.
+    #[cold]
+    #[inline(never)]
+    pub fn wait_for_shared<G>(
+        &self,
+        timed: bool,
+        site: &'static Location<'static>,
+        again: impl Fn() -> Option<G>,
+        block: impl FnOnce() -> Option<G>,
+    ) -> Option<(G, SharedHold)> {
+        let mut hold = None;
+        let guard = self.wait(Mode::Shared, timed, site, again, block, |wait| {
+            if let Some((_, _, waiters)) = wait {
+                self.attention.fetch_sub(waiters, Relaxed);
+            }
+            let mut shared = self.taken_shared(site);
+            if let (Some((_, now, _)), Some(line)) = (wait, shared.line) {
+                line.since.store(now, Relaxed);
+                shared.timed = true;
+            }
+            hold = Some(shared);
+        })?;
+        Some((guard, hold?))
+    }
+}

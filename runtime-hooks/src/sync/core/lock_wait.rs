@@ -1,0 +1,206 @@
+//! Waiting for a lock: tried again a little, then told of, then left to the library's own waiting.
+
+use super::is_running;
+use super::lock::{LockWords, TIMED, UPGRADABLE, WAITER, side};
+use super::row::{ADDRESS, Row, Side, SiteWord, site_word};
+use super::threads::{self, Local};
+use super::uses::Tell;
+use super::waiting::Waiting;
+use hotpoll_profile::{Mode, Party, ResourceKind};
+use hotpoll_sampler::clock;
+use std::panic::Location;
+use std::sync::atomic::{Ordering, Ordering::Relaxed};
+
+/// How long a lock is tried again before anything is told of the wait: twice as many pauses each time.
+const SPINS: u32 = 4;
+
+impl LockWords {
+    /// Waits for the lock, exclusive or upgradable, and takes it. `again` tries without waiting; `block` waits, and may come back with nothing when
+    /// its time is over.
+    #[cold]
+    #[inline(never)]
+    pub fn wait_for<G>(
+        &self,
+        mode: Mode,
+        timed: bool,
+        site: &'static Location<'static>,
+        again: impl Fn() -> Option<G>,
+        block: impl FnOnce() -> Option<G>,
+    ) -> Option<G> {
+        let place = match mode {
+            Mode::Upgradable => site_word(site) | UPGRADABLE,
+            _ => site_word(site),
+        };
+        self.wait(mode, timed, site, again, block, |wait| match wait {
+            Some((row, now, waiters)) => {
+                let count = self.note(place);
+                if row.is_sites {
+                    self.attention.fetch_sub(waiters, Relaxed);
+                    row.acquired[Side::Exclusive as usize].fetch_add(1, Relaxed);
+                } else {
+                    row.acquired[Side::Exclusive as usize].store(count, Relaxed);
+                    self.time_from(row, now, TIMED.wrapping_sub(waiters));
+                }
+            }
+            None => {
+                self.note(place);
+            }
+        })
+    }
+
+    /// The holder's upgrade to exclusive: it waits until no reader is left. The lock stays its own meanwhile.
+    #[cold]
+    #[inline(never)]
+    pub fn wait_to_upgrade<G>(
+        &self,
+        timed: bool,
+        site: &'static Location<'static>,
+        block: impl FnOnce() -> Option<G>,
+    ) -> Option<G> {
+        let word = site_word(site);
+        self.wait(
+            Mode::Exclusive,
+            timed,
+            site,
+            || None,
+            block,
+            |wait| {
+                self.owner.store(threads::number() | word, Relaxed);
+                if let Some((_, _, waiters)) = wait {
+                    self.attention.fetch_sub(waiters, Relaxed);
+                }
+            },
+        )
+    }
+
+    /// The wait itself. `taken` is told the row, the time, and what `attention` is to be rid of; or nothing where nothing could be told of the wait.
+    pub(super) fn wait<G>(
+        &self,
+        mode: Mode,
+        timed: bool,
+        site: &'static Location<'static>,
+        again: impl Fn() -> Option<G>,
+        block: impl FnOnce() -> Option<G>,
+        taken: impl FnOnce(Option<(&'static Row, u64, u32)>),
+    ) -> Option<G> {
+        let row = if is_running() { self.row() } else { None };
+        let Some(row) = row else {
+            let guard = block()?;
+            taken(None);
+            return Some(guard);
+        };
+        let begun = clock::now();
+        let before = self.owner.load(Relaxed);
+        let side = side(mode);
+        let mut waiters = 0;
+        let mut holder = None;
+        let quick = (0..SPINS).find_map(|spin| {
+            (0..1 << spin).for_each(|_| std::hint::spin_loop());
+            again()
+        });
+        let guard = match quick {
+            Some(guard) => guard,
+            None => {
+                // SeqCst: either the holder sees this when it gives the lock back, or it has given it back before `block` looks.
+                if self.attention.fetch_add(WAITER, Ordering::SeqCst) < WAITER {
+                    row.first_wait.store(begun, Relaxed);
+                }
+                waiters = WAITER;
+                // Now, as its thread may have ended by the end of the wait.
+                holder = threads::by_word(before).map(Local::party);
+                row.words.store(self.address(), Relaxed);
+                let waiting =
+                    Waiting::begin(row, mode, timed, site_word(site), begun, self.address());
+                self.mark_holders(row, mode);
+                match block() {
+                    Some(guard) => {
+                        waiting.end();
+                        guard
+                    }
+                    None => {
+                        waiting.end();
+                        self.attention.fetch_sub(WAITER, Relaxed);
+                        let ticks = clock::now().saturating_sub(begun);
+                        row.counts(side).waited_in_vain(ticks, timed);
+                        return None;
+                    }
+                }
+            }
+        };
+        let now = clock::now();
+        let ticks = now.saturating_sub(begun);
+        let counts = row.counts(side);
+        counts.waited(ticks);
+        if counts.longest_wait.is_longest(ticks) {
+            let meanwhile = (holder, before & ADDRESS & !UPGRADABLE);
+            tell_longest(
+                row,
+                side,
+                ticks,
+                now,
+                site_word(site),
+                meanwhile,
+                waiters != 0,
+            );
+        }
+        taken(Some((row, now, waiters)));
+        Some(guard)
+    }
+
+    /// The samples of who holds the lock say so from now on.
+    fn mark_holders(&self, row: &'static Row, mode: Mode) {
+        if row.is_sites {
+            return;
+        }
+        let owner = self.owner.load(Relaxed);
+        let is_mine = owner >> threads::NUMBER_SHIFT == threads::number() >> threads::NUMBER_SHIFT;
+        if owner != 0
+            && !is_mine
+            && let Some(words) = threads::by_word(owner).and_then(Local::words)
+        {
+            row.set_holds(words);
+            // It gave the lock back meanwhile, without having seen that anybody waits.
+            if self.owner.load(Ordering::SeqCst) != owner {
+                row.clear_holds(std::ptr::null_mut());
+            }
+        } else if mode != Mode::Shared && matches!(self.kind, ResourceKind::RwLock) {
+            super::readers::mark(row);
+        }
+    }
+}
+
+/// Tells of the longest wait so far. `walked`: the wait's record has the stack; else it is walked now.
+#[cold]
+fn tell_longest(
+    row: &Row,
+    side: Side,
+    ticks: u64,
+    now: u64,
+    place: SiteWord,
+    (holder, holders_place): (Option<Party>, SiteWord),
+    walked: bool,
+) {
+    let Some(local) = threads::local() else {
+        return;
+    };
+    let mut frames = [0; super::waits::MAX_FRAMES];
+    let mut length = 0;
+    if walked {
+        for (place, frame) in frames.iter_mut().zip(local.wait.stack()) {
+            *place = frame;
+            length += 1;
+        }
+    }
+    if length == 0 {
+        length = local.walk(now, &mut frames);
+    }
+    row.counts(side).longest_wait.tell(&Tell {
+        ticks,
+        at: now,
+        who: local.party(),
+        site: place,
+        other: holder,
+        other_site: holders_place,
+        stack: &frames[..length],
+    });
+}

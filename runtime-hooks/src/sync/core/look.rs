@@ -1,0 +1,149 @@
+//! One look at everything: who waits for what, who holds what. A snapshot takes two.
+//!
+//! No lock of the program is taken. Records and lines stay where they are for ever; the words inside of locks may go away while they are read, so the
+//! kernel reads them.
+#![allow(unsafe_code)] // The bytes of a head.
+
+use super::holds::{self, SeenHold};
+use super::lock::{Head, UPGRADABLE};
+use super::readers::Held;
+use super::row::{ADDRESS, Row};
+use super::threads::{self, Local};
+use super::waits::{self, Seen};
+use hotpoll_profile::{Mode, Party};
+use hotpoll_sampler::Memory;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Somebody who holds something.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SeenHolder {
+    pub hold: SeenHold,
+    /// `hold.since` is when it was taken.
+    pub exact: bool,
+}
+
+/// What one look found, by resource.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    pub waits: HashMap<u64, Vec<Seen>>,
+    pub holders: HashMap<u64, Vec<SeenHolder>>,
+    /// Exclusive acquisitions, of locks whose words could be read.
+    pub acquired: HashMap<u64, u64>,
+}
+
+impl Look {
+    /// Looks. `rows` are those in use.
+    pub fn take(rows: &[&'static Row], memory: &mut Memory) -> Self {
+        let mut look = Self::default();
+        let own = threads::all().map(|local| &local.wait);
+        let pooled = waits::pooled();
+        for seen in own.chain(pooled).filter_map(waits::Wait::read) {
+            let waits = look.waits.entry(seen.about.resource).or_default();
+            waits.push(seen);
+        }
+        for waits in look.waits.values_mut() {
+            // In the order of arrival: one clock for all.
+            waits.sort_by_key(|seen| seen.about.since);
+        }
+        look.locks(rows, memory);
+        look.readers();
+        let own = rows.iter().filter_map(|row| row.existing_holds()).flatten();
+        for hold in own.chain(holds::pooled()).filter_map(holds::Hold::read) {
+            look.add(SeenHolder { hold, exact: true });
+        }
+        look
+    }
+
+    fn add(&mut self, holder: SeenHolder) {
+        let holders = self.holders.entry(holder.hold.resource);
+        holders.or_default().push(holder);
+    }
+
+    /// Exclusive holders: the owners' words.
+    fn locks(&mut self, rows: &[&'static Row], memory: &mut Memory) {
+        for row in rows {
+            let tagged = row.tagged();
+            let (id, address) = (row.id.load(Relaxed), row.words.load(Relaxed));
+            if tagged == 0 || row.is_sites {
+                continue;
+            }
+            // A waiter knows better where the lock is: it cannot move while one waits.
+            let waits = self.waits.get(&id).into_iter().flatten();
+            let known = waits.map(|seen| seen.about.words).find(|&words| words != 0);
+            let address = known.unwrap_or(address);
+            let Some(head) = read(memory, address) else {
+                continue;
+            };
+            // Else another lock is there now, or none.
+            if head.row != tagged || row.tagged() != tagged {
+                continue;
+            }
+            self.acquired.insert(id, head.count);
+            if head.owner == 0 {
+                continue;
+            }
+            let upgradable = head.owner & UPGRADABLE != 0;
+            self.add(SeenHolder {
+                hold: SeenHold {
+                    resource: id,
+                    number: head.count,
+                    since: if head.is_timed() {
+                        row.since.load(Relaxed)
+                    } else {
+                        0
+                    },
+                    party: threads::by_word(head.owner).map_or_else(Party::default, Local::party),
+                    site: head.owner & ADDRESS & !UPGRADABLE,
+                    mode: if upgradable {
+                        Mode::Upgradable
+                    } else {
+                        Mode::Exclusive
+                    },
+                    amount: 1,
+                },
+                exact: head.is_timed(),
+            });
+        }
+    }
+
+    fn readers(&mut self) {
+        for local in threads::all() {
+            for line in &local.lines {
+                let Some(held) = line.read() else { continue };
+                let Held {
+                    row,
+                    site,
+                    acquisition,
+                    amount,
+                } = held;
+                let Some(row) = Row::serving(row) else {
+                    continue;
+                };
+                self.add(SeenHolder {
+                    hold: SeenHold {
+                        resource: row.id.load(Relaxed),
+                        number: acquisition,
+                        since: 0,
+                        party: local.party(),
+                        site,
+                        mode: Mode::Shared,
+                        amount,
+                    },
+                    exact: false,
+                });
+            }
+        }
+    }
+}
+
+/// The words at an address, if there is memory. Whether they are a lock's the caller finds out.
+fn read(memory: &mut Memory, address: usize) -> Option<Head> {
+    if address == 0 || !address.is_multiple_of(align_of::<Head>()) {
+        return None;
+    }
+    let mut bytes = [0; size_of::<Head>()];
+    let copied = memory.copy(address as u64, &mut bytes);
+    // SAFETY: any bytes are a head: it has integers only, and the array is as long. Read unaligned.
+    (copied == bytes.len()).then(|| unsafe { bytes.as_ptr().cast::<Head>().read_unaligned() })
+}

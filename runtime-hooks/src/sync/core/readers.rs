@@ -1,0 +1,256 @@
+//! Shared holds: who reads under which lock.
+//!
+//! Readers share no word of the lock but its own state, else they would not be concurrent. Each thread has a few lines; one tells of one lock: how
+//! often this thread took it shared, how often it gave it back, where it took it last. So the difference is how often it holds it now. Only the
+//! thread writes (but for what is given back elsewhere), and anybody may read.
+
+use super::row::{Row, Side, SiteWord, TaggedRow};
+use super::threads::{self, LINES, Local};
+use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed};
+
+/// What a thread knows of one lock that it takes shared.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// The lock; 0 is none.
+    row: AtomicU64,
+    acquired: AtomicU64,
+    released: AtomicU64,
+    /// Released by other threads, to which the guard was sent.
+    released_elsewhere: AtomicU64,
+    /// How many of `acquired` the row's own number has.
+    brought: AtomicU64,
+    site: AtomicU64,
+    /// When the acquisition began that is timed.
+    pub since: AtomicU64,
+}
+
+/// A line as it was read: somebody holds the lock shared.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Held {
+    pub row: TaggedRow,
+    pub site: SiteWord,
+    /// How many acquisitions there were: equal in two looks, it is the same one.
+    pub acquisition: u64,
+    pub amount: u64,
+}
+
+impl Line {
+    pub const fn new() -> Self {
+        Self {
+            row: AtomicU64::new(0),
+            acquired: AtomicU64::new(0),
+            released: AtomicU64::new(0),
+            released_elsewhere: AtomicU64::new(0),
+            brought: AtomicU64::new(0),
+            site: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether it tells of this lock.
+    #[inline(always)]
+    pub fn is_of(&self, row: TaggedRow) -> bool {
+        self.row.load(Relaxed) == row
+    }
+
+    /// The thread has taken the lock. Returns how often it has. For its thread.
+    #[inline(always)]
+    pub fn take(&self, site: SiteWord) -> u64 {
+        let acquired = self.acquired.load(Relaxed).wrapping_add(1);
+        self.site.store(site, Relaxed);
+        // Release: who sees the acquisition sees its site.
+        self.acquired.store(acquired, Ordering::Release);
+        acquired
+    }
+
+    /// The thread gives the lock back. For its thread.
+    #[inline(always)]
+    pub fn give_back(&self) {
+        let released = self.released.load(Relaxed).wrapping_add(1);
+        self.released.store(released, Relaxed);
+    }
+
+    /// Another thread gives the lock back.
+    #[cfg(feature = "send_guard")]
+    pub fn give_back_elsewhere(&self) {
+        self.released_elsewhere.fetch_add(1, Relaxed);
+    }
+
+    fn held(&self) -> u64 {
+        let released =
+            (self.released.load(Relaxed)).wrapping_add(self.released_elsewhere.load(Relaxed));
+        // Acquire: pairs with the Release in `take`.
+        let acquired = self.acquired.load(Ordering::Acquire);
+        acquired.saturating_sub(released)
+    }
+
+    /// Where the lock was taken last.
+    pub fn site(&self) -> SiteWord {
+        self.site.load(Relaxed)
+    }
+
+    /// Whether the thread holds the lock no more.
+    pub fn is_free(&self) -> bool {
+        self.held() == 0
+    }
+
+    /// Acquisitions that the row's own number does not have.
+    pub fn not_brought(&self) -> u64 {
+        let brought = self.brought.load(Relaxed);
+        self.acquired.load(Relaxed).saturating_sub(brought)
+    }
+
+    /// Brings what was counted to the row. For its thread.
+    pub fn bring(&self, row: &Row) {
+        let acquired = self.acquired.load(Relaxed);
+        let missing = acquired.saturating_sub(self.brought.load(Relaxed));
+        row.acquired[Side::Shared as usize].fetch_add(missing, Relaxed);
+        self.brought.store(acquired, Relaxed);
+    }
+
+    /// Tells of another lock from now on. For its thread, while it is free.
+    fn tell_of(&self, row: TaggedRow) {
+        if let Some(before) = Row::serving(self.row.load(Relaxed)) {
+            self.bring(before);
+        }
+        self.row.store(0, Relaxed);
+        // Numbers only go up, so that an acquisition's number is not another one's of an earlier lock.
+        let acquired = self.acquired.load(Relaxed);
+        self.brought.store(acquired, Relaxed);
+        self.row.store(row, Ordering::Release);
+    }
+
+    /// What it tells, if the lock is held.
+    pub fn read(&self) -> Option<Held> {
+        let row = self.row.load(Ordering::Acquire);
+        if row == 0 {
+            return None;
+        }
+        let amount = self.held();
+        let held = Held {
+            row,
+            site: self.site.load(Relaxed),
+            acquisition: self.acquired.load(Relaxed),
+            amount,
+        };
+        (amount > 0 && self.row.load(Relaxed) == row).then_some(held)
+    }
+
+    /// How many acquisitions of this lock it has that the row's own number lacks.
+    pub fn not_brought_of(&self, row: TaggedRow) -> u64 {
+        if self.row.load(Ordering::Acquire) == row {
+            self.not_brought()
+        } else {
+            0
+        }
+    }
+
+    /// The thread ends. What it still holds it never gives back.
+    pub fn thread_ends(&self) {
+        if let Some(row) = Row::serving(self.row.load(Relaxed)) {
+            self.bring(row);
+            row.left_shared.fetch_add(self.held(), Relaxed);
+        }
+        self.row.store(0, Relaxed);
+        // Given back elsewhere later, or never: the next thread begins even.
+        let elsewhere = self.released_elsewhere.load(Relaxed);
+        let acquired = self.acquired.load(Relaxed);
+        self.released
+            .store(acquired.wrapping_sub(elsewhere), Relaxed);
+    }
+}
+
+impl Local {
+    /// The thread's line of a lock, new or known. `None`: it holds as many others as there are lines. For the thread itself.
+    pub fn line_for(&'static self, row: TaggedRow) -> Option<&'static Line> {
+        let first = first_line(row);
+        let lines = || (0..LINES).filter_map(|step| self.lines.get((first + step) % LINES));
+        if let Some(line) = lines().find(|line| line.is_of(row)) {
+            return Some(line);
+        }
+        let line = lines().find(|line| line.is_free())?;
+        line.tell_of(row);
+        Some(line)
+    }
+}
+
+/// Threads that are looked at when a writer begins to wait.
+const MOST_MARKED: usize = 256;
+
+/// The samples of who holds the lock shared say so from now on, until the reader gives it back.
+pub(super) fn mark(row: &'static Row) {
+    let (tagged, id) = (row.tagged(), row.id.load(Relaxed));
+    for local in threads::all().take(MOST_MARKED) {
+        let holds = |line: &&Line| line.read().is_some_and(|held| held.row == tagged);
+        let Some(line) = local.lines.iter().find(holds) else {
+            continue;
+        };
+        if let Some(words) = local.words()
+            && words.holds.compare_exchange(0, id, Relaxed, Relaxed).is_ok()
+            // Given back meanwhile, without having seen that anybody waits.
+            && !holds(&line)
+        {
+            let _ = words.holds.compare_exchange(id, 0, Relaxed, Relaxed);
+        }
+    }
+}
+
+/// Where the search for a lock's line begins.
+#[inline(always)]
+pub(super) fn first_line(row: TaggedRow) -> usize {
+    // Rows lie at multiples of 64, and most are some 256 bytes apart.
+    (row >> 8) as usize % LINES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::Identity;
+    use super::*;
+    use hotpoll_profile::{Library, ResourceKind};
+
+    #[test]
+    fn a_line_tells_how_often_its_lock_is_held() {
+        let line = Line::new();
+        assert!(line.read().is_none());
+        line.row.store(7, Relaxed);
+        line.take(40);
+        line.take(41);
+        let held = line.read().unwrap();
+        assert_eq!((held.row, held.site, held.amount), (7, 41, 2));
+        line.give_back();
+        assert_eq!(line.read().unwrap().amount, 1);
+        line.give_back();
+        assert!(line.read().is_none());
+        assert_eq!(line.not_brought_of(7), 2);
+        assert_eq!(line.not_brought_of(8), 0);
+    }
+
+    #[test]
+    fn an_ended_threads_line_begins_even() {
+        let row = |id| {
+            let who = Identity {
+                kind: ResourceKind::RwLock,
+                library: Library::Other,
+                site: std::panic::Location::caller(),
+                name: "",
+            };
+            Box::leak(Box::new(Row::new(false))).begin(id, &who, 0)
+        };
+        let (one, other) = (row(1), row(2));
+        let line = Line::new();
+        line.tell_of(one);
+        line.take(1);
+        line.take(1);
+        line.take(1);
+        line.released_elsewhere.store(1, Relaxed);
+        line.thread_ends();
+        let left = Row::serving(one).unwrap();
+        assert_eq!(left.left_shared.load(Relaxed), 2);
+        assert_eq!(left.acquired[Side::Shared as usize].load(Relaxed), 3);
+        assert!(line.is_free() && line.read().is_none());
+        line.tell_of(other);
+        line.take(1);
+        assert_eq!(line.read().unwrap().amount, 1);
+        assert_eq!(line.not_brought_of(other), 1);
+    }
+}

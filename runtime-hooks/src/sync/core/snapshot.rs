@@ -1,0 +1,220 @@
+//! What the registry says to the world: each resource with its numbers, its holders and its waiters, confirmed by a second look.
+//!
+//! The second look begins after the first has ended. What both found (the same wait, the same acquisition, by number) was there during all the time
+//! between them; so everything that is confirmed was there at one time, and a cycle of confirmed edges is real.
+
+use super::look::{Look, SeenHolder};
+use super::readers::Line;
+use super::registry;
+use super::row::{Row, Side, site};
+use super::threads;
+use super::uses::Clock;
+use super::waits::Seen;
+use hotpoll_profile::{Holder, Resource, ResourceKind, Resources, Since, Uses, Waiter};
+use hotpoll_sampler::Memory;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// How much a snapshot lists.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Resources with a row of their own. Those that somebody waits for come first, then those that were waited for longest.
+    pub resources: usize,
+    /// Waiters of one resource.
+    pub waiters: usize,
+    /// Holders of one resource.
+    pub holders: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            resources: 500,
+            waiters: 100,
+            holders: 100,
+        }
+    }
+}
+
+/// All resources, as the moment finds them. `intern` turns a callchain of addresses, leaf first, into places of a profile.
+pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> Resources {
+    let (rows, sites) = registry::rows();
+    let mut memory = Memory::default();
+    let first = Look::take(&rows, &mut memory);
+    let second = Look::take(&rows, &mut memory);
+    let clock = Clock::read();
+    let totals = registry::totals();
+    let mut all = Resources {
+        alive: totals.alive,
+        unregistered: totals.unregistered,
+        ..Resources::default()
+    };
+    let mut described = Describe {
+        first,
+        second,
+        clock,
+        limits,
+        intern,
+    };
+    for row in rows {
+        all.resources.extend(described.own(row));
+    }
+    cut(&mut all, limits.resources);
+    let mut ended = 0;
+    for row in sites {
+        let folded = row.folded.load(Relaxed);
+        all.folded += folded;
+        ended += row.ended.load(Relaxed);
+        all.resources.extend(described.site(row));
+    }
+    all.created = totals.made + all.folded + ended;
+    all
+}
+
+/// Keeps so many, the ones that matter.
+fn cut(all: &mut Resources, most: usize) {
+    let list = &mut all.resources;
+    list.sort_by_key(|resource| {
+        let waits = resource.waiters.len() + usize::from(resource.poisoned);
+        let used = resource.exclusive.acquired + resource.shared.acquired;
+        std::cmp::Reverse((waits, resource.wait_ns(), resource.holders.len(), used))
+    });
+    let beyond = list.len().saturating_sub(most);
+    all.folded += beyond as u64;
+    list.truncate(most);
+}
+
+struct Describe<'a> {
+    first: Look,
+    second: Look,
+    clock: Clock,
+    limits: Limits,
+    intern: &'a mut dyn FnMut(&[u64]) -> Vec<u32>,
+}
+
+impl Describe<'_> {
+    /// A resource with a row of its own.
+    fn own(&mut self, row: &'static Row) -> Option<Resource> {
+        let tagged = row.tagged();
+        if tagged == 0 {
+            return None;
+        }
+        let mut resource = self.numbers(row)?;
+        resource.instances = 1;
+        if let Some(&acquired) = self.second.acquired.get(&resource.id) {
+            resource.exclusive.acquired = acquired;
+        }
+        let shared = threads::all().flat_map(|local| &local.lines);
+        if row.existing_counts(Side::Shared).is_some() || row.kind() == ResourceKind::RwLock {
+            let missing: u64 = shared.map(|line: &Line| line.not_brought_of(tagged)).sum();
+            resource.shared.acquired += missing;
+        }
+        self.parties(row, &mut resource);
+        if let Some(channel) = row.existing_channel() {
+            resource.channel = channel.channel(&self.clock);
+            resource.permits = channel.permits();
+        }
+        // Another resource has the row by now.
+        (row.tagged() == tagged).then_some(resource)
+    }
+
+    /// What stands for all others of a site.
+    fn site(&mut self, row: &'static Row) -> Option<Resource> {
+        let (ended, folded) = (row.ended.load(Relaxed), row.folded.load(Relaxed));
+        if ended + folded == 0 {
+            return None;
+        }
+        let mut resource = self.numbers(row)?;
+        // Never 1, which would say that it is one resource: who waits for one of them waits for a different one than its neighbour.
+        resource.instances = (ended + folded).max(2);
+        self.parties(row, &mut resource);
+        Some(resource)
+    }
+
+    fn numbers(&mut self, row: &'static Row) -> Option<Resource> {
+        let tagged = row.tagged();
+        let mut resource = Resource {
+            id: row.id.load(Relaxed),
+            kind: row.kind(),
+            library: row.library(),
+            name: row.name(tagged)?,
+            site: site(row.site()),
+            age_ns: self.clock.ago(row.made()),
+            poisoned: row.poisoned.load(Relaxed),
+            ..Resource::default()
+        };
+        for (side, uses) in [
+            (Side::Exclusive, &mut resource.exclusive),
+            (Side::Shared, &mut resource.shared),
+        ] {
+            if let Some(counts) = row.existing_counts(side) {
+                *uses = counts.read(&self.clock, self.intern);
+            } else {
+                *uses = Uses::default();
+            }
+            uses.acquired = row.acquired[side as usize].load(Relaxed);
+        }
+        Some(resource)
+    }
+
+    fn parties(&mut self, row: &'static Row, resource: &mut Resource) {
+        let id = resource.id;
+        let waits = self.second.waits.remove(&id).unwrap_or_default();
+        let first_wait = waits.first().map(|seen| seen.about.since);
+        let before = self.first.waits.get(&id).map_or(&[][..], Vec::as_slice);
+        let confirmed: Vec<bool> = waits
+            .iter()
+            .map(|seen| before.iter().any(|other| other.number == seen.number))
+            .collect();
+        resource.more_waiters = waits.len().saturating_sub(self.limits.waiters) as u64;
+        for (seen, confirmed) in waits.iter().zip(confirmed).take(self.limits.waiters) {
+            resource.waiters.push(self.waiter(seen, confirmed));
+        }
+        let holders = self.second.holders.remove(&id).unwrap_or_default();
+        let before = self.first.holders.get(&id).map_or(&[][..], Vec::as_slice);
+        let same = |one: &SeenHolder, other: &SeenHolder| {
+            (one.hold.number, one.hold.mode, one.hold.party.tid)
+                == (other.hold.number, other.hold.mode, other.hold.party.tid)
+        };
+        resource.more_holders = holders.len().saturating_sub(self.limits.holders) as u64
+            + row.left_shared.load(Relaxed);
+        for holder in holders.iter().take(self.limits.holders) {
+            let confirmed = before.iter().any(|other| same(holder, other));
+            let described = self.holder(holder, confirmed, first_wait);
+            resource.holders.push(described);
+        }
+    }
+
+    fn waiter(&mut self, seen: &Seen, confirmed: bool) -> Waiter {
+        let about = &seen.about;
+        Waiter {
+            party: about.party,
+            site: site(about.site),
+            mode: about.mode,
+            since_ns: self.clock.ago(about.since),
+            wait: seen.number,
+            amount: about.amount,
+            timed: about.timed,
+            confirmed,
+            stack: (self.intern)(&seen.stack),
+        }
+    }
+
+    fn holder(&self, holder: &SeenHolder, confirmed: bool, first_wait: Option<u64>) -> Holder {
+        let hold = &holder.hold;
+        let (since, at) = match first_wait {
+            _ if holder.exact && hold.since != 0 => (Since::Exact, hold.since),
+            Some(first) => (Since::AtLeast, first),
+            None => (Since::Unknown, self.clock.now),
+        };
+        Holder {
+            party: hold.party,
+            site: site(hold.site),
+            mode: hold.mode,
+            since_ns: self.clock.ago(at),
+            since,
+            amount: hold.amount,
+            acquisition: hold.number,
+            confirmed,
+        }
+    }
+}

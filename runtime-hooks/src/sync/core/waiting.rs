@@ -1,0 +1,90 @@
+//! A thread's own wait, from its begin to its end: told in its record, in its published words, and with its stack.
+
+use super::row::{Row, SiteWord};
+use super::threads::{self, Local};
+use super::waits::{About, MAX_FRAMES};
+use hotpoll_profile::Mode;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A wait of the calling thread. It ends when this is dropped.
+pub(super) struct Waiting {
+    local: Option<&'static Local>,
+    /// The wait around it that its record told of: a closure that runs inside of a wait may wait itself.
+    lock_before: u64,
+}
+
+impl Waiting {
+    /// Begins; walks the stack, unless this thread did just before. No lock, no allocation.
+    #[inline(always)]
+    pub fn begin(
+        row: &Row,
+        mode: Mode,
+        timed: bool,
+        site: SiteWord,
+        since: u64,
+        words: usize,
+    ) -> Self {
+        Self::begin_then(row, 0, mode, timed, site, since, words)
+    }
+
+    /// The same, where `then` is what will be waited for after that.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    pub fn begin_then(
+        row: &Row,
+        then: u64,
+        mode: Mode,
+        timed: bool,
+        site: SiteWord,
+        since: u64,
+        words: usize,
+    ) -> Self {
+        let none = Self {
+            local: None,
+            lock_before: 0,
+        };
+        let Some(local) = threads::local() else {
+            return none;
+        };
+        if local.wait.is_active() {
+            return none;
+        }
+        let resource = row.id.load(Relaxed);
+        local.wait.begin(&About {
+            resource,
+            then,
+            words,
+            since,
+            party: local.party(),
+            site,
+            mode,
+            amount: 0,
+            timed,
+        });
+        let mut lock_before = 0;
+        if let Some(published) = local.words() {
+            lock_before = published.lock.load(Relaxed);
+            published.lock.store(resource, Relaxed);
+        }
+        let mut frames = [0; MAX_FRAMES];
+        let walked = local.walk(since, &mut frames);
+        local.wait.set_stack(&frames[..walked]);
+        Self {
+            local: Some(local),
+            lock_before,
+        }
+    }
+
+    /// The wait is over.
+    pub fn end(self) {}
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        let Some(local) = self.local else { return };
+        if let Some(published) = local.words() {
+            published.lock.store(self.lock_before, Relaxed);
+        }
+        local.wait.end();
+    }
+}

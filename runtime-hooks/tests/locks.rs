@@ -1,0 +1,319 @@
+//! Locks of threads tell who holds them and who waits, with stacks and times; and only what is so.
+
+#[path = "lock_support/mod.rs"]
+mod support;
+
+use hotpoll_hooks::sync::{Mutex, MutexGuard};
+use hotpoll_profile::{Mode, Resource, ResourceKind, Since};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+use support::{one, sampling, snapshot, tid, until};
+
+/// A thread that takes the lock and says when it has it and who it is, until the sender that it is given goes away.
+fn holder<T: Send + 'static>(
+    lock: &Arc<Mutex<T>>,
+) -> (
+    std::thread::JoinHandle<()>,
+    std::sync::mpsc::Sender<()>,
+    u32,
+) {
+    let (tell, told) = channel();
+    let (stop, stopped) = channel::<()>();
+    let lock = Arc::clone(lock);
+    let thread = std::thread::spawn(move || {
+        let _guard = lock.lock();
+        tell.send(tid()).unwrap();
+        let _ = stopped.recv();
+    });
+    let tid = told.recv().unwrap();
+    (thread, stop, tid)
+}
+
+fn waits(count: usize) -> impl Fn(&Resource) -> bool {
+    move |resource| resource.waiters.len() == count
+}
+
+#[test]
+fn holder_and_waiters_are_named_in_order() {
+    sampling();
+    let lock = Arc::new(Mutex::new(0).named("in order"));
+    let (thread, stop, holds) = holder(&lock);
+    let mut waiters = Vec::new();
+    for count in 1..=3 {
+        let lock = Arc::clone(&lock);
+        waiters.push(std::thread::spawn(move || {
+            *lock.lock() += 1;
+            tid()
+        }));
+        until("in order", waits(count));
+    }
+    let seen = snapshot();
+    let resource = one(&seen, "in order");
+    assert_eq!(resource.kind, ResourceKind::Mutex);
+    assert!(
+        resource.site.file.ends_with("locks.rs"),
+        "{:?}",
+        resource.site
+    );
+    assert_eq!(resource.holders.len(), 1);
+    let held = &resource.holders[0];
+    assert_eq!((held.party.tid, held.mode), (holds, Mode::Exclusive));
+    assert!(held.confirmed && held.site.file.ends_with("locks.rs"));
+    assert_eq!(held.since, Since::AtLeast);
+    assert!(held.since_ns >= resource.waiters[0].since_ns);
+    assert!(
+        resource
+            .waiters
+            .iter()
+            .all(|waiter| waiter.confirmed && !waiter.timed)
+    );
+    assert!(
+        resource.waiters.iter().all(|waiter| waiter.stack[0] > 3),
+        "{resource:#?}"
+    );
+    let order: Vec<u32> = resource
+        .waiters
+        .iter()
+        .map(|waiter| waiter.party.tid)
+        .collect();
+    let words = hotpoll_sampler::published_by(order[0]).unwrap().words();
+    assert_eq!((words.lock, words.holds), (resource.id, 0));
+    let words = hotpoll_sampler::published_by(holds).unwrap().words();
+    assert_eq!((words.lock, words.holds), (0, resource.id));
+    drop(stop);
+    thread.join().unwrap();
+    let tids: Vec<u32> = waiters
+        .into_iter()
+        .map(|waiter| waiter.join().unwrap())
+        .collect();
+    assert_eq!(order, tids);
+    let seen = snapshot();
+    let resource = one(&seen, "in order");
+    assert!(resource.holders.is_empty() && resource.waiters.is_empty());
+    let uses = &resource.exclusive;
+    assert_eq!((uses.acquired, uses.contended), (4, 3));
+    let longest = uses.longest_wait.as_ref().unwrap();
+    assert_eq!(longest.who.tid, tids[0]);
+    assert_eq!(longest.other.unwrap().tid, holds);
+    assert!(longest.stack[0] > 3);
+    assert_eq!(uses.longest_hold.as_ref().unwrap().who.tid, holds);
+    assert_eq!(*lock.lock(), 3);
+}
+
+/// Waits against a clock of the test's own.
+#[test]
+fn waits_and_holds_are_as_long_as_a_clock_says() {
+    sampling();
+    let lock = Arc::new(Mutex::new(()).named("clock"));
+    let mut waited = Duration::ZERO;
+    let rounds = 5;
+    for _ in 0..rounds {
+        let (thread, stop, _) = holder(&lock);
+        let waiter = std::thread::spawn({
+            let lock = Arc::clone(&lock);
+            move || {
+                let begun = Instant::now();
+                drop(lock.lock());
+                begun.elapsed()
+            }
+        });
+        until("clock", waits(1));
+        std::thread::sleep(Duration::from_millis(20));
+        drop(stop);
+        thread.join().unwrap();
+        waited += waiter.join().unwrap();
+    }
+    let seen = snapshot();
+    let uses = &one(&seen, "clock").exclusive;
+    assert_eq!((uses.acquired, uses.contended), (2 * rounds, rounds));
+    let truth = waited.as_nanos() as u64;
+    // What the test's clock has more is the way into and out of the lock, and its own switches.
+    assert!(
+        uses.wait_ns <= truth && uses.wait_ns > truth / 10 * 9,
+        "{} of {truth}",
+        uses.wait_ns
+    );
+    assert!(uses.wait.total() == rounds && uses.hold.total() == uses.holds_timed);
+    // The holder's from the first waiter on, and the waiter's own.
+    assert_eq!(uses.holds_timed, 2 * rounds);
+    assert!(
+        uses.hold_ns <= truth && uses.hold_ns > truth / 10 * 8,
+        "{} of {truth}",
+        uses.hold_ns
+    );
+}
+
+#[test]
+fn tries_fail_and_time_out() {
+    sampling();
+    let lock = Arc::new(Mutex::new(()).named("tries"));
+    let (thread, stop, _) = holder(&lock);
+    assert!(lock.try_lock().is_none());
+    assert!(lock.try_lock().is_none());
+    assert!(lock.try_lock_for(Duration::from_millis(1)).is_none());
+    assert!(lock.try_lock_until(Instant::now()).is_none());
+    assert!(lock.try_lock_arc_for(Duration::from_millis(1)).is_none());
+    let waiter = std::thread::spawn({
+        let lock = Arc::clone(&lock);
+        move || lock.try_lock_for(Duration::from_secs(60)).is_some()
+    });
+    let seen = until("tries", waits(1));
+    assert!(one(&seen, "tries").waiters[0].timed);
+    drop(stop);
+    assert!(waiter.join().unwrap());
+    thread.join().unwrap();
+    let seen = snapshot();
+    let uses = &one(&seen, "tries").exclusive;
+    assert_eq!((uses.tries_failed, uses.timed_out), (2, 3));
+    assert_eq!((uses.acquired, uses.contended), (2, 1));
+}
+
+#[test]
+fn a_guard_that_was_forgotten_is_still_held() {
+    sampling();
+    let lock = Arc::new(Mutex::new(()).named("forgotten"));
+    let thread = std::thread::spawn({
+        let lock = Arc::clone(&lock);
+        move || std::mem::forget(lock.lock())
+    });
+    thread.join().unwrap();
+    assert!(lock.try_lock_for(Duration::from_millis(1)).is_none());
+    let seen = snapshot();
+    let held = &one(&seen, "forgotten").holders[0];
+    // Its thread has ended: the place is known, nobody is named.
+    assert_eq!(held.party.tid, 0);
+    assert!(held.site.file.ends_with("locks.rs"));
+    assert!(held.confirmed);
+}
+
+#[test]
+fn a_panic_gives_the_lock_back() {
+    sampling();
+    let lock = Arc::new(Mutex::new(0).named("panics"));
+    let thread = std::thread::spawn({
+        let lock = Arc::clone(&lock);
+        move || {
+            let mut guard = lock.lock();
+            *guard = 1;
+            std::panic::resume_unwind(Box::new(()));
+        }
+    });
+    assert!(thread.join().is_err());
+    assert_eq!(*lock.lock(), 1);
+    assert!(lock.id() != 0);
+    assert!(one(&snapshot(), "panics").holders.is_empty());
+}
+
+#[test]
+fn guards_are_parking_lots() {
+    sampling();
+    let lock = Mutex::new((1, 2)).named("guards");
+    let mut second = MutexGuard::map(lock.lock(), |pair| &mut pair.1);
+    *second = 3;
+    drop(second);
+    let mut guard = lock.lock();
+    MutexGuard::bump(&mut guard);
+    MutexGuard::unlocked(&mut guard, || assert_eq!(lock.lock().1, 3));
+    MutexGuard::unlocked_fair(&mut guard, || assert_eq!(lock.lock().0, 1));
+    MutexGuard::unlock_fair(guard);
+    assert_eq!(format!("{lock:?}"), "Mutex { data: (1, 3) }");
+    let guard = lock.lock();
+    assert_eq!(format!("{lock:?}"), "Mutex { data: <locked> }");
+    drop(guard);
+    assert_eq!(lock.into_inner(), (1, 3));
+    let shared: Arc<Mutex<dyn Send>> = Arc::new(Mutex::new(1));
+    drop(shared.lock_arc());
+    assert_eq!(Arc::strong_count(&shared), 1);
+}
+
+static STATIC: Mutex<u32> = Mutex::new_named(0, "static");
+
+#[test]
+fn a_static_is_a_lock_like_others() {
+    sampling();
+    let guard = STATIC.lock();
+    let waiter = std::thread::spawn(|| *STATIC.lock());
+    let seen = until("static", waits(1));
+    assert_eq!(one(&seen, "static").holders[0].party.tid, tid());
+    drop(guard);
+    waiter.join().unwrap();
+}
+
+/// Where a lock is moved, who reads its words from outside does not believe what is left there.
+#[test]
+fn a_lock_that_moves_is_found_again() {
+    sampling();
+    let lock = Mutex::new(()).named("moves");
+    assert!(lock.id() != 0);
+    for _ in 0..200 {
+        drop(lock.lock());
+    }
+    let lock = Arc::new(Box::new(lock));
+    let seen = snapshot();
+    let uses = one(&seen, "moves");
+    assert!(
+        uses.holders.is_empty() && uses.exclusive.acquired >= 192,
+        "{uses:?}"
+    );
+    let guard = lock.lock();
+    let waiter = std::thread::spawn({
+        let lock = Arc::clone(&lock);
+        move || drop(lock.lock())
+    });
+    let seen = until("moves", waits(1));
+    assert_eq!(one(&seen, "moves").holders[0].party.tid, tid());
+    assert_eq!(one(&seen, "moves").exclusive.acquired, 201);
+    drop(guard);
+    waiter.join().unwrap();
+}
+
+/// Every acquisition and release under contention: nobody is named who does not hold it.
+#[test]
+fn the_holder_is_the_holder_or_nobody() {
+    sampling();
+    let lock = Arc::new(Mutex::new(()).named("busy"));
+    let holds = Arc::new(AtomicU32::new(0));
+    let stop = Arc::new(AtomicU32::new(0));
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let (lock, holds, stop) = (Arc::clone(&lock), Arc::clone(&holds), Arc::clone(&stop));
+            std::thread::spawn(move || {
+                let mut rounds = 0u64;
+                while stop.load(SeqCst) == 0 {
+                    let guard = lock.lock();
+                    assert_eq!(holds.swap(tid(), SeqCst), 0);
+                    std::hint::spin_loop();
+                    holds.store(0, SeqCst);
+                    drop(guard);
+                    rounds += 1;
+                }
+                rounds
+            })
+        })
+        .collect();
+    let begun = Instant::now();
+    let mut confirmed = 0;
+    while begun.elapsed() < Duration::from_millis(300) {
+        let seen = snapshot();
+        let Some(resource) = seen.resources.iter().find(|each| each.name == "busy") else {
+            continue;
+        };
+        assert!(resource.holders.len() <= 1);
+        confirmed += resource
+            .holders
+            .iter()
+            .filter(|held| held.confirmed)
+            .count();
+    }
+    stop.store(1, SeqCst);
+    let rounds: u64 = threads
+        .into_iter()
+        .map(|thread| thread.join().unwrap())
+        .sum();
+    let seen = snapshot();
+    let resource = one(&seen, "busy");
+    assert_eq!(resource.exclusive.acquired, rounds, "{confirmed} confirmed");
+    assert!(resource.holders.is_empty() && resource.waiters.is_empty());
+}
