@@ -37,9 +37,13 @@ pub(super) struct SeenHold {
     pub site: SiteWord,
     pub mode: Mode,
     pub amount: u64,
+    /// The guard may be in other hands by now.
+    pub movable: bool,
 }
 
 const TAKEN: u64 = u64::MAX;
+/// Above the mode.
+const MOVABLE: u32 = 1 << 8;
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
 
 impl Hold {
@@ -61,7 +65,8 @@ impl Hold {
         self.task.store(hold.party.task, Relaxed);
         self.kind.store(hold.party.kind, Relaxed);
         self.site.store(hold.site, Relaxed);
-        self.mode.store(hold.mode as u32, Relaxed);
+        let movable = if hold.movable { MOVABLE } else { 0 };
+        self.mode.store(hold.mode as u32 | movable, Relaxed);
         self.amount.store(hold.amount, Relaxed);
         let number = NUMBERS.fetch_add(1, Relaxed);
         self.number.store(number, Ordering::Release);
@@ -78,6 +83,7 @@ impl Hold {
     }
 
     pub fn copy(&self) -> SeenHold {
+        let mode = self.mode.load(Relaxed);
         SeenHold {
             resource: self.resource.load(Relaxed),
             number: 0,
@@ -88,9 +94,15 @@ impl Hold {
                 kind: self.kind.load(Relaxed),
             },
             site: self.site.load(Relaxed),
-            mode: mode_of(self.mode.load(Relaxed)),
+            mode: mode_of(mode & !MOVABLE),
             amount: self.amount.load(Relaxed),
+            movable: mode & MOVABLE != 0,
         }
+    }
+
+    /// The guard may go to others from now on.
+    pub fn set_movable(&self) {
+        self.mode.fetch_or(MOVABLE, Relaxed);
     }
 
     /// The hold is over, and the place free.
@@ -167,6 +179,7 @@ mod tests {
             site: 0,
             mode: Mode::Shared,
             amount: 2,
+            movable: true,
         };
         hold.begin(&told);
         let seen = hold.read().unwrap();
@@ -177,6 +190,7 @@ mod tests {
         hold.set_amount(1);
         let after = hold.read().unwrap();
         assert_eq!((after.amount, after.since), (1, 3));
+        assert!(after.movable && after.mode == Mode::Shared);
         assert_ne!(seen.number, after.number, "not the same hold any more");
         hold.end();
         assert!(hold.read().is_none() && hold.claim());

@@ -101,6 +101,7 @@ impl Look {
                         Mode::Exclusive
                     },
                     amount: 1,
+                    movable: cfg!(feature = "send_guard"),
                 },
                 exact: head.is_timed(),
             });
@@ -129,6 +130,7 @@ impl Look {
                         site,
                         mode: Mode::Shared,
                         amount,
+                        movable: cfg!(feature = "send_guard"),
                     },
                     exact: false,
                 });

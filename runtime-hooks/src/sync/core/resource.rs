@@ -189,6 +189,7 @@ impl Resource {
             site: site_word(site),
             mode,
             amount,
+            movable: false,
         });
         HoldToken {
             told: Some((row, row.tagged(), hold)),
@@ -430,6 +431,14 @@ impl std::fmt::Debug for HoldToken {
 }
 
 impl HoldToken {
+    /// The guard is an owned one, which may go to other tasks or threads: who acquired it need not be who holds it.
+    pub fn movable(self) -> Self {
+        if let Some((_, _, hold)) = self.told {
+            hold.set_movable();
+        }
+        self
+    }
+
     /// A part of it was given back, or more was taken: so much is held now.
     pub fn set_amount(&self, amount: u64) {
         if let Some((_, _, hold)) = self.told {

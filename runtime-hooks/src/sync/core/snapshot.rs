@@ -214,6 +214,7 @@ impl Describe<'_> {
             since,
             amount: hold.amount,
             acquisition: hold.number,
+            movable: hold.movable,
             confirmed,
         }
     }
