@@ -277,7 +277,7 @@ fn threads_tasks_flame_and_the_way_out() {
     top.shows("Enter open");
     // The filter, as it is typed.
     top.types("/burn").until("one thread", |text| {
-        text.contains("(1)") && !text.contains("tokio-rt-worker")
+        text.contains("(1)") && !text.contains("tokio-rt")
     });
     top.types("\r").shows("1/1");
     // Down into it, to its flame graph, and back.
@@ -285,7 +285,7 @@ fn threads_tasks_flame_and_the_way_out() {
     top.types("f").shows("CPU time of thread burner");
     top.types("1").shows("Hottest functions");
     top.types("\x1b").shows("where it is");
-    top.types("\x1b").shows("tokio-rt-worker");
+    top.types("\x1b").shows("tokio-rt");
     // A kind, a task, its await stack.
     top.types("2").shows("waiter");
     top.types("\r").shows("waiting");

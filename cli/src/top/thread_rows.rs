@@ -19,9 +19,9 @@ const COLUMNS: &[Column] = &[
     Column::words("state", Width::Fixed(10)),
     Column::figures("for", 6),
     Column::figures("CPU", 6),
-    Column::words("thread", Width::Share(5, 30)),
-    Column::words("polls", Width::Share(5, 40)).from(100),
-    Column::words("where it is", Width::Share(8, 200)),
+    Column::words("thread", Width::Share(9, 26)),
+    Column::words("polls", Width::Share(9, 40)).from(100),
+    Column::words("where it is", Width::Share(11, 200)),
 ];
 
 impl ThreadRows<'_> {
