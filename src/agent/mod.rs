@@ -27,6 +27,7 @@ mod now;
 mod output_thread;
 mod pace;
 mod progress;
+mod run_delays;
 mod shared;
 mod wall_pace;
 mod wall_thread;

@@ -4,9 +4,9 @@
 //! somebody may want to see.
 
 use super::account::Job;
+use super::run_delays::RunDelays;
 use super::wall_pace::WallPace;
 use super::{Shared, lock};
-use hotpoll_profile::{State, Truncation};
 use hotpoll_sampler::{Look, ThreadKey};
 use hotpoll_symbolizer::recorder::{Observation, Recorder, Seen};
 use std::collections::HashMap;
@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 /// So many findings are put into the recorder at once: it is the drain's, too.
 const FINDINGS_A_LOCK: usize = 64;
+
+/// How often it is asked how long polls have waited for a processor.
+const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// Runs until it is told to end. A rate of 0 is no looks, and a threshold of 0 no watch for long polls.
 pub(super) fn run(shared: &Shared, hz: u32, long_poll: Duration) {
@@ -73,6 +76,8 @@ struct Rounds<'s> {
     shared: &'s Shared,
     pace: WallPace,
     notes: Notes,
+    delays: RunDelays,
+    tell_next: Instant,
     next: Instant,
     last: Instant,
     last_cpu: Duration,
@@ -89,6 +94,8 @@ impl<'s> Rounds<'s> {
             next: now + pace.wait(),
             pace,
             notes: Notes::default(),
+            delays: RunDelays::default(),
+            tell_next: now + TELL_EVERY,
             last: now,
             last_cpu: own_cpu(),
             threads: 0,
@@ -101,21 +108,30 @@ impl<'s> Rounds<'s> {
             self.run();
             self.next = now + self.pace.wait();
         }
-        self.next
+        if now >= self.tell_next {
+            let mut off_cpu = lock(&self.shared.off_cpu);
+            let mut batch = Batch::new(self.shared);
+            self.delays.tell(&mut off_cpu, &mut |waited| {
+                batch.recorder().observe(waited);
+            });
+            self.tell_next = now + TELL_EVERY;
+        }
+        self.next.min(self.tell_next)
     }
 
     fn run(&mut self) {
-        let (shared, notes) = (self.shared, &mut self.notes);
+        let (shared, notes, delays) = (self.shared, &mut self.notes, &mut self.delays);
         let mut looked = 0;
         if let Some(budget_ns) = self.pace.budget_ns() {
             let mut off_cpu = lock(&shared.off_cpu);
             let mut batch = Batch::new(shared);
+            delays.begin();
             looked = off_cpu.look(budget_ns, &mut |thread, look| {
                 if look.state.is_blocked() {
                     notes.take_down(batch.recorder(), thread, look);
                 }
-                if look.runnable_ns > 0 {
-                    batch.recorder().observe(&waited(thread, look));
+                if let Some(waited) = delays.look(thread, look) {
+                    batch.recorder().observe(&waited);
                 }
             });
             self.threads = off_cpu.threads();
@@ -199,24 +215,6 @@ impl Notes {
         if self.seen.len() > 2 * threads + 64 {
             self.seen = HashMap::new();
         }
-    }
-}
-
-/// What the scheduler has counted: no stack says where a thread waits for a processor.
-fn waited<'a>(thread: ThreadKey, look: &Look<'a>) -> Observation<'a> {
-    Observation {
-        thread,
-        state: State::Runnable,
-        truncation: Truncation::Complete,
-        task: look.words.task,
-        kind: look.words.kind,
-        context: look.words.context,
-        lock: look.words.lock,
-        holds: look.words.holds,
-        expiries: 1,
-        cpu_ns: 0,
-        wall_ns: look.runnable_ns,
-        callchain: &[],
     }
 }
 

@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)] // Forks and signals are what is tested.
 
+mod crowded;
 mod host;
 mod now;
 mod output;

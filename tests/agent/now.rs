@@ -5,6 +5,7 @@ use crate::host::{Folder, Host, profile_at, profile_in, wait_until};
 use crate::waits::ORDERS;
 use hotpoll_profile::protocol::{Fetch, Request, Response};
 use hotpoll_profile::{Profile, Snapshot, State, Task, TaskKind, TaskState};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub const TESTS: &[Test] = &[
@@ -16,6 +17,10 @@ pub const TESTS: &[Test] = &[
     (
         "now::a_long_poll_of_many_short_ones_inside",
         a_long_poll_of_many_short_ones_inside,
+    ),
+    (
+        "now::waits_for_a_processor_are_their_kinds",
+        waits_for_a_processor_are_their_kinds,
     ),
     ("now::a_dump_on_the_signal", a_dump_on_the_signal),
     (
@@ -187,6 +192,62 @@ fn a_long_poll_of_many_short_ones_inside() {
             && is_seen("sleeps in parts")
             && snapshot.tasks.runtimes.iter().all(|one| one.blocked)
     });
+}
+
+/// Four busy threads on fewer processors, several kinds on one thread: what the scheduler counts in each kind's polls is that kind's. (It was given
+/// to whichever kind a look found.)
+fn waits_for_a_processor_are_their_kinds() {
+    let told: Vec<String> = ["2", "4", "8"]
+        .iter()
+        .map_while(|seconds| runnable_off_by(seconds).err())
+        .collect();
+    assert!(told.len() < 3, "{told:#?}");
+}
+
+/// Says which kind's time is more than 5 % off, or half a percent of all of it where that is more.
+fn runnable_off_by(seconds: &str) -> Result<(), String> {
+    let folder = Folder::new();
+    let mut host = folder.start(&format!("crowded {seconds}"), &[]);
+    let mut truth: BTreeMap<String, f64> = BTreeMap::new();
+    loop {
+        let line = host.line();
+        let words: Vec<&str> = line.split(' ').collect();
+        let ["truth", kind, ns] = words[..] else {
+            assert_eq!(line, "ready");
+            break;
+        };
+        truth.insert(kind.to_owned(), ns.parse().unwrap());
+    }
+    let whole: f64 = truth.values().sum();
+    let off = || {
+        let profile = now(&host, false);
+        let seen = |name: &str| -> f64 {
+            let id = kind(snapshot(&profile), name).id;
+            let runnable = (profile.samples.iter())
+                .filter(|sample| sample.state == State::Runnable && sample.kind == id);
+            runnable.map(|sample| sample.wall_ns).sum::<u64>() as f64
+        };
+        let off: Vec<String> = truth
+            .iter()
+            .map(|(name, truth)| (name, *truth, seen(name)))
+            .filter(|(_, truth, seen)| (seen - truth).abs() > (0.05 * truth).max(0.005 * whole))
+            .map(|(name, truth, seen)| format!("{name}: {seen} ns of {truth}"))
+            .collect();
+        if off.is_empty() {
+            Ok(())
+        } else {
+            Err(off.join(", "))
+        }
+    };
+    // The last round of looks is yet to come.
+    let began = std::time::Instant::now();
+    loop {
+        let off = off();
+        if off.is_ok() || began.elapsed().as_secs() >= 3 {
+            return off;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
 }
 
 /// A process in the role that dumps what is stuck into files of their own, and the one whose reports say this.

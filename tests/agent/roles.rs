@@ -75,6 +75,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "kinds" => waits::kinds(argument, &arguments[1]),
         "slow-polls" => slow_polls(),
         "nested-polls" => nested_polls(),
+        "crowded" => crate::crowded::crowded(argument),
         "stopped" => stopped(),
         "sleeps" => sleeps(),
         "closes-all" => closes_all(argument),

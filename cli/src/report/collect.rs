@@ -11,7 +11,7 @@ use super::{tree, wall};
 use hotpoll_profile::{Engine, EngineReason, Profile, Reason, Sample};
 use hotpoll_symbolizer::view::{
     Focus, FrameId, Frames, FunctionRow, Grouping, HotPath, Origin, Summary, ThreadGroup, Weight,
-    functions, hot_path, modules, own_code, tasks, threads, weight,
+    functions, hot_path, kind_times, modules, own_code, tasks, threads, weight,
 };
 
 /// Rows of a list in a report that is left to fit a screen: more than a screen has, so that JSON carries some more.
@@ -105,6 +105,8 @@ pub fn collect(profile: &Profile, options: &Options) -> Data {
         modules: (options.by == By::Module).then(|| module_rows(&frames, &selected, whole, top)),
         kinds: (options.by == By::Task)
             .then(|| wall::kinds(&frames, |one| focus.selects(&frames, one), whole, top)),
+        runnable_in_no_kind_ns: (options.by == By::Task)
+            .then(|| kind_times::runnable_in_no_kind(profile, |one| focus.selects(&frames, one))),
         kinds_since_start: (options.by == By::Task).then_some(!options.kinds_of_window),
         tasks: (options.by == By::Task).then(|| task_rows(&frames, &selected, whole, top)),
         wall: options

@@ -51,6 +51,10 @@ pub struct Data {
     /// are of the window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kinds_since_start: Option<bool>,
+    /// With `kinds`: how long threads waited for a processor in no kind's polls: between them, where polls could not be told apart, and on threads
+    /// that poll nothing tracked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub runnable_in_no_kind_ns: Option<u64>,
     /// CPU by task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<TaskData>>,
@@ -351,7 +355,7 @@ pub struct KindData {
     pub on_cpu: WeightData,
     /// Blocked in polls, by looks at the threads that polled.
     pub blocked_in_poll_ns: u64,
-    /// In polls, ready and waiting for a processor, by such looks.
+    /// In polls, ready and waiting for a processor, by the scheduler's count.
     pub runnable_in_poll_ns: u64,
     /// In polls, by the clock of the wrappers around them.
     pub busy_ns: u64,

@@ -50,10 +50,9 @@ pub fn render(data: &Data, options: &Options) -> String {
         By::Function => functions(&mut out, &data.functions, rows),
         By::Module => modules(&mut out, data, rows),
         By::Task => {
-            if let Some(kinds) = data.kinds.as_deref().filter(|kinds| !kinds.is_empty()) {
-                let since_start = data.kinds_since_start == Some(true);
+            if data.kinds.as_deref().is_some_and(|kinds| !kinds.is_empty()) {
                 let mut lines = Vec::new();
-                wall_text::kind_section(&mut lines, kinds, since_start, rows, NAME);
+                wall_text::kind_section(&mut lines, data, rows, NAME);
                 drawn(&mut out, &lines);
             }
             tasks(&mut out, data, rows);

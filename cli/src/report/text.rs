@@ -76,9 +76,8 @@ pub fn render(data: &Data, options: &Options, columns: usize) -> String {
             By::Task => {
                 let kinds = data.kinds.as_deref().unwrap_or_default();
                 if !kinds.is_empty() {
-                    let since_start = data.kinds_since_start == Some(true);
                     let rows = options.top.unwrap_or(ROWS);
-                    wall_text::kind_section(&mut lines, kinds, since_start, rows, columns);
+                    wall_text::kind_section(&mut lines, data, rows, columns);
                 }
                 match &data.wall {
                     Some(wall) => {

@@ -93,8 +93,9 @@ fn task_kinds() {
       100.0% CPU in shop::db::query
        97.6% lock in db::query db.rs:47 → Mutex::lock_contended
          0        0        0         0         0  …t/background/flusher.rs:120:5
-  In polls: on CPU by samples, blocked and runnable by looks, of the window;
-  scheduled and suspended time, of all its tasks since the process started.
+  In polls: on CPU by samples, blocked by looks, runnable by the scheduler's
+  count, of the window; scheduled and suspended time, of all its tasks since the
+  process started.
 
 CPU by task (% of the process's CPU)
     share      time  samples  task

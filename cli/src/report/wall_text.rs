@@ -1,6 +1,6 @@
 //! The sections of a report about waiting: threads by the wall clock, and task kinds.
 
-use super::data::{KindData, PathData, PlaceData, StateData, WallData, WallThreadData};
+use super::data::{Data, KindData, PathData, PlaceData, StateData, WallData, WallThreadData};
 use crate::export::text::printable;
 use crate::stack;
 use crate::text::name;
@@ -164,13 +164,8 @@ fn place_line(place: &PlaceData, columns: usize) -> String {
 }
 
 /// Task kinds and where their time went.
-pub fn kind_section(
-    lines: &mut Vec<String>,
-    kinds: &[KindData],
-    since_start: bool,
-    rows: usize,
-    columns: usize,
-) {
+pub fn kind_section(lines: &mut Vec<String>, data: &Data, rows: usize, columns: usize) {
+    let kinds = data.kinds.as_deref().unwrap_or_default();
     lines.push(String::new());
     lines.push(heading(
         "Task kinds",
@@ -201,13 +196,21 @@ pub fn kind_section(
         lines.push(paint(DIM, "  none"));
         return;
     }
-    let scope = match since_start {
-        true => {
+    let scope = match data.kinds_since_start {
+        Some(true) => {
             ", of the window; scheduled and suspended time, of all its tasks since the process started."
         }
-        false => ", and scheduled and suspended time, all of the window.",
+        _ => ", and scheduled and suspended time, all of the window.",
     };
-    let note = format!("In polls: on CPU by samples, blocked and runnable by looks{scope}");
+    let mut note = format!(
+        "In polls: on CPU by samples, blocked by looks, runnable by the scheduler's count{scope}"
+    );
+    if let Some(ns @ 1..) = data.runnable_in_no_kind_ns {
+        note += &format!(
+            " In no kind's polls threads waited {} for a processor.",
+            compact(ns)
+        );
+    }
     lines.extend(
         (wrap(&note, columns.saturating_sub(2)).iter()).map(|line| paint(DIM, format!("  {line}"))),
     );

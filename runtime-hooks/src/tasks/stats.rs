@@ -20,6 +20,9 @@ pub(super) struct Stats {
     pub panicked: AtomicU64,
     pub captures: AtomicU64,
     pub captures_failed: AtomicU64,
+    /// Nanoseconds that polls waited for a processor, and how many of them the agent has told: see `run_delay`.
+    pub runnable: AtomicU64,
+    pub runnable_told: AtomicU64,
     /// What the tasks that have ended did.
     pub ended: Totals,
 }
@@ -73,6 +76,8 @@ impl Default for Stats {
             panicked: AtomicU64::new(0),
             captures: AtomicU64::new(0),
             captures_failed: AtomicU64::new(0),
+            runnable: AtomicU64::new(0),
+            runnable_told: AtomicU64::new(0),
             ended: Totals::default(),
         }
     }

@@ -7,6 +7,7 @@
 use super::kind::{Kind, MAX_KINDS};
 use super::open_polls::Around;
 use super::record::Record;
+use super::run_delay::RunDelay;
 use super::stacks::MAX_FRAMES;
 use super::stats::Stats;
 use hotpoll_sampler::{ForkLock, Published, generation};
@@ -38,6 +39,8 @@ pub(super) struct Local {
     pub blocking: AtomicBool,
     /// The polls that the running one is inside of.
     pub around: Around,
+    /// How long it waited for a processor.
+    pub run_delay: RunDelay,
     /// Of which runtime it is a worker, if so: see `runtimes`. 0 is not known yet.
     pub worker: AtomicU64,
     /// Which of the lists of live tasks it adds to.
@@ -127,9 +130,9 @@ fn enter() -> Option<&'static Local> {
     local.words.store(pointer, Ordering::Release);
     local.rate.set(hotpoll_sampler::clock::rate());
     local.worker.store(0, Ordering::Relaxed);
-    local
-        .tid
-        .store(words.map_or(1, Published::tid), Ordering::Relaxed);
+    let tid = words.map_or(1, Published::tid);
+    (local.run_delay).enter(tid, hotpoll_sampler::clock::now(), local.rate.get());
+    local.tid.store(tid, Ordering::Relaxed);
     LOCAL.set(Some(local));
     Some(local)
 }
@@ -179,6 +182,7 @@ impl Local {
             tid: AtomicU32::new(0),
             blocking: AtomicBool::new(false),
             around: Around::new(),
+            run_delay: RunDelay::new(),
             worker: AtomicU64::new(0),
             index,
             stats: [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_KINDS],
@@ -224,6 +228,15 @@ impl Local {
                 .load(Ordering::Acquire)
                 .as_ref()
         }
+    }
+
+    /// Every kind's that the thread has numbers of, with what samples call the kind.
+    pub fn all_stats(&self) -> impl Iterator<Item = (u64, &Stats)> {
+        (1..).zip(&self.stats).filter_map(|(kind, place)| {
+            // SAFETY: null, or leaked in `make_stats`, whose Release this pairs with.
+            let stats = unsafe { place.load(Ordering::Acquire).as_ref() };
+            stats.map(|stats| (kind, stats))
+        })
     }
 
     #[cold]

@@ -166,7 +166,13 @@ impl<'a> Open<'a> {
             kind: 0,
             start: 0,
         };
-        let start = clock::now();
+        let mut start = clock::now();
+        // SAFETY: null, or the record of the poll that we are in, which its wrapper holds.
+        match unsafe { outer.current.as_ref() } {
+            Some(around) => local.run_delay.poll_ran(local, around.kind, start),
+            None if local.run_delay.gap_ends(local, start) => start = clock::now(),
+            None => {}
+        }
         if let Some(words) = local.words() {
             if !outer.current.is_null() {
                 outer.id = words.task.load(Relaxed);
@@ -201,7 +207,9 @@ impl Drop for Open<'_> {
             0 => LONG_POLL.load(Relaxed),
             _ => u64::MAX,
         };
-        self.task.end(local, self.start, clock::now(), threshold);
+        let end = clock::now();
+        self.task.end(local, self.start, end, threshold);
+        local.run_delay.poll_ran(local, self.task.kind, end);
         if let Some(words) = local.words() {
             let is_nested = !outer.current.is_null();
             if is_nested {

@@ -15,6 +15,8 @@ pub struct Look<'a> {
     /// How long the thread has waited for a processor since the scheduler's count was last read. Looks themselves cannot tell: on the processor
     /// that the looking thread runs on, nobody else does.
     pub runnable_ns: u64,
+    /// That count itself, if it was read with this look: since the thread began.
+    pub run_delay_ns: Option<u64>,
     /// For at least so long it has been in this state with this stack; 0 when it ran at the last look or is new.
     pub state_ns: u64,
     /// What ordinary code on the thread has published.

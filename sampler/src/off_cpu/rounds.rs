@@ -109,6 +109,12 @@ impl OffCpu {
         (!thread.is_gone()).then(|| (key, thread.last()))
     }
 
+    /// The threads that are there, by the kernel's ID, with their keys.
+    pub fn keys(&mut self) -> impl Iterator<Item = (u32, ThreadKey)> {
+        self.sync();
+        (self.threads.iter()).map(|(&key, thread)| (thread.tid(), key))
+    }
+
     /// Makes the next look at each thread a fresh one.
     pub(crate) fn forget_stacks(&mut self) {
         self.threads.values_mut().for_each(Watched::forget_stack);

@@ -39,6 +39,7 @@ pub(super) struct Watched {
     wall_ns: u64,
     /// How long it had waited for a processor when the scheduler's count was last read.
     runnable_ns: u64,
+    run_delay_ns: Option<u64>,
     /// Its CPU clock when the scheduler's count was last read; `None` before the first time.
     run_delay: Option<RunDelay>,
 }
@@ -74,6 +75,7 @@ impl Watched {
             weighed_ns: member.came_ns,
             wall_ns: 0,
             runnable_ns: 0,
+            run_delay_ns: None,
             run_delay: None,
             member,
         }
@@ -106,7 +108,7 @@ impl Watched {
     /// Looks at it. A look that counts takes the time since the last one that did.
     pub fn look(&mut self, capturer: &mut Capturer, tables: &Tables, now_ns: u64, counts: bool) {
         self.now_ns = now_ns;
-        (self.wall_ns, self.runnable_ns) = (0, 0);
+        (self.wall_ns, self.runnable_ns, self.run_delay_ns) = (0, 0, None);
         if self.is_gone() {
             return;
         }
@@ -235,6 +237,7 @@ impl Watched {
         };
         self.runnable_ns = total_ns.saturating_sub(before_ns);
         self.member.counters.was_runnable(self.runnable_ns);
+        self.run_delay_ns = Some(total_ns);
         self.run_delay = Some(RunDelay {
             total_ns,
             cpu_ns: self.last.cpu_ns,
@@ -249,6 +252,7 @@ impl Watched {
             state: self.last.state,
             wall_ns: self.wall_ns,
             runnable_ns: self.runnable_ns,
+            run_delay_ns: self.run_delay_ns,
             state_ns: self.now_ns - self.since_ns,
             words: self.last.words,
             callchain: &self.callchain,

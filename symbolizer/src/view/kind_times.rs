@@ -1,5 +1,6 @@
-//! Task kinds and their time, joined from what was measured in different places: CPU time by samples in their polls, time blocked and time
-//! runnable in their polls by looks at the threads that polled them, time scheduled and suspended by the wrappers around their polls.
+//! Task kinds and their time, joined from what was measured in different places: CPU time by samples in their polls, time blocked in their polls by
+//! looks at the threads that polled them, time runnable in them by the scheduler's count, read where polls end, time scheduled and suspended by the
+//! wrappers around their polls.
 //!
 //! None of these is what the others leave. So that their sum can be compared with [`KindTimes::busy_ns`] and with a task's life, and a lie of
 //! one of them be seen.
@@ -34,7 +35,7 @@ impl KindTimes<'_> {
             .sum()
     }
 
-    /// In a poll, ready, and waiting for a processor.
+    /// In a poll, ready, and waiting for a processor, by the scheduler's count.
     pub fn runnable_ns(&self) -> u64 {
         self.looked_ns[State::Runnable.index()]
     }
@@ -90,6 +91,13 @@ pub fn kind_times<'p>(
         (std::cmp::Reverse((polled, row.busy_ns())), row.id)
     });
     rows
+}
+
+/// Waiting for a processor in no kind's polls: between them, where polls could not be told apart, and on threads that poll nothing tracked.
+pub fn runnable_in_no_kind(profile: &Profile, selects: impl Fn(&Sample) -> bool) -> u64 {
+    let samples = profile.samples.iter().filter(|sample| selects(sample));
+    let runnable = samples.filter(|one| one.state == State::Runnable && one.kind == 0);
+    runnable.fold(0, |sum, sample| sum.saturating_add(sample.wall_ns))
 }
 
 /// Takes off what kinds had counted before, so that what is left is of the time since. How many are alive stays.
