@@ -3,5 +3,6 @@
 pub mod recorder;
 #[cfg(feature = "symbolize")]
 pub mod symbolize;
+pub mod verdict;
 pub mod view;
 pub mod waits;

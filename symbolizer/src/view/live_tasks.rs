@@ -2,8 +2,11 @@
 
 use super::await_stack::{self, Level};
 use super::frames::{FrameId, Frames};
+use crate::verdict::task::problem;
 use hotpoll_profile::{Snapshot, Suspension, Task, TaskKind, TaskState, ThreadNow};
 use std::collections::HashMap;
+
+pub use crate::verdict::task::Problem;
 
 /// A task of a snapshot.
 #[derive(Debug, Clone)]
@@ -22,28 +25,6 @@ pub struct LiveTask<'p> {
     pub longer: bool,
     /// The suspension that stands for it, folded; empty while it is polled, and where none was captured.
     pub waits: Vec<Level>,
-}
-
-/// What can be wrong with a task, worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Problem {
-    /// It waits to be woken, and nobody holds its waker.
-    LostWaker,
-    /// Its poll takes longer than a poll may.
-    LongPoll,
-    /// It was woken long ago, and no thread has polled it since.
-    NotPolled,
-}
-
-impl Problem {
-    /// A few words for a person.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::LostWaker => "lost waker",
-            Self::LongPoll => "long poll",
-            Self::NotPolled => "not polled",
-        }
-    }
 }
 
 /// What tasks are sorted by; always descending.
@@ -68,8 +49,6 @@ pub enum Sort {
     MaxPoll,
 }
 
-/// A task that was woken waits for a thread for some time on any busy runtime; this many times a long poll is not that.
-const NOT_POLLED: u64 = 10;
 /// Fewer tasks of a kind than this have no usual place to wait at.
 const MANY: usize = 20;
 /// A place where at most one in so many tasks of a kind waits is a rare one.
@@ -119,23 +98,6 @@ pub fn representative(task: &Task) -> Option<&Suspension> {
     }
     let stands = task.waits.iter().find(|wait| wait.representative);
     stands.or_else(|| task.waits.first())
-}
-
-fn problem(task: &Task, long_poll_ns: u64) -> Option<Problem> {
-    match task.state {
-        // On a thread that is there to be blocked; and when it waits for one, the pool is full, as somebody wanted.
-        _ if task.blocking => None,
-        TaskState::LostWaker => Some(Problem::LostWaker),
-        TaskState::Polling if long_poll_ns > 0 && task.state_ns >= long_poll_ns => {
-            Some(Problem::LongPoll)
-        }
-        TaskState::Scheduled | TaskState::Yielded
-            if long_poll_ns > 0 && task.state_ns / NOT_POLLED >= long_poll_ns =>
-        {
-            Some(Problem::NotPolled)
-        }
-        _ => None,
-    }
 }
 
 /// Where a task waits, as far as the program's own code is concerned.

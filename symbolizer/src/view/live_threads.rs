@@ -5,8 +5,11 @@ use super::frames::{FrameId, Frames};
 use super::origin::Origin;
 use super::own_code::own_code;
 use super::weight::{Weight, share};
-use hotpoll_profile::{Profile, Sample, Snapshot, State, TaskKind, Thread, ThreadNow};
+use crate::verdict::thread::stuck;
+use hotpoll_profile::{Profile, Sample, Snapshot, TaskKind, Thread, ThreadNow};
 use std::collections::{HashMap, HashSet};
+
+pub use crate::verdict::thread::Stuck;
 
 /// A thread of a snapshot.
 #[derive(Debug, Clone)]
@@ -56,42 +59,6 @@ impl Role {
         }
     }
 }
-
-/// Why a thread is stuck, worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stuck {
-    /// It is blocked in a poll, for longer than a poll may take: nothing else on this worker makes progress.
-    BlockedPoll,
-    /// A runtime's worker is blocked in something that is not tracked, for longer than a poll may take.
-    BlockedWorker,
-    /// It runs in one poll for longer than a poll may take.
-    LongPoll,
-    /// It waits for a mutex or the like, for a second at least.
-    Lock,
-    /// It has been ready to run for long, and no processor took it.
-    NoProcessor,
-    /// It is in the kernel where no signal reaches it, for a second at least.
-    Uninterruptible,
-}
-
-impl Stuck {
-    /// A few words for a person.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::BlockedPoll => "blocked in a long poll",
-            Self::BlockedWorker => "a worker, blocked in what is not tracked",
-            Self::LongPoll => "busy in a long poll",
-            Self::Lock => "waits for a lock",
-            Self::NoProcessor => "gets no processor",
-            Self::Uninterruptible => "stuck in the kernel",
-        }
-    }
-}
-
-/// Waiting for a lock, or in the kernel, for less than this is ordinary.
-const LONG_WAIT_NS: u64 = 1_000_000_000;
-/// Being ready and not running for less than this is ordinary.
-const LONG_RUNNABLE_NS: u64 = 100_000_000;
 
 /// The threads of a snapshot: stuck ones first, then those that use most CPU, hotpoll's own last.
 pub fn live_threads<'p>(frames: &Frames<'p>, snapshot: &'p Snapshot) -> Vec<LiveThread<'p>> {
@@ -180,62 +147,11 @@ fn is_in_the_runtimes_wait(frames: &Frames, now: &ThreadNow) -> bool {
     true
 }
 
-fn stuck(frames: &Frames, now: &ThreadNow, role: Option<Role>, long_poll_ns: u64) -> Option<Stuck> {
-    let is_long = long_poll_ns > 0 && now.poll_ns >= long_poll_ns;
-    match now.state {
-        state if is_long && state.is_blocked() => Some(Stuck::BlockedPoll),
-        _ if is_long => Some(Stuck::LongPoll),
-        _ if role == Some(Role::BlockedElsewhere)
-            && long_poll_ns > 0
-            && now.state_ns >= long_poll_ns =>
-        {
-            Some(Stuck::BlockedWorker)
-        }
-        State::Runnable if now.state_ns >= LONG_RUNNABLE_NS => Some(Stuck::NoProcessor),
-        State::Uninterruptible if now.state_ns >= LONG_WAIT_NS => Some(Stuck::Uninterruptible),
-        State::Lock if now.state_ns >= LONG_WAIT_NS && is_at_lock(frames, now) => Some(Stuck::Lock),
-        _ => None,
-    }
-}
-
-/// Whether a thread waits for a mutex or a read-write lock, and not for work (a condition, a channel, to be unparked).
-fn is_at_lock(frames: &Frames, now: &ThreadNow) -> bool {
-    const LOCKS: &[&str] = &[
-        "pthread_mutex_lock",
-        "pthread_rwlock_",
-        "__lll_lock_wait",
-        "lock_contended",
-        "raw_mutex::RawMutex::lock_slow",
-        "raw_rwlock::RawRwLock::lock_",
-        "Mutex::lock_slow",
-        "RwLock::lock_exclusive_slow",
-        "RwLock::lock_shared_slow",
-        "::Mutex::lock",
-        "rwlock::futex::RwLock::read_contended",
-        "rwlock::futex::RwLock::write_contended",
-        "ReentrantLock::lock",
-    ];
-    const WORK: &[&str] = &["ondvar", "pthread_cond_", "::park", "Channel", "recv"];
-    /// The system call and what wraps it: further out it is somebody else's lock.
-    const NEAR: usize = 8;
-    let near = now.stack.iter().flat_map(|&location| frames.at(location));
-    for at in near.take(NEAR) {
-        let name = &frames.get(at.frame).name;
-        if WORK.iter().any(|part| name.contains(part)) {
-            return false;
-        }
-        if LOCKS.iter().any(|part| name.contains(part)) {
-            return true;
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture::profile;
     use super::*;
-    use hotpoll_profile::{Runtime, Tasks};
+    use hotpoll_profile::{Runtime, State, Tasks};
 
     const MS: u64 = 1_000_000;
 

@@ -23,7 +23,7 @@ pub mod wall_times;
 pub mod weight;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 pub use focus::Focus;
 pub use frames::{Frame, FrameAt, FrameId, Frames};

@@ -1,0 +1,190 @@
+//! Locks that change hands while somebody waits all the same, and receivers whose sender does not send.
+
+use super::names::{self, Names};
+use super::problem::{Confidence, Problem, ProblemKind};
+use hotpoll_profile::{Histogram, Mode, Resource, ResourceKind, Since, Uses, Waiter};
+
+/// So many in a queue are a convoy, if the queue never ends.
+const CONVOY: usize = 3;
+/// Fewer contended acquisitions than this are no habit.
+const HABIT: u64 = 50;
+/// A sender that takes so many times longer than the others of its site took may be lost.
+const LONGER: u64 = 10;
+/// Fewer answers than this say nothing of how long one takes.
+const ANSWERS: u64 = 3;
+
+/// All that wait for a resource.
+pub(super) fn waiters(resource: &Resource) -> usize {
+    resource.waiters.len() + resource.more_waiters as usize
+}
+
+/// Whether the holders that are there came after the waiter, so that it was passed over.
+pub(super) fn is_passed_over(resource: &Resource, waiter: &Waiter) -> bool {
+    !resource.holders.is_empty()
+        && resource.holders.iter().all(|holder| {
+            // What is held for at least so long may have been held for longer.
+            holder.since == Since::Exact && holder.since_ns < waiter.since_ns
+        })
+}
+
+/// The verdict on a lock whose holders change, and one who waits for longer than `older_than_ns`.
+pub(super) fn passed_over(
+    resource: &Resource,
+    waiter: &Waiter,
+    evidence: Vec<String>,
+) -> (ProblemKind, Vec<String>) {
+    let mut evidence = evidence;
+    let read = resource
+        .holders
+        .iter()
+        .all(|holder| holder.mode != Mode::Exclusive);
+    let youngest = resource.holders.iter().map(|holder| holder.since_ns).min();
+    if let Some(youngest) = youngest {
+        evidence.push(format!(
+            "who holds it now has held it for {}: it was taken {} after the wait began",
+            names::duration(youngest),
+            names::duration(waiter.since_ns.saturating_sub(youngest))
+        ));
+    }
+    if resource.kind == ResourceKind::RwLock && waiter.mode == Mode::Exclusive && read {
+        evidence.push(format!(
+            "{} by readers so far, {} by writers",
+            names::counted(resource.shared.acquired as usize, "acquisition"),
+            resource.exclusive.acquired
+        ));
+        return (ProblemKind::WriterStarvation, evidence);
+    }
+    (ProblemKind::StarvedWaiter, evidence)
+}
+
+/// A lock that nearly everybody queues for.
+pub(super) fn convoy(resource: &Resource) -> Option<Problem> {
+    let uses = &resource.exclusive;
+    let acquired = uses.acquired + resource.shared.acquired;
+    let contended = uses.contended + resource.shared.contended;
+    let is_convoy = resource.kind.is_lock()
+        && waiters(resource) >= CONVOY
+        && contended >= HABIT
+        && contended.saturating_mul(2) >= acquired;
+    if !is_convoy {
+        return None;
+    }
+    let first = resource.waiters.iter().max_by_key(|one| one.since_ns)?;
+    let mut evidence = vec![format!(
+        "{} wait in a queue now; {} of {} acquisitions had to wait",
+        waiters(resource),
+        contended,
+        acquired
+    )];
+    let half = |histogram: &Histogram| histogram.quantile(0.5);
+    if let Some(wait) = half(&uses.wait) {
+        let hold = match half(&uses.hold) {
+            Some(hold) => format!(
+                ", and half of the holds no longer than {}",
+                names::duration(hold)
+            ),
+            None => String::new(),
+        };
+        evidence.push(format!(
+            "half of the waits took up to {}{hold}",
+            names::duration(wait)
+        ));
+    }
+    evidence.push(format!(
+        "{} were spent waiting for it so far, by all together",
+        names::duration(resource.wait_ns())
+    ));
+    Some(Problem {
+        kind: ProblemKind::LockConvoy,
+        confidence: Confidence::Likely,
+        age_ns: first.since_ns,
+        headline: format!(
+            "{} wait for {}, and so do most who come",
+            waiters(resource),
+            names::resource(resource)
+        ),
+        evidence,
+        resource: Some(resource.id),
+        owner: None,
+        cycle: Vec::new(),
+        victims: Vec::new(),
+        site: first.site.clone(),
+        stack: first.stack.clone(),
+        threads: Vec::new(),
+    })
+}
+
+/// How long answers took at a site: all of its channels together.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    uses: Uses,
+    longest_ns: u64,
+}
+
+impl Answers {
+    /// Of all resources of one site.
+    pub fn of<'r>(resources: impl Iterator<Item = &'r Resource>) -> Self {
+        let mut answers = Self::default();
+        for resource in resources {
+            answers.uses.add(&resource.shared);
+        }
+        let longest = answers.uses.wait.quantile(1.0).unwrap_or(0);
+        let longest_wait = answers.uses.longest_wait.as_ref();
+        answers.longest_ns = longest_wait.map_or(longest, |wait| wait.ns.min(longest.max(1)));
+        answers
+    }
+}
+
+/// A receiver of one value, whose sender lives and does not send, where senders of this site are known to send.
+pub(super) fn lost_sender(
+    names: &Names<'_>,
+    resource: &Resource,
+    answers: &Answers,
+    older_than_ns: u64,
+) -> Option<Problem> {
+    let channel = resource.channel.as_ref()?;
+    let waiter = resource.waiters.first()?;
+    let is_lost = resource.kind == ResourceKind::Oneshot
+        && channel.closed.is_none()
+        && channel.senders > 0
+        && channel.sent == 0
+        && waiter.since_ns >= older_than_ns
+        // One that waits for hours by itself is a signal to shut down, say.
+        && answers.uses.acquired >= ANSWERS
+        && waiter.since_ns / LONGER >= answers.longest_ns;
+    if !is_lost {
+        return None;
+    }
+    let mut evidence = vec![
+        "its sender is alive, has sent nothing, and nobody waits to send: no deadlock, as it may still send".to_owned(),
+        format!(
+            "{} of this site were answered, the slowest within {}",
+            names::counted(answers.uses.acquired as usize, "other channel"),
+            names::duration(answers.longest_ns)
+        ),
+    ];
+    if let Some(sender) = channel.sender {
+        evidence.push(format!(
+            "the sender was last seen with {}",
+            names.party(sender, resource)
+        ));
+    }
+    let who = names.party(waiter.party, resource);
+    Some(Problem {
+        kind: ProblemKind::LostSender,
+        confidence: Confidence::Likely,
+        age_ns: waiter.since_ns,
+        headline: format!(
+            "{who} waits for a value from {}, and the sender does not send",
+            names::resource(resource)
+        ),
+        evidence,
+        resource: Some(resource.id),
+        owner: None,
+        cycle: Vec::new(),
+        victims: vec![super::finder::victim(names, resource, waiter)],
+        site: waiter.site.clone(),
+        stack: waiter.stack.clone(),
+        threads: Vec::new(),
+    })
+}

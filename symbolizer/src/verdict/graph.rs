@@ -1,0 +1,147 @@
+//! The wait-for graph: threads and tasks, the resources that they wait for, and who can end each wait.
+
+use super::actor::{Actor, waits_in_polls};
+use super::wait;
+use hotpoll_profile::{Holder, Resource, Snapshot, TaskState, Waiter};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Who waits for what, at one moment.
+#[derive(Debug)]
+pub struct Graph<'s> {
+    /// What is waited for and held. Sites' rows, which stand for many, are not here.
+    pub resources: Vec<&'s Resource>,
+    /// Each one's waits.
+    pub waits: BTreeMap<Actor, Vec<Wait<'s>>>,
+    /// Threads that are blocked in a task's poll: the thread goes on when the task does.
+    pub polls: BTreeMap<u32, Polling>,
+}
+
+/// A thread is blocked in a task's poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Polling {
+    /// The task.
+    pub task: Actor,
+    /// Whether its wait can end in no other way than by those who hold what it waits for.
+    pub certain: bool,
+}
+
+/// Somebody waits for a resource.
+#[derive(Debug, Clone)]
+pub struct Wait<'s> {
+    /// Index into [`Graph::resources`].
+    pub resource: usize,
+    /// The wait.
+    pub waiter: &'s Waiter,
+    /// Who can end it, as far as that is known.
+    pub blockers: Vec<Blocker<'s>>,
+    /// Each of them alone can end it; otherwise all of them have to.
+    pub any_ends: bool,
+    /// Whether it can end in no other way.
+    pub certain: bool,
+}
+
+/// One who can end a wait, or has to.
+#[derive(Debug, Clone, Copy)]
+pub struct Blocker<'s> {
+    /// Who.
+    pub actor: Actor,
+    /// How.
+    pub why: Why<'s>,
+    /// Whether it is known to be this one, while all the other edges were there.
+    pub certain: bool,
+}
+
+/// How somebody can end a wait.
+#[derive(Debug, Clone, Copy)]
+pub enum Why<'s> {
+    /// By letting go.
+    Holds(&'s Holder),
+    /// By going first: it waits for the same, and came before.
+    WaitsBefore(&'s Waiter),
+    /// By receiving from a full channel.
+    Receives,
+    /// By sending.
+    Sends,
+}
+
+impl Why<'_> {
+    /// Whether the resource belongs to that one, so that nobody else can end the wait.
+    pub fn is_ownership(self) -> bool {
+        matches!(self, Self::Holds(_))
+    }
+}
+
+impl<'s> Graph<'s> {
+    /// The graph of a snapshot and its resources.
+    pub fn new(snapshot: &'s Snapshot, resources: &'s [Resource]) -> Self {
+        let resources: Vec<&Resource> = (resources.iter())
+            .filter(|resource| resource.instances <= 1)
+            .collect();
+        let suspended: HashMap<u64, u64> = (snapshot.tasks.tasks.iter())
+            .filter(|task| task.state == TaskState::Waiting)
+            .map(|task| (task.id, task.wakers))
+            .collect();
+        let mut waits: BTreeMap<Actor, Vec<Wait<'s>>> = BTreeMap::new();
+        let mut polls = BTreeMap::new();
+        for (index, &resource) in resources.iter().enumerate() {
+            for (at, waiter) in resource.waiters.iter().enumerate() {
+                let Some(actor) = Actor::of(waiter.party, resource) else {
+                    continue;
+                };
+                let wakers = suspended.get(&waiter.party.task);
+                let has_other_wakers = wakers.is_none_or(|&wakers| wakers > 1);
+                let certain = wait::is_certain(resource, waiter, has_other_wakers);
+                let enders = wait::enders(resource, at);
+                waits.entry(actor).or_default().push(Wait {
+                    resource: index,
+                    waiter,
+                    blockers: enders.blockers,
+                    any_ends: enders.any_ends,
+                    certain,
+                });
+                if !waits_in_polls(resource) && matches!(actor, Actor::Task(_)) {
+                    let polling = Polling {
+                        task: actor,
+                        certain,
+                    };
+                    polls.insert(waiter.party.tid, polling);
+                }
+            }
+        }
+        Self {
+            resources,
+            waits,
+            polls,
+        }
+    }
+
+    /// What one waits for.
+    pub fn waits_of(&self, actor: Actor) -> &[Wait<'s>] {
+        self.waits.get(&actor).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whom one cannot go on without, with the wait; a thread that is blocked in a poll cannot without the task.
+    pub fn edges_of(&self, actor: Actor) -> Vec<(Option<&Wait<'s>>, Actor)> {
+        let mut edges: Vec<_> = (self.waits_of(actor).iter())
+            .flat_map(|wait| {
+                let blockers = wait.blockers.iter();
+                blockers.map(move |blocker| (Some(wait), blocker.actor))
+            })
+            .collect();
+        if let Actor::Thread(tid) = actor
+            && let Some(polling) = self.polls.get(&tid)
+        {
+            edges.push((None, polling.task));
+        }
+        edges
+    }
+
+    /// Everybody who waits.
+    pub fn waiting(&self) -> impl Iterator<Item = Actor> {
+        let threads = self.polls.keys().map(|&tid| Actor::Thread(tid));
+        let all: HashSet<Actor> = self.waits.keys().copied().chain(threads).collect();
+        let mut all: Vec<Actor> = all.into_iter().collect();
+        all.sort_unstable();
+        all.into_iter()
+    }
+}

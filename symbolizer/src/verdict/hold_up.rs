@@ -1,0 +1,276 @@
+//! What is held, or not received, for long: one problem for each who is waited for in the end.
+
+use super::actor::Actor;
+use super::cause::{Root, Waiting, causes};
+use super::finder::{Finder, victim};
+use super::flow::{self, Answers};
+use super::names::{self, counted, duration};
+use super::problem::{Confidence, Owner, Problem, ProblemKind, Victim};
+use hotpoll_profile::{Holder, Mode, Resource, ResourceKind, Since, Site, TaskState, Waiter};
+use std::collections::BTreeSet;
+
+impl Finder<'_, '_> {
+    /// Everybody who waits for somebody in the end, one problem for each who is waited for.
+    pub(super) fn causes(&self, cycles: &[BTreeSet<Actor>], problems: &mut Vec<Problem>) {
+        for (root, waiting) in causes(self.graph, cycles) {
+            match root {
+                Root::Cycle(place) => {
+                    let problem = &mut problems[place];
+                    for (actor, resource, at) in &waiting {
+                        let resource = self.graph.resources[*resource];
+                        let waiter = &resource.waiters[*at];
+                        problem.victims.push(victim(self.names, resource, waiter));
+                        problem
+                            .threads
+                            .extend(self.threads_blocked(*actor, resource, waiter));
+                    }
+                }
+                Root::Actor(actor, resource) => {
+                    problems.extend(self.cause(Some(actor), resource, &waiting));
+                }
+                Root::Resource(resource) => {
+                    problems.extend(self.cause(None, resource, &waiting));
+                }
+            }
+        }
+    }
+
+    /// The problem that `resource` is not let go, by `actor` where that is known.
+    fn cause(&self, actor: Option<Actor>, index: usize, waiting: &[Waiting]) -> Option<Problem> {
+        let graph = self.graph;
+        let resource = graph.resources[index];
+        // The wait for that very resource which is worst; who waits behind is a victim, too.
+        let (_, at) = (waiting.iter())
+            .filter(|(_, of, _)| *of == index)
+            .map(|(_, _, at)| (resource.waiters[*at].since_ns, *at))
+            .max()?;
+        let first = &resource.waiters[at];
+        let victims: Vec<Victim> = (waiting.iter())
+            .map(|(_, of, at)| {
+                let resource = graph.resources[*of];
+                victim(self.names, resource, &resource.waiters[*at])
+            })
+            .collect();
+        let age_ns = victims.iter().map(|victim| victim.since_ns).max()?;
+        let what = names::resource(resource);
+        let waiters = flow::waiters(resource);
+        let mut evidence = vec![format!(
+            "{} waits for it{}, for {}",
+            self.names.party(first.party, resource),
+            names::at(&first.site),
+            duration(first.since_ns)
+        )];
+        if waiters > 1 {
+            evidence.push(format!(
+                "{} wait for it, one behind the other",
+                counted(waiters, "party").replace("partys", "parties")
+            ));
+        }
+        let behind = victims.len().saturating_sub(resource.waiters.len());
+        if behind > 0 {
+            evidence.push(format!("{behind} more wait for those who wait for it"));
+        }
+        let owner = self.owner(actor, resource, first);
+        let mut confidence = Confidence::Likely;
+        let mut kind = match resource.kind {
+            _ if resource.inferred => ProblemKind::InferredLock,
+            ResourceKind::Semaphore => ProblemKind::StarvedSemaphore,
+            kind if kind.is_channel() => ProblemKind::FullChannel,
+            _ => ProblemKind::LongHold,
+        };
+        match kind {
+            ProblemKind::FullChannel => {
+                let channel = resource.channel.as_ref()?;
+                let received = channel.last_received_ns;
+                if received > 0 && received < self.settings.older_than_ns {
+                    // It goes on, slowly: the sender is held back, as a bound is meant to.
+                    return None;
+                }
+                let full = channel.capacity.unwrap_or(channel.length);
+                evidence.push(format!("{}/{full} are in it", channel.length));
+                evidence.push(match received {
+                    0 => format!("{} were received so far", channel.received),
+                    ns => format!("the last one was received {} ago", duration(ns)),
+                });
+            }
+            ProblemKind::StarvedSemaphore => {
+                if let Some(permits) = resource.permits {
+                    evidence.push(format!(
+                        "{} of {} permits are free; {} wanted",
+                        permits.available,
+                        permits.total,
+                        first.amount.max(1)
+                    ));
+                }
+                let holders = resource.holders.len() + resource.more_holders as usize;
+                evidence.push(format!("{} hold the others", counted(holders, "holder")));
+            }
+            ProblemKind::InferredLock => {
+                evidence.push(match resource.name.is_empty() {
+                    false => "nobody wrapped it: stacks and the address that is waited at tell of it, and not who holds it".to_owned(),
+                    true => "nobody wrapped it: stacks tell of it; who holds it, and whether all wait for the same one, cannot be told".to_owned(),
+                });
+                confidence = Confidence::Likely;
+            }
+            _ if flow::is_passed_over(resource, first) => {
+                (kind, evidence) = flow::passed_over(resource, first, evidence);
+            }
+            _ => {}
+        }
+        if kind == ProblemKind::LongHold {
+            let gone = owner.as_ref().is_some_and(|owner| self.is_gone(owner));
+            if gone {
+                kind = ProblemKind::LeakedGuard;
+                evidence.push("it has ended, and its guard was never dropped".to_owned());
+            }
+            let holder = resource.holders.first();
+            let is_sure = holder.is_some_and(|holder| holder.confirmed && !holder.movable);
+            confidence = match is_sure && first.confirmed {
+                true => Confidence::Certain,
+                false => Confidence::Likely,
+            };
+            if holder.is_some_and(|holder| holder.movable) {
+                evidence.push(
+                    "its guard can be handed on: somebody else may have it by now".to_owned(),
+                );
+            }
+        }
+        if let Some(owner) = &owner {
+            let held = match kind {
+                ProblemKind::FullChannel => String::new(),
+                _ if owner.since_ns == 0 && owner.since == Since::Unknown => String::new(),
+                _ => format!(" ({})", names::held(owner.since_ns, owner.since)),
+            };
+            let did = match kind {
+                ProblemKind::FullChannel => "receives from it",
+                _ => "took it",
+            };
+            evidence.push(format!(
+                "{} {did}{}{held}",
+                owner.who,
+                names::at(&owner.site)
+            ));
+            if !owner.doing.is_empty() {
+                evidence.push(format!("it is {}", owner.doing));
+            }
+        }
+        let headline = headline(
+            kind,
+            &what,
+            owner.as_ref(),
+            victims.len() + resource.more_waiters as usize,
+        );
+        let mut threads: Vec<u32> = (waiting.iter())
+            .flat_map(|(actor, of, at)| {
+                let resource = graph.resources[*of];
+                self.threads_blocked(*actor, resource, &resource.waiters[*at])
+            })
+            .collect();
+        threads.extend(actor.into_iter().flat_map(|actor| self.threads_of(actor)));
+        Some(Problem {
+            kind,
+            confidence,
+            age_ns,
+            headline,
+            evidence,
+            resource: Some(resource.id),
+            owner,
+            cycle: Vec::new(),
+            victims,
+            site: first.site.clone(),
+            stack: first.stack.clone(),
+            threads,
+        })
+    }
+
+    /// Who can end the wait for a resource: the root of it, or else whoever holds it longest.
+    fn owner(&self, actor: Option<Actor>, resource: &Resource, first: &Waiter) -> Option<Owner> {
+        let holders = resource.holders.iter();
+        let of_actor = |one: &&Holder| actor.is_none() || Actor::of(one.party, resource) == actor;
+        let holder = holders.filter(of_actor).max_by_key(|one| one.since_ns);
+        let channel = resource.channel.as_ref();
+        let party = match holder {
+            Some(holder) => holder.party,
+            None => match actor {
+                Some(_) => channel
+                    .and_then(|channel| channel.receiver)
+                    .unwrap_or_default(),
+                None => channel?
+                    .receiver
+                    .filter(|_| first.mode == Mode::Exclusive)?,
+            },
+        };
+        let actor = actor.or_else(|| Actor::of(party, resource));
+        let doing = actor.map_or_else(Default::default, |actor| self.names.doing(actor));
+        Some(Owner {
+            actor,
+            who: match actor {
+                Some(actor) => self.names.actor(actor),
+                None => self.names.party(party, resource),
+            },
+            site: holder.map_or_else(Site::default, |holder| holder.site.clone()),
+            since_ns: holder.map_or(0, |holder| holder.since_ns),
+            since: holder.map_or(Since::Unknown, |holder| holder.since),
+            doing: doing.words,
+            stack: doing.stack,
+        })
+    }
+
+    fn is_gone(&self, owner: &Owner) -> bool {
+        match owner.actor {
+            Some(Actor::Thread(tid)) => self.names.thread(tid).is_none(),
+            Some(Actor::Task(id)) => {
+                let task = self.names.task(id);
+                task.is_some_and(|task| task.state == TaskState::Done)
+            }
+            None => false,
+        }
+    }
+
+    /// Locks that change hands, and senders that do not send.
+    pub(super) fn flows(&self, resources: &[Resource], problems: &mut Vec<Problem>) {
+        for &resource in &self.graph.resources {
+            let known = |problem: &Problem| problem.resource == Some(resource.id);
+            if let Some(convoy) = flow::convoy(resource).filter(|_| !problems.iter().any(known)) {
+                problems.push(convoy);
+            }
+            if resource.kind == ResourceKind::Oneshot && !resource.waiters.is_empty() {
+                let of_site = resources.iter().filter(|one| {
+                    one.kind == resource.kind
+                        && one.site == resource.site
+                        && one.name == resource.name
+                });
+                let answers = Answers::of(of_site);
+                let older_than_ns = self.settings.older_than_ns;
+                problems.extend(flow::lost_sender(
+                    self.names,
+                    resource,
+                    &answers,
+                    older_than_ns,
+                ));
+            }
+        }
+    }
+}
+
+fn headline(kind: ProblemKind, what: &str, owner: Option<&Owner>, victims: usize) -> String {
+    let who = owner.map_or("nobody who is known", |owner| owner.who.as_str());
+    let wait = match victims {
+        1 => "one waits".to_owned(),
+        n => format!("{n} wait"),
+    };
+    match kind {
+        ProblemKind::FullChannel => match owner {
+            Some(_) => format!("{what} is full: {who} does not receive, {wait} to send"),
+            None => format!("{what} is full: nobody receives, {wait} to send"),
+        },
+        ProblemKind::StarvedSemaphore => format!("{wait} for permits of {what}, all of them held"),
+        ProblemKind::WriterStarvation => {
+            format!("{wait} to write under {what}, and readers come before")
+        }
+        ProblemKind::StarvedWaiter => format!("{wait} for {what}, which others take before"),
+        ProblemKind::InferredLock => format!("{wait} for a {what}"),
+        ProblemKind::LeakedGuard => format!("{who} is gone and still holds {what}, {wait}"),
+        _ => format!("{who} holds {what}, {wait}"),
+    }
+}

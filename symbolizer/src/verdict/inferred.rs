@@ -1,0 +1,140 @@
+//! Waits for locks that nobody wrapped: threads whose stack ends in a known wait for a lock.
+
+use super::actor::waits_in_polls;
+use crate::view::Frames;
+use crate::view::await_stack;
+use crate::waits::{self, KnownWait, WaitKind, known_wait};
+use hotpoll_profile::{
+    Library, Mode, Party, Resource, ResourceKind, Site, Snapshot, ThreadNow, Uses, Waiter,
+};
+use std::collections::HashSet;
+
+/// The numbers of inferred resources have this bit.
+pub const INFERRED: u64 = 1 << 63;
+
+/// What a blocked thread waits for, by its stack.
+pub fn wait_of(frames: &Frames<'_>, stack: &[u32]) -> Option<KnownWait> {
+    let named = stack.iter().flat_map(|&location| frames.at(location));
+    known_wait(named.map(|at| {
+        let frame = frames.get(at.frame);
+        waits::Frame {
+            name: &frame.name,
+            file: &frame.file,
+        }
+    }))
+}
+
+/// The snapshot's resources, and behind them those that stacks tell of.
+///
+/// Threads that wait at one address wait for one lock; parking_lot has each thread wait at an address of its own, so that its locks go by the place that
+/// waits, and several of one place cannot be told apart.
+pub fn with_inferred(frames: &Frames<'_>, snapshot: &Snapshot) -> Vec<Resource> {
+    let mut resources = snapshot.resources.resources.clone();
+    let known: HashSet<u32> = (resources.iter())
+        .filter(|resource| !waits_in_polls(resource))
+        .flat_map(|resource| &resource.waiters)
+        .map(|waiter| waiter.party.tid)
+        .collect();
+    let first = resources.len();
+    let mut addresses: Vec<(u64, Site)> = Vec::new();
+    for now in &snapshot.threads {
+        let profile = frames.profile();
+        let Some(thread) = profile.threads.get(now.thread as usize) else {
+            continue;
+        };
+        if thread.own || known.contains(&thread.tid) || !now.state.is_blocked() {
+            continue;
+        }
+        let Some((wait, kind)) = lock_wait(frames, now) else {
+            continue;
+        };
+        let site = site(frames, &now.stack);
+        let address = match wait.library {
+            "parking_lot" => 0,
+            _ => now.waits_at,
+        };
+        let same = |(other, place): &(u64, Site)| match address {
+            0 => *other == 0 && *place == site,
+            address => *other == address,
+        };
+        let at = addresses.iter().position(same).unwrap_or_else(|| {
+            addresses.push((address, site.clone()));
+            resources.push(Resource {
+                id: INFERRED | (resources.len() - first + 1) as u64,
+                kind,
+                library: library(wait.library),
+                name: match address {
+                    0 => String::new(),
+                    address => format!("at {address:#x}"),
+                },
+                site: site.clone(),
+                instances: 1,
+                inferred: true,
+                exclusive: Uses::default(),
+                ..Resource::default()
+            });
+            addresses.len() - 1
+        });
+        resources[first + at].waiters.push(Waiter {
+            party: Party {
+                tid: thread.tid,
+                task: now.task,
+                kind: now.kind,
+            },
+            site,
+            mode: match wait.kind {
+                WaitKind::RwLockRead => Mode::Shared,
+                _ => Mode::Exclusive,
+            },
+            since_ns: now.state_ns,
+            stack: now.stack.clone(),
+            ..Waiter::default()
+        });
+    }
+    for resource in &mut resources[first..] {
+        (resource.waiters).sort_by_key(|waiter| std::cmp::Reverse(waiter.since_ns));
+    }
+    resources
+}
+
+fn lock_wait(frames: &Frames<'_>, now: &ThreadNow) -> Option<(KnownWait, ResourceKind)> {
+    let wait = wait_of(frames, &now.stack)?;
+    let kind = match wait.kind {
+        WaitKind::Mutex => ResourceKind::Mutex,
+        WaitKind::RwLockRead | WaitKind::RwLockWrite => ResourceKind::RwLock,
+        WaitKind::Once => ResourceKind::Once,
+        WaitKind::FileLock => ResourceKind::Other,
+        _ => return None,
+    };
+    Some((wait, kind))
+}
+
+fn library(name: &str) -> Library {
+    match name {
+        "parking_lot" => Library::ParkingLot,
+        "std" => Library::Std,
+        _ => Library::Other,
+    }
+}
+
+/// The program's innermost line of a stack.
+fn site(frames: &Frames<'_>, stack: &[u32]) -> Site {
+    let levels = await_stack::fold(frames, stack);
+    let own = await_stack::own(&levels);
+    let function = own.and_then(|at| {
+        let functions = &frames.profile().functions;
+        Some((at, functions.get(at.function? as usize)?))
+    });
+    match function {
+        Some((at, function)) if !function.file.is_empty() => Site {
+            file: function.file.clone(),
+            line: at.line,
+            column: 0,
+        },
+        Some((_, function)) => Site {
+            file: function.name.clone(),
+            ..Site::default()
+        },
+        None => Site::default(),
+    }
+}

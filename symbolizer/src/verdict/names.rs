@@ -1,0 +1,258 @@
+//! What threads, tasks and resources are called in sentences, and what somebody is doing.
+
+use super::actor::Actor;
+use crate::view::Frames;
+use crate::view::await_stack;
+use crate::view::live_tasks::representative;
+use hotpoll_profile::{
+    Party, Resource, ResourceKind, Since, Site, Snapshot, Task, TaskKind, TaskState, Thread,
+    ThreadNow,
+};
+use std::collections::HashMap;
+
+/// Names of one snapshot.
+#[derive(Debug)]
+pub struct Names<'s> {
+    frames: &'s Frames<'s>,
+    threads: HashMap<u32, (&'s Thread, &'s ThreadNow)>,
+    tasks: HashMap<u64, &'s Task>,
+    kinds: HashMap<u64, &'s TaskKind>,
+    polled_by: HashMap<u64, u32>,
+}
+
+/// What somebody is doing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Doing {
+    /// A few words.
+    pub words: String,
+    /// The stack, leaf first.
+    pub stack: Vec<u32>,
+}
+
+impl<'s> Names<'s> {
+    /// Of a snapshot, whose stacks are named by `frames`.
+    pub fn new(frames: &'s Frames<'s>, snapshot: &'s Snapshot) -> Self {
+        let profile = frames.profile();
+        let threads = snapshot.threads.iter().filter_map(|now| {
+            let thread = profile.threads.get(now.thread as usize)?;
+            Some((thread.tid, (thread, now)))
+        });
+        let tasks = &snapshot.tasks;
+        let polled = snapshot.threads.iter().filter_map(|now| {
+            let thread = profile.threads.get(now.thread as usize)?;
+            (now.task != 0 && now.poll_ns > 0).then_some((now.task, thread.tid))
+        });
+        Self {
+            frames,
+            threads: threads.collect(),
+            tasks: tasks.tasks.iter().map(|task| (task.id, task)).collect(),
+            kinds: tasks.kinds.iter().map(|kind| (kind.id, kind)).collect(),
+            polled_by: polled.collect(),
+        }
+    }
+
+    /// The thread with this ID, if it is alive.
+    pub fn thread(&self, tid: u32) -> Option<(&'s Thread, &'s ThreadNow)> {
+        self.threads.get(&tid).copied()
+    }
+
+    /// The task with this number, if it is alive and listed.
+    pub fn task(&self, id: u64) -> Option<&'s Task> {
+        self.tasks.get(&id).copied()
+    }
+
+    /// The thread that polls a task now.
+    pub fn polled_by(&self, task: u64) -> Option<u32> {
+        self.polled_by.get(&task).copied()
+    }
+
+    /// `task #9 (save)`, `thread 4250 (worker-1)`.
+    pub fn actor(&self, actor: Actor) -> String {
+        match actor {
+            Actor::Task(id) => {
+                let kind = self.tasks.get(&id).map_or(0, |task| task.kind);
+                self.task_of_kind(id, kind)
+            }
+            Actor::Thread(tid) => match self.threads.get(&tid) {
+                Some((thread, _)) if !thread.name.is_empty() => {
+                    format!("thread {tid} ({})", thread.name)
+                }
+                _ => format!("thread {tid}"),
+            },
+        }
+    }
+
+    /// A party to a resource, whether it is anybody that can be told apart or not.
+    pub fn party(&self, party: Party, resource: &Resource) -> String {
+        match (party.task, Actor::of(party, resource)) {
+            (0, None) if party.tid == 0 => "somebody".to_owned(),
+            (0, None) => format!(
+                "a task that is not tracked (seen on {})",
+                self.actor(Actor::Thread(party.tid))
+            ),
+            (0, Some(actor)) => self.actor(actor),
+            (task, _) => self.task_of_kind(task, party.kind),
+        }
+    }
+
+    fn task_of_kind(&self, task: u64, kind: u64) -> String {
+        match self.kinds.get(&kind) {
+            Some(kind) if !kind.name.is_empty() => format!("task #{task} ({})", kind.name),
+            Some(kind) if !kind.site.file.is_empty() => {
+                format!("task #{task} ({})", place(&kind.site))
+            }
+            _ => format!("task #{task}"),
+        }
+    }
+
+    /// What somebody is doing, in words and as a stack.
+    pub fn doing(&self, actor: Actor) -> Doing {
+        match actor {
+            Actor::Thread(tid) => self.thread_doing(tid),
+            Actor::Task(id) => {
+                if let Some(tid) = self.polled_by(id) {
+                    return self.thread_doing(tid);
+                }
+                match self.tasks.get(&id) {
+                    Some(task) => self.task_doing(task),
+                    None => Doing::default(),
+                }
+            }
+        }
+    }
+
+    fn thread_doing(&self, tid: u32) -> Doing {
+        let Some((_, now)) = self.threads.get(&tid) else {
+            return Doing::default();
+        };
+        let state = match now.state {
+            hotpoll_profile::State::Lock => "blocked",
+            hotpoll_profile::State::Io => "in I/O",
+            hotpoll_profile::State::Sleep => "asleep",
+            hotpoll_profile::State::OtherWait => "waiting",
+            state => state.label(),
+        };
+        Doing {
+            words: self.in_place(state, now.state_ns, &now.stack),
+            stack: now.stack.clone(),
+        }
+    }
+
+    fn task_doing(&self, task: &Task) -> Doing {
+        let stack = representative(task).map_or_else(Vec::new, |wait| wait.stack.clone());
+        let state = match task.state {
+            TaskState::Waiting => "suspended",
+            state => state.label(),
+        };
+        Doing {
+            words: self.in_place(state, task.state_ns, &stack),
+            stack,
+        }
+    }
+
+    /// `suspended for 3.20 s in shop::save → tokio::time::sleep`.
+    fn in_place(&self, state: &str, ns: u64, stack: &[u32]) -> String {
+        let mut words = state.to_owned();
+        if ns > 0 {
+            words += &format!(" for {}", duration(ns));
+        }
+        let place = self.stack(stack);
+        if !place.is_empty() {
+            words += &format!(" in {place}");
+        }
+        words
+    }
+
+    /// The program's innermost function on a stack, and what it called: `shop::save → std::fs::write`.
+    pub fn stack(&self, stack: &[u32]) -> String {
+        let levels = await_stack::fold(self.frames, stack);
+        let name = |at: crate::view::FrameAt| {
+            let name = &self.frames.get(at.frame).name;
+            crate::view::hot_path::without_closures(name).to_owned()
+        };
+        match (await_stack::own(&levels), await_stack::called(&levels)) {
+            (Some(own), Some(called)) => format!("{} → {}", name(own), name(called)),
+            (Some(one), None) | (None, Some(one)) => name(one),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// Whether a stack has anything of this name in it.
+    pub fn frames(&self) -> &'s Frames<'s> {
+        self.frames
+    }
+}
+
+/// `mutex cache.rs:41`, or `mutex sessions`.
+pub fn resource(resource: &Resource) -> String {
+    let kind = match resource.kind {
+        kind if kind.is_channel() && kind != ResourceKind::Watch => {
+            format!("{} channel", kind.label())
+        }
+        kind => kind.label().to_owned(),
+    };
+    let name = if !resource.name.is_empty() {
+        resource.name.clone()
+    } else if resource.site.file.is_empty() {
+        format!("{}", resource.id)
+    } else {
+        place(&resource.site)
+    };
+    format!("{kind} {name}")
+}
+
+/// `cache.rs:41`; nothing where it is not known.
+pub fn place(site: &Site) -> String {
+    let file = site.file.rsplit('/').next().unwrap_or_default();
+    match site.line {
+        0 => file.to_owned(),
+        line => format!("{file}:{line}"),
+    }
+}
+
+/// ` at cache.rs:41`, where that is known.
+pub fn at(site: &Site) -> String {
+    match place(site) {
+        place if place.is_empty() => String::new(),
+        place => format!(" at {place}"),
+    }
+}
+
+/// `held for 3.20 s`, `held for at least 1.10 s (since the first waiter came)`.
+pub fn held(ns: u64, since: Since) -> String {
+    let ns = duration(ns);
+    match since {
+        Since::Exact => format!("held for {ns}"),
+        Since::AtLeast => format!("held for at least {ns} (since the first waiter came)"),
+        Since::Sampled => format!("held for about {ns} (as samples saw it)"),
+        Since::Unknown => "held, not known since when".to_owned(),
+    }
+}
+
+/// A duration with three digits: `3.20 s`, `12.3 ms`.
+pub fn duration(ns: u64) -> String {
+    let (value, unit) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => (ns as f64 / 1e3, "µs"),
+        1_000_000..1_000_000_000 => (ns as f64 / 1e6, "ms"),
+        1_000_000_000..120_000_000_000 => (ns as f64 / 1e9, "s"),
+        _ => {
+            let seconds = ns / 1_000_000_000;
+            return match seconds / 60 {
+                minutes @ 0..120 => format!("{minutes} min {} s", seconds % 60),
+                minutes => format!("{} h {} min", minutes / 60, minutes % 60),
+            };
+        }
+    };
+    match value {
+        value if value < 9.995 => format!("{value:.2} {unit}"),
+        value if value < 99.95 => format!("{value:.1} {unit}"),
+        value => format!("{value:.0} {unit}"),
+    }
+}
+
+/// `1 waiter`, `3 waiters`.
+pub fn counted(n: usize, noun: &str) -> String {
+    let s = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{s}")
+}

@@ -1,0 +1,111 @@
+//! Who can end a wait for a resource.
+
+use super::actor::{Actor, waits_in_polls};
+use super::graph::{Blocker, Why};
+use hotpoll_profile::{Mode, Resource, ResourceKind, Waiter};
+
+/// Those who can end a wait, and whether each of them alone can.
+pub(super) struct Enders<'s> {
+    pub blockers: Vec<Blocker<'s>>,
+    /// Each of them alone can end it, and there may be no others; otherwise all of them have to.
+    pub any_ends: bool,
+}
+
+/// Who can end the wait of `resource.waiters[at]`.
+pub(super) fn enders(resource: &Resource, at: usize) -> Enders<'_> {
+    let waiter = &resource.waiters[at];
+    let mut any_ends = false;
+    let blockers = match resource.kind {
+        ResourceKind::Mutex
+        | ResourceKind::ReentrantMutex
+        | ResourceKind::Once
+        | ResourceKind::OnceCell => holders(resource, |_| true),
+        ResourceKind::RwLock => rwlock(resource, at, waiter),
+        ResourceKind::Semaphore => {
+            any_ends = true;
+            holders(resource, |_| true)
+        }
+        kind if kind.is_channel() => {
+            any_ends = true;
+            channel(resource, waiter)
+        }
+        _ => Vec::new(),
+    };
+    Enders { blockers, any_ends }
+}
+
+fn holders(resource: &Resource, stands_in_the_way: impl Fn(Mode) -> bool) -> Vec<Blocker<'_>> {
+    let holders = resource.holders.iter();
+    holders
+        .filter(|holder| stands_in_the_way(holder.mode))
+        .filter_map(|holder| {
+            Some(Blocker {
+                actor: Actor::of(holder.party, resource)?,
+                why: Why::Holds(holder),
+                // A guard that may have been sent on says nothing of who has it.
+                certain: holder.confirmed && !holder.movable && owns(resource),
+            })
+        })
+        .collect()
+}
+
+/// Whether nobody but a holder can let go.
+fn owns(resource: &Resource) -> bool {
+    resource.kind != ResourceKind::Semaphore && !resource.inferred
+}
+
+fn rwlock<'s>(resource: &'s Resource, at: usize, waiter: &Waiter) -> Vec<Blocker<'s>> {
+    let mut blockers = holders(resource, |held| match waiter.mode {
+        Mode::Exclusive => true,
+        Mode::Upgradable => held != Mode::Shared,
+        Mode::Shared => held == Mode::Exclusive,
+    });
+    // A reader that waits while others read stands behind a writer that came before: readers that would pass it would starve it.
+    if waiter.mode == Mode::Shared && blockers.is_empty() {
+        let before = resource.waiters[..at].iter();
+        blockers.extend(
+            before
+                .filter(|other| other.mode == Mode::Exclusive)
+                .filter_map(|other| {
+                    Some(Blocker {
+                        actor: Actor::of(other.party, resource)?,
+                        why: Why::WaitsBefore(other),
+                        certain: other.confirmed && !other.timed,
+                    })
+                }),
+        );
+    }
+    blockers
+}
+
+fn channel<'s>(resource: &'s Resource, waiter: &Waiter) -> Vec<Blocker<'s>> {
+    let Some(channel) = &resource.channel else {
+        return Vec::new();
+    };
+    let peer = match waiter.mode {
+        Mode::Exclusive => channel.receiver.map(|party| (party, Why::Receives)),
+        // One sender is known. Where there are more, each of the others may send.
+        _ if channel.senders == 1 => channel.sender.map(|party| (party, Why::Sends)),
+        _ => None,
+    };
+    let blocker = peer.and_then(|(party, why)| {
+        Some(Blocker {
+            actor: Actor::of(party, resource)?,
+            why,
+            // Ends of channels change hands without a sign.
+            certain: false,
+        })
+    });
+    blocker.into_iter().collect()
+}
+
+/// Whether a wait can end in no other way than by those who hold the resource.
+pub(super) fn is_certain(resource: &Resource, waiter: &Waiter, has_other_wakers: bool) -> bool {
+    waiter.confirmed
+        && !waiter.timed
+        && !resource.inferred
+        && (resource.kind.is_lock()
+            || matches!(resource.kind, ResourceKind::Once | ResourceKind::OnceCell))
+        // A suspended task that something else may wake, too, waits for several things at once.
+        && !(waits_in_polls(resource) && has_other_wakers)
+}
