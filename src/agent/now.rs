@@ -1,4 +1,4 @@
-//! The snapshot in an answer: what every thread and every task is doing now.
+//! The snapshot in an answer: what every thread and every task is doing now, and what is held and waited for.
 //!
 //! It asks no thread of the program for anything, so it works while all of them are blocked. Threads are looked at from outside, as the capture
 //! thread does; no account counts these looks. Once sampling has stopped nobody can be looked at any more: then there are no threads in it, no tasks,
@@ -9,7 +9,9 @@ use super::long_polls::PollId;
 use super::{Shared, lock};
 #[cfg(feature = "tokio")]
 use hotpoll_profile::task::{LongPoll, MAX_LONG_POLLS, PollStack};
-use hotpoll_profile::{CodeAddress, Location, Profile, Snapshot, Tasks, Thread, ThreadNow};
+use hotpoll_profile::{
+    CodeAddress, Location, Profile, Resources, Snapshot, Tasks, Thread, ThreadNow,
+};
 use hotpoll_sampler::{Look, clock};
 use hotpoll_symbolizer::recorder;
 use std::collections::{HashMap, HashSet};
@@ -25,15 +27,27 @@ pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Pro
     let mut tasks = tasks(&mut places);
     long_polls(shared, &mut tasks, &mut places);
     mark_workers(&mut threads, &tasks, places.threads);
+    let mut resources = resources(&mut places);
     if !shared.is_in_force() {
         tasks.tasks.clear();
+        for one in &mut resources.resources {
+            one.holders.clear();
+            one.waiters.clear();
+        }
     }
     profile.snapshot = Some(Snapshot {
         taken_unix_ns: now.map_or(0, |now| now.as_nanos() as u64),
         threads,
         tasks,
-        ..Snapshot::default()
+        resources,
     });
+}
+
+/// Locks and channels, with who holds them and who waits. After the tasks: a wait that began after them is younger than any that counts.
+fn resources(places: &mut Places<'_>) -> Resources {
+    let limits = hotpoll_hooks::sync::Limits::default();
+    let mut intern = |callchain: &[u64]| places.stack(CodeAddress::lookups(callchain));
+    hotpoll_hooks::sync::snapshot(&mut intern, limits)
 }
 
 /// The profile's tables, that the snapshot adds to.
