@@ -26,6 +26,7 @@ pub struct Builder {
     sampler: hotpoll_sampler::Settings,
     wall_hz: u32,
     long_poll: Duration,
+    signal_sleepers: bool,
     span: Duration,
     bytes: usize,
     output: Option<PathBuf>,
@@ -45,6 +46,7 @@ pub(crate) struct Plan {
     pub wall_hz: u32,
     /// Zero is off.
     pub long_poll: Duration,
+    pub signal_sleepers: bool,
     pub recorder: recorder::Settings,
     pub output: Option<OutputPattern>,
     pub dump_on_signal: Option<(i32, OutputPattern)>,
@@ -61,6 +63,7 @@ impl Default for Builder {
             sampler: hotpoll_sampler::Settings::default(),
             wall_hz: Self::DEFAULT_WALL_HZ,
             long_poll: Self::DEFAULT_LONG_POLL,
+            signal_sleepers: false,
             span: Duration::from_nanos(recorder.span_ns),
             bytes: recorder.bytes,
             output: None,
@@ -115,6 +118,18 @@ impl Builder {
             Duration::ZERO => Duration::ZERO,
             some => some.max(Self::LEAST_LONG_POLL),
         };
+        self
+    }
+
+    /// Whether a sleeping thread whose stack cannot be taken from outside gets the sampling signal, so that it shows its stack itself. `false` where nothing
+    /// else is asked for: no sleeping thread is interrupted.
+    ///
+    /// **This may break programs.** The signal interrupts what the thread waits in. The kernel begins most system calls again, but `poll`, `epoll_wait`,
+    /// `select`, `nanosleep`, `sem_timedwait`, socket calls with a time-out and some more return `EINTR`, and not every program is ready for that. A
+    /// thread gets it once a second at most, only after it has slept for a tenth of a second, and only while the stack is missing; reports say how
+    /// often that was. They count what cannot be taken, with the reason (`hotpoll doctor`): without such a count this changes nothing.
+    pub fn signal_sleepers(mut self, may: bool) -> Self {
+        self.signal_sleepers = may;
         self
     }
 
@@ -210,6 +225,9 @@ impl Builder {
         if let Some(ms) = environment.long_poll_ms {
             self = self.long_poll(Duration::from_millis(ms.into()));
         }
+        if let Some(may) = environment.signal_sleepers {
+            self = self.signal_sleepers(may);
+        }
         if let Some(engine) = environment.engine {
             self = self.engine(engine);
         }
@@ -262,6 +280,7 @@ impl Builder {
             sampler: self.sampler,
             wall_hz: self.wall_hz,
             long_poll: self.long_poll,
+            signal_sleepers: self.signal_sleepers,
             output: output.transpose()?,
             dump_on_signal: match self.dump_on_signal {
                 Some((signal, path)) => Some((signal, OutputPattern::parse_numbered(&path)?)),

@@ -161,8 +161,11 @@ impl Drain<'_> {
             if !watched.is_empty() {
                 of_polls.extend(stacks_of_polls(&watched, record));
             }
-            // One that stands for no time only shows what a long poll does.
+            // One that stands for no time only shows what a long poll does, or a sleeper that was asked.
             if record.expiries == 0 {
+                self.shared
+                    .shown
+                    .put(thread, record.truncation, record.callchain);
                 return;
             }
             recorder.observe(&Observation {

@@ -29,6 +29,7 @@ mod pace;
 mod progress;
 mod run_delays;
 mod shared;
+mod shown;
 mod wall_pace;
 mod wall_thread;
 #[cfg(feature = "tokio")]
@@ -38,6 +39,7 @@ pub(crate) use shared::{LoadedModules, SamplingFacts, Shared, lock};
 
 use self::dump_signal::Taken;
 use self::dump_thread::{DumpFile, Dumps};
+use self::shown::Shown;
 use crate::builder::Plan;
 use crate::output::OutputPattern;
 use crate::{Profile, StartError, output, socket};
@@ -61,7 +63,8 @@ pub(crate) struct Agent {
 /// Starts sampling and the threads. Whatever fails, nothing is left running.
 pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     let (mut sampler, modules) = hotpoll_sampler::start(plan.sampler.clone())?;
-    let off_cpu = sampler.off_cpu();
+    let mut off_cpu = sampler.off_cpu();
+    off_cpu.signal_sleepers(plan.signal_sleepers);
     #[cfg(feature = "tokio")]
     if !plan.long_poll.is_zero() {
         // After the sampler's start, as the clock's rate is known from then on.
@@ -85,7 +88,12 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     let dumps = dumps(&plan, facts.pid)?;
     let recorder = Recorder::new(plan.recorder);
     let bound = socket::bind(facts.pid, facts.start_ticks);
-    let shared = Arc::new(Shared::new(facts, recorder, off_cpu)?);
+    let shared = Arc::new(Shared::new(
+        facts,
+        recorder,
+        off_cpu,
+        Shown::new(plan.signal_sleepers),
+    )?);
     let server = match bound {
         Ok(listening) => Some(socket::Server::new(listening, Arc::clone(&shared))),
         Err(why) => {

@@ -6,6 +6,7 @@ use super::facts::Facts;
 use super::long_polls::LongPolls;
 use super::now;
 use super::progress::Progress;
+use super::shown::Shown;
 use crate::StartError;
 use crate::socket::Waker;
 use hotpoll_profile::protocol::UnwindModule;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     /// Held for a round of looks at every thread: milliseconds beside thousands of them.
     pub off_cpu: Mutex<OffCpu>,
     pub long_polls: Mutex<LongPolls>,
+    /// What sleepers that got a signal have shown.
+    pub shown: Shown,
     /// By how much the capture thread's looks are stretched; 1 is not at all.
     pub wall_stretch: AtomicU32,
     pub progress: Progress,
@@ -92,7 +95,12 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub fn new(facts: Facts, recorder: Recorder, off_cpu: OffCpu) -> Result<Self, StartError> {
+    pub fn new(
+        facts: Facts,
+        recorder: Recorder,
+        off_cpu: OffCpu,
+        shown: Shown,
+    ) -> Result<Self, StartError> {
         let waker = Waker::new().map_err(|source| StartError::Thread {
             name: "hotpoll-socket",
             source,
@@ -106,6 +114,7 @@ impl Shared {
             account: Mutex::default(),
             off_cpu: Mutex::new(off_cpu),
             long_polls: Mutex::default(),
+            shown,
             wall_stretch: AtomicU32::new(1),
             progress: Progress::default(),
             waker,
@@ -243,6 +252,7 @@ impl Shared {
                 total * 100.0
             ));
         }
+        notices.extend(self.shown.notice());
         let wall_stretch = self.wall_stretch.load(Ordering::Relaxed);
         if wall_stretch > 1 {
             notices.push(format!(

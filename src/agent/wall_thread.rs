@@ -123,7 +123,11 @@ impl<'s> Rounds<'s> {
         let (shared, notes, delays) = (self.shared, &mut self.notes, &mut self.delays);
         let mut looked = 0;
         if let Some(budget_ns) = self.pace.budget_ns() {
+            let shown = shared.shown.take();
             let mut off_cpu = lock(&shared.off_cpu);
+            for (thread, truncation, callchain) in shown {
+                off_cpu.answer(thread, truncation, &callchain);
+            }
             let mut batch = Batch::new(shared);
             delays.begin();
             looked = off_cpu.look(budget_ns, &mut |thread, look| {
@@ -135,6 +139,7 @@ impl<'s> Rounds<'s> {
                 }
             });
             self.threads = off_cpu.threads();
+            shared.shown.signalled(off_cpu.signalled());
         }
         notes.forget_beyond(self.threads);
         let (now, cpu) = (Instant::now(), own_cpu());

@@ -58,6 +58,7 @@ impl Folder {
             "HOTPOLL_OUT",
             "HOTPOLL_DUMP",
             "HOTPOLL_DUMP_STUCK_MS",
+            "HOTPOLL_SIGNAL_SLEEPERS",
         ] {
             command.env_remove(name);
         }

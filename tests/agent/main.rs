@@ -10,6 +10,7 @@ mod host;
 mod now;
 mod output;
 mod roles;
+mod sleepers;
 mod socket;
 mod start;
 mod waits;
@@ -31,13 +32,17 @@ fn main() -> ExitCode {
         .iter()
         .filter(|argument| !argument.starts_with('-'))
         .collect();
-    let tests: Vec<&Test> = [start::TESTS, output::TESTS, socket::TESTS, now::TESTS]
-        .into_iter()
-        .flatten()
-        .filter(|(name, _)| {
-            wanted.is_empty() || wanted.iter().any(|wanted| name.contains(&**wanted))
-        })
-        .collect();
+    let tests: Vec<&Test> = [
+        start::TESTS,
+        output::TESTS,
+        socket::TESTS,
+        now::TESTS,
+        sleepers::TESTS,
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|wanted| name.contains(&**wanted)))
+    .collect();
     if arguments.iter().any(|argument| argument == "--list") {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;

@@ -1,6 +1,6 @@
 //! What the processes under test do. A role that goes on until it is told to end reads its input to the end.
 
-use crate::waits;
+use crate::{sleepers, waits};
 use hotpoll::{Builder, Guard};
 use hotpoll_profile::State;
 use std::fs;
@@ -74,6 +74,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "handles-usr2" => waits::handles_usr2(),
         "kinds" => waits::kinds(argument, &arguments[1]),
         "slow-polls" => slow_polls(),
+        "odd-sleeper" => sleepers::odd_sleeper(),
         "nested-polls" => nested_polls(),
         "crowded" => crate::crowded::crowded(argument),
         "stopped" => stopped(),

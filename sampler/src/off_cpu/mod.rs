@@ -11,9 +11,12 @@
 //! A thread's stack is copied by the kernel (`process_vm_readv`) and never dereferenced: the thread may end, and its stack be unmapped, at
 //! any moment. rbp is not in that file; `frame_pointer` finds it where code is built with frame pointers.
 //!
+//! Where the program wants it, a sleeper whose capture failed is asked by the sampling signal (`asked`); nobody is by default.
+//!
 //! What it cannot see: a long sleeper that was just woken and waits for a processor counts as asleep until it has run. And a look finds no other
 //! thread running on its own processor: how long threads wait for one is the scheduler's own count, not the looks'.
 
+mod asked;
 mod call_site;
 mod capture;
 mod counters;

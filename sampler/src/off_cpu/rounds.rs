@@ -8,6 +8,7 @@ use super::watched::Watched;
 use crate::sampler::ThreadKey;
 use crate::sys;
 use crate::unwind::Tables;
+use hotpoll_profile::Truncation;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,10 +23,15 @@ pub struct OffCpu {
     next: ThreadKey,
     /// The threads of this round.
     looked: Vec<ThreadKey>,
+    /// Whether sleepers may get a signal, and how often that was done.
+    may_ask: bool,
+    asked: u64,
 }
 
 /// After so many looks a round sees what it has cost so far.
 const LOOKS_A_CHECK: usize = 16;
+/// Sleepers that get a signal in one round, where that is wanted at all.
+const ASKED_A_ROUND: u64 = 4;
 
 impl OffCpu {
     pub(crate) fn new(roster: Arc<Roster>, max_depth: usize) -> Self {
@@ -38,6 +44,26 @@ impl OffCpu {
             tables: Arc::default(),
             next: 0,
             looked: Vec::new(),
+            may_ask: false,
+            asked: 0,
+        }
+    }
+
+    /// Whether a sleeping thread whose stack could not be taken from outside gets the sampling signal, so that it shows it itself. That may end its
+    /// system call with EINTR. Not unless this says so; and only in rounds that count, at most once a second for each thread.
+    pub fn signal_sleepers(&mut self, may: bool) {
+        self.may_ask = may;
+    }
+
+    /// How many signals sleepers got.
+    pub fn signalled(&self) -> u64 {
+        self.asked
+    }
+
+    /// A thread's record that stands for no expiry: it may be the answer to a signal that it got here.
+    pub fn answer(&mut self, thread: ThreadKey, truncation: Truncation, callchain: &[u64]) {
+        if let Some(thread) = self.threads.get_mut(&thread) {
+            thread.answer(&self.capturer, truncation, callchain);
         }
     }
 
@@ -69,6 +95,10 @@ impl OffCpu {
         let mut looked = std::mem::take(&mut self.looked);
         looked.clear();
         let first = if budget_ns.is_some() { self.next } else { 0 };
+        let mut may_ask = match self.may_ask && budget_ns.is_some() {
+            true => ASKED_A_ROUND,
+            false => 0,
+        };
         'round: for range in [first..ThreadKey::MAX, 0..first] {
             for (&key, thread) in self.threads.range_mut(range) {
                 if looked.len() % LOOKS_A_CHECK == LOOKS_A_CHECK - 1
@@ -83,6 +113,10 @@ impl OffCpu {
                     now_ns,
                     budget_ns.is_some(),
                 );
+                if may_ask > 0 && thread.ask(&self.capturer, &self.roster, now_ns) {
+                    may_ask -= 1;
+                    self.asked += 1;
+                }
                 looked.push(key);
             }
         }

@@ -1,6 +1,7 @@
 //! One thread that is looked at, with what the last look found.
 
 use super::Member;
+use super::asked::Asking;
 use super::capture::{Captured, Capturer, Subject};
 use super::descriptor::ThreadFile;
 use super::look::Look;
@@ -42,6 +43,8 @@ pub(super) struct Watched {
     run_delay_ns: Option<u64>,
     /// Its CPU clock when the scheduler's count was last read; `None` before the first time.
     run_delay: Option<RunDelay>,
+    /// Whether it was asked to show its stack itself.
+    pub(super) asking: Asking,
 }
 
 #[derive(Clone, Copy)]
@@ -77,6 +80,7 @@ impl Watched {
             runnable_ns: 0,
             run_delay_ns: None,
             run_delay: None,
+            asking: Asking::default(),
             member,
         }
     }
@@ -157,13 +161,26 @@ impl Watched {
 
     /// Whether the kernel says that it sleeps.
     fn is_blocked(&mut self, capturer: &Capturer) -> bool {
+        matches!(self.place(capturer), Some(Place::Blocked { .. }))
+    }
+
+    /// Where the kernel says that it is.
+    pub fn place(&mut self, capturer: &Capturer) -> Option<Place> {
         let mut line = [0; LONGEST_LINE];
         let tid = self.member.tid;
         let read = self.place_file.read(tid, &capturer.descriptors, &mut line);
-        let place = read
-            .ok()
-            .and_then(|length| syscall_file::parse(&line[..length]));
-        matches!(place, Some(Place::Blocked { .. }))
+        read.ok()
+            .and_then(|length| syscall_file::parse(&line[..length]))
+    }
+
+    /// Takes over a whole stack that it has shown itself, at this reading of its CPU clock, in the state in which it was found.
+    pub fn show(&mut self, truncation: Truncation, callchain: &[u64], cpu_ns: u64) {
+        self.callchain = callchain.into();
+        self.last.frames = callchain.len();
+        self.last.truncation = truncation;
+        self.last.failure = None;
+        self.last.cpu_ns = cpu_ns;
+        self.number += 1;
     }
 
     /// The one word that others write for it while it sleeps: who comes to wait for what it holds says so.

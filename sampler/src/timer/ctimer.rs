@@ -1,4 +1,4 @@
-//! A POSIX timer on one thread's CPU clock, signalling that thread.
+//! A POSIX timer on one thread's CPU clock, signalling that thread (or once, at once, where the thread is to show itself).
 //!
 //! The kernel looks at it on its ticks only, so it fires at most at the tick rate; how many expiries a signal stands for comes with it as the
 //! overrun count. The total is exact; which instructions are seen depends on the tick.
@@ -36,8 +36,38 @@ impl CpuTimer {
         tag: u64,
         scope: Scope,
     ) -> Result<Self, i32> {
+        let timer = Self::make(
+            sys::thread_cpu_clock(tid),
+            tid,
+            signal,
+            cookie(id, tag, scope),
+        )?;
+        let first = sys::random_u64() % interval_ns + 1;
+        timer.set(first, interval_ns)?;
+        Ok(timer)
+    }
+
+    /// Makes a timer that expires once, at once, whatever the thread does.
+    pub fn once(
+        tid: u32,
+        signal: libc::c_int,
+        id: SlotId,
+        tag: u64,
+        scope: Scope,
+    ) -> Result<Self, i32> {
+        let timer = Self::make(libc::CLOCK_MONOTONIC, tid, signal, cookie(id, tag, scope))?;
+        timer.set(1, 0)?;
+        Ok(timer)
+    }
+
+    fn make(
+        clock: libc::clockid_t,
+        tid: u32,
+        signal: libc::c_int,
+        value: u64,
+    ) -> Result<Self, i32> {
         let event = SigEvent {
-            value: cookie(id, tag, scope),
+            value,
             signal,
             notify: libc::SIGEV_THREAD_ID,
             tid: tid as libc::c_int,
@@ -46,44 +76,39 @@ impl CpuTimer {
         let mut timer: libc::c_int = 0;
         // The system call itself, not the C library's wrapper: that one keeps timers of its own kind and needs a pointer as timer ID.
         // SAFETY: the event is laid out as the kernel's, and `timer` is a valid place for the ID.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_timer_create,
-                sys::thread_cpu_clock(tid),
-                &event,
-                &mut timer,
-            )
-        };
+        let result = unsafe { libc::syscall(libc::SYS_timer_create, clock, &event, &mut timer) };
         if result != 0 {
             return Err(sys::errno());
         }
-        let timer = Self {
+        Ok(Self {
             id: timer,
             start_number: crate::fork::start_number(),
-        };
-        let first = sys::random_u64() % interval_ns + 1;
+        })
+    }
+
+    fn set(&self, first_ns: u64, interval_ns: u64) -> Result<(), i32> {
         let time = |ns: u64| libc::timespec {
             tv_sec: (ns / 1_000_000_000) as i64,
             tv_nsec: (ns % 1_000_000_000) as i64,
         };
         let setting = libc::itimerspec {
             it_interval: time(interval_ns),
-            it_value: time(first),
+            it_value: time(first_ns),
         };
         // SAFETY: the timer exists and the setting is initialised.
         let result = unsafe {
             libc::syscall(
                 libc::SYS_timer_settime,
-                timer.id,
+                self.id,
                 0,
                 &setting,
                 std::ptr::null_mut::<libc::itimerspec>(),
             )
         };
-        if result != 0 {
-            return Err(sys::errno());
+        match result {
+            0 => Ok(()),
+            _ => Err(sys::errno()),
         }
-        Ok(timer)
     }
 }
 
