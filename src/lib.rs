@@ -45,6 +45,8 @@ mod error;
 mod guard;
 mod output;
 mod report;
+#[cfg(feature = "parking_lot")]
+pub mod sync;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod agent;
@@ -72,19 +74,6 @@ pub use hotpoll_hooks::tasks::{
 #[cfg(feature = "tokio")]
 pub use hotpoll_hooks::{Hooks, runtime};
 
-#[cfg(feature = "parking_lot")]
-pub mod sync {
-    //! Locks with parking_lot's API, that tell who holds them and who waits: `use hotpoll::sync::Mutex` in the place of `use parking_lot::Mutex` is the
-    //! whole change. Each goes by the place where it was made, or by the name it is given.
-    //!
-    //! ```
-    //! use hotpoll::sync::Mutex;
-    //! static COUNT: Mutex<u32> = Mutex::new(0);
-    //! let sessions = Mutex::new(Vec::<u32>::new()).named("sessions");
-    //! *COUNT.lock() += sessions.lock().len() as u32;
-    //! ```
-    pub use hotpoll_hooks::sync::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard, RawMutex};
-}
 #[cfg(feature = "tokio")]
 pub use hotpoll_macros::{instrument, main};
 

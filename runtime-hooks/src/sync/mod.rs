@@ -7,13 +7,38 @@
 pub mod core;
 
 #[cfg(feature = "parking_lot")]
+mod condvar;
+#[cfg(feature = "parking_lot")]
 mod mutex;
 #[cfg(feature = "parking_lot")]
+mod once;
+#[cfg(feature = "parking_lot")]
 mod raw_mutex;
+#[cfg(feature = "parking_lot")]
+mod raw_rwlock;
+#[cfg(feature = "parking_lot")]
+mod remutex;
+#[cfg(feature = "parking_lot")]
+mod rwlock;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::core::{Limits, begin, end, snapshot};
 #[cfg(feature = "parking_lot")]
-pub use mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard};
+pub use self::{
+    condvar::{Condvar, WaitTimeoutResult},
+    mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard},
+    once::{Once, OnceState},
+    raw_mutex::RawMutex,
+    raw_rwlock::RawRwLock,
+    remutex::{
+        ArcReentrantMutexGuard, MappedReentrantMutexGuard, RawReentrant, RawThreadId,
+        ReentrantMutex, ReentrantMutexGuard,
+    },
+    rwlock::{
+        ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
+        MappedRwLockReadGuard, MappedRwLockWriteGuard, RwLock, RwLockReadGuard,
+        RwLockUpgradableReadGuard, RwLockWriteGuard,
+    },
+};
 #[cfg(feature = "parking_lot")]
-pub use raw_mutex::RawMutex;
+pub use parking_lot::lock_api;

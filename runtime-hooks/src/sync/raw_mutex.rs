@@ -31,7 +31,36 @@ impl RawMutex {
     }
 
     #[inline(always)]
-    fn timed(
+    pub(super) fn lock_at(&self, site: &'static Location<'static>) -> Guard {
+        if !is_on() {
+            return self.raw.lock();
+        }
+        if let Some(guard) = self.raw.try_lock() {
+            self.words.taken(site);
+            return guard;
+        }
+        let again = || self.raw.try_lock();
+        let block = || Some(self.raw.lock());
+        match (self.words).wait_for(Mode::Exclusive, false, site, again, block) {
+            Some(guard) => guard,
+            None => unreachable!("parking_lot's lock comes back with the lock"),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn try_lock_at(&self, site: &'static Location<'static>) -> Option<Guard> {
+        let guard = self.raw.try_lock();
+        if is_on() {
+            match guard {
+                Some(_) => self.words.taken(site),
+                None => self.words.try_failed(Mode::Exclusive),
+            }
+        }
+        guard
+    }
+
+    #[inline(always)]
+    pub(super) fn timed(
         &self,
         site: &'static Location<'static>,
         block: impl FnOnce() -> Option<Guard>,
@@ -66,33 +95,13 @@ unsafe impl Raw for RawMutex {
     #[inline]
     #[track_caller]
     fn lock(&self) -> Guard {
-        if !is_on() {
-            return self.raw.lock();
-        }
-        let site = Location::caller();
-        if let Some(guard) = self.raw.try_lock() {
-            self.words.taken(site);
-            return guard;
-        }
-        let again = || self.raw.try_lock();
-        let block = || Some(self.raw.lock());
-        match (self.words).wait_for(Mode::Exclusive, false, site, again, block) {
-            Some(guard) => guard,
-            None => unreachable!("parking_lot's lock comes back with the lock"),
-        }
+        self.lock_at(Location::caller())
     }
 
     #[inline]
     #[track_caller]
     fn try_lock(&self) -> Option<Guard> {
-        let guard = self.raw.try_lock();
-        if is_on() {
-            match guard {
-                Some(_) => self.words.taken(Location::caller()),
-                None => self.words.try_failed(Mode::Exclusive),
-            }
-        }
-        guard
+        self.try_lock_at(Location::caller())
     }
 
     #[inline]

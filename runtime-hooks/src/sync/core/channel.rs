@@ -70,6 +70,25 @@ impl ChannelCounts {
         self.is_semaphore.store(true, Relaxed);
     }
 
+    /// Adds what went through one of the same site that has ended. What was left in it was dropped.
+    pub fn take_from(&self, other: &Self) {
+        let sent = other.sent.load(Relaxed);
+        let received = other.received.load(Relaxed).min(sent);
+        self.sent.fetch_add(sent, Relaxed);
+        self.received.fetch_add(received, Relaxed);
+        self.dropped.fetch_add(sent - received, Relaxed);
+        for (mine, theirs) in [
+            (&self.last_sent, &other.last_sent),
+            (&self.last_received, &other.last_received),
+        ] {
+            mine.fetch_max(theirs.load(Relaxed), Relaxed);
+        }
+        self.capacity.store(other.capacity.load(Relaxed), Relaxed);
+        if other.is_channel.load(Relaxed) {
+            self.is_channel.store(true, Relaxed);
+        }
+    }
+
     pub fn clear(&self) {
         for number in [
             &self.capacity,

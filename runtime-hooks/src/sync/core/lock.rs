@@ -104,7 +104,11 @@ impl LockWords {
     fn register(&self, seen: TaggedRow) -> Option<&'static Row> {
         let tagged = registry::register(&self.identity())?;
         match (self.row).compare_exchange(seen, tagged, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Row::of(tagged),
+            Ok(_) => {
+                let row = Row::of(tagged)?;
+                row.words.store(self.address(), Relaxed);
+                Some(row)
+            }
             Err(first) => {
                 registry::withdraw(tagged);
                 Row::of(first)

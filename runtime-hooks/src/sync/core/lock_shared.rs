@@ -18,6 +18,17 @@ pub struct SharedHold {
     timed: bool,
 }
 
+impl SharedHold {
+    /// Of an acquisition that nothing is told of.
+    #[inline(always)]
+    pub const fn untold() -> Self {
+        Self {
+            line: None,
+            timed: false,
+        }
+    }
+}
+
 impl LockWords {
     /// The lock was taken shared at once. By the reader, while [`is_on`].
     #[inline(always)]
@@ -43,15 +54,13 @@ impl LockWords {
     #[cold]
     #[inline(never)]
     fn first_shared(&self, site: &'static Location<'static>) -> SharedHold {
-        let none = SharedHold {
-            line: None,
-            timed: false,
-        };
         if !is_running() {
-            return none;
+            return SharedHold::untold();
         }
         // Readers are known by their lock's row, so a lock that is read has one from its first reader on.
-        let Some(row) = self.row() else { return none };
+        let Some(row) = self.row() else {
+            return SharedHold::untold();
+        };
         row.words.store(self.address(), Relaxed);
         let tagged = self.row.load(Relaxed);
         match threads::local().and_then(|local| local.line_for(tagged)) {
@@ -64,7 +73,7 @@ impl LockWords {
             }
             None => {
                 row.acquired[Side::Shared as usize].fetch_add(1, Relaxed);
-                none
+                SharedHold::untold()
             }
         }
     }

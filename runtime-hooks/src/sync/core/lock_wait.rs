@@ -1,11 +1,11 @@
 //! Waiting for a lock: tried again a little, then told of, then left to the library's own waiting.
 
-use super::is_running;
 use super::lock::{LockWords, TIMED, UPGRADABLE, WAITER, side};
 use super::row::{ADDRESS, Row, Side, SiteWord, site_word};
 use super::threads::{self, Local};
 use super::uses::Tell;
 use super::waiting::Waiting;
+use super::{is_on, is_running};
 use hotpoll_profile::{Mode, Party, ResourceKind};
 use hotpoll_sampler::clock;
 use std::panic::Location;
@@ -13,6 +13,8 @@ use std::sync::atomic::{Ordering, Ordering::Relaxed};
 
 /// How long a lock is tried again before anything is told of the wait: twice as many pauses each time.
 const SPINS: u32 = 4;
+/// Taking a mutex again after a notification is a wait from this on: waking up alone takes some microseconds.
+const LEAST_RETAKING_NS: u64 = 100_000;
 
 impl LockWords {
     /// Waits for the lock, exclusive or upgradable, and takes it. `again` tries without waiting; `block` waits, and may come back with nothing when
@@ -71,6 +73,27 @@ impl LockWords {
                 }
             },
         )
+    }
+
+    /// The lock was given back for a while, and taken again by the library itself, which waited so many ticks for it.
+    pub fn retaken(&self, site: &'static Location<'static>, waited: u64) {
+        if !is_on() {
+            return;
+        }
+        let place = site_word(site);
+        let count = self.note(place);
+        if !is_running() {
+            return;
+        }
+        let Some(row) = self.row() else { return };
+        if row.is_sites {
+            return;
+        }
+        row.acquired[Side::Exclusive as usize].store(count, Relaxed);
+        if waited > threads::ticks_of(LEAST_RETAKING_NS) {
+            row.counts(Side::Exclusive).waited(waited);
+        }
+        self.time_from(row, clock::now(), TIMED);
     }
 
     /// The wait itself. `taken` is told the row, the time, and what `attention` is to be rid of; or nothing where nothing could be told of the wait.

@@ -10,7 +10,7 @@ use super::readers::Held;
 use super::row::{ADDRESS, Row};
 use super::threads::{self, Local};
 use super::waits::{self, Seen};
-use hotpoll_profile::{Mode, Party};
+use hotpoll_profile::{Mode, Party, ResourceKind};
 use hotpoll_sampler::Memory;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -46,6 +46,7 @@ impl Look {
             // In the order of arrival: one clock for all.
             waits.sort_by_key(|seen| seen.about.since);
         }
+        look.hand_over(rows);
         look.locks(rows, memory);
         look.readers();
         let own = rows.iter().filter_map(|row| row.existing_holds()).flatten();
@@ -58,6 +59,35 @@ impl Look {
     fn add(&mut self, holder: SeenHolder) {
         let holders = self.holders.entry(holder.hold.resource);
         holders.or_default().push(holder);
+    }
+
+    /// Who was notified and has not come back waits for the mutex: see `notified.rs`.
+    fn hand_over(&mut self, rows: &[&'static Row]) {
+        for row in rows {
+            if row.kind() != ResourceKind::Condvar {
+                continue;
+            }
+            let Some(counts) = row.existing_channel() else {
+                continue;
+            };
+            let back = counts.received.load(Relaxed);
+            let woken = counts.sent.load(Relaxed).saturating_sub(back) as usize;
+            let since = counts.last_sent.load(Relaxed);
+            let id = row.id.load(Relaxed);
+            let Some(waits) = self.waits.get_mut(&id).filter(|_| woken > 0) else {
+                continue;
+            };
+            let handed: Vec<Seen> = waits.drain(..woken.min(waits.len())).collect();
+            for mut seen in handed {
+                seen.about.resource = seen.about.then;
+                seen.about.since = seen.about.since.max(since);
+                // It will have the mutex, late or not.
+                seen.about.timed = false;
+                let waits = self.waits.entry(seen.about.resource).or_default();
+                let at = waits.partition_point(|other| other.about.since <= seen.about.since);
+                waits.insert(at, seen);
+            }
+        }
     }
 
     /// Exclusive holders: the owners' words.

@@ -32,6 +32,7 @@ mod lock;
 mod lock_shared;
 mod lock_wait;
 mod look;
+mod notified;
 mod readers;
 mod registry;
 mod resource;
@@ -44,6 +45,7 @@ mod waits;
 
 pub use lock::LockWords;
 pub use lock_shared::SharedHold;
+pub use notified::Notified;
 pub use resource::{HoldToken, Resource, WaitToken};
 pub use snapshot::{Limits, snapshot};
 

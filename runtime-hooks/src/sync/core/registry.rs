@@ -100,6 +100,9 @@ pub(super) fn retire(tagged: TaggedRow, who: &Identity) {
                     site.counts(side).take_from(counts);
                 }
             }
+            if let Some(channel) = row.existing_channel() {
+                site.channel().take_from(channel);
+            }
         }
         None => {
             LOST.fetch_add(1, Relaxed);

@@ -68,7 +68,7 @@ impl Resource {
     }
 
     /// Its row, while sampling runs.
-    fn row(&self) -> Option<&'static Row> {
+    pub(super) fn row(&self) -> Option<&'static Row> {
         if !is_on() || !is_running() {
             return None;
         }

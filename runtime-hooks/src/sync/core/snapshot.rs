@@ -109,10 +109,6 @@ impl Describe<'_> {
             resource.shared.acquired += missing;
         }
         self.parties(row, &mut resource);
-        if let Some(channel) = row.existing_channel() {
-            resource.channel = channel.channel(&self.clock);
-            resource.permits = channel.permits();
-        }
         // Another resource has the row by now.
         (row.tagged() == tagged).then_some(resource)
     }
@@ -152,6 +148,10 @@ impl Describe<'_> {
                 *uses = Uses::default();
             }
             uses.acquired = row.acquired[side as usize].load(Relaxed);
+        }
+        if let Some(channel) = row.existing_channel() {
+            resource.channel = channel.channel(&self.clock);
+            resource.permits = channel.permits();
         }
         Some(resource)
     }
