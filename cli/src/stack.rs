@@ -3,7 +3,7 @@
 use crate::export::text::printable;
 use crate::text::name;
 use crate::text::style::{DIM, STRONG, paint};
-use crate::text::width::width;
+use crate::text::width::{keep_end, width};
 use hotpoll_symbolizer::view::await_stack::{self, Level};
 use hotpoll_symbolizer::view::hot_path::without_closures;
 use hotpoll_symbolizer::view::origin::{crate_name, qualified};
@@ -125,7 +125,8 @@ pub fn line(levels: &[LevelData], columns: usize) -> String {
     let own = levels.iter().find(|level| level.is_own());
     match (own, called) {
         (Some(own), called) => {
-            let place = own.place();
+            // A line number is worth more than the name of its file.
+            let place = keep_end(&own.place(), columns);
             let mut called =
                 called.map_or_else(String::new, |level| format!(" → {}", level.short()));
             let fixed = if place.is_empty() {
@@ -143,7 +144,11 @@ pub fn line(levels: &[LevelData], columns: usize) -> String {
                 };
             }
             let room = columns.saturating_sub(fixed + width(&called));
-            let space = if place.is_empty() { "" } else { " " };
+            let space = if place.is_empty() || room == 0 {
+                ""
+            } else {
+                " "
+            };
             format!(
                 "{}{space}{}{}",
                 name::fit(&full, room),
@@ -248,6 +253,8 @@ mod tests {
         check(42, "queue::next_order queue.rs:41 → …recv");
         check(34, "queue::next_order queue.rs:41");
         check(24, "…next_order queue.rs:41");
+        check(12, "queue.rs:41");
+        check(8, "…e.rs:41");
     }
 
     #[test]

@@ -319,6 +319,26 @@ fn another_size() {
 }
 
 #[test]
+fn drawn_anew() {
+    let live = Live::start();
+    let mut top = Top::start(&[&live.pid(), "--interval", "200ms"], &[]);
+    top.shows("burner");
+    // Somebody else writes to the terminal.
+    top.screen
+        .lock()
+        .unwrap()
+        .process(b"\x1b[10;1Hmail for you");
+    top.shows("mail for you");
+    top.types("\x0c").until("all of it", |text| {
+        text.contains("burner") && !text.contains("mail for you")
+    });
+    // Without a shell there is nobody to go back to, and it goes on at once.
+    top.types("\x1a").types("2").shows("waiter");
+    top.types("q");
+    assert!(top.ends_and_gives_back().success());
+}
+
+#[test]
 fn signals_give_the_terminal_back() {
     let live = Live::start();
     for signal in [

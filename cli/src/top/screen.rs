@@ -16,6 +16,7 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use ratatui::layout::{Position, Rect};
 use std::io::{self, Stdout};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,7 +75,7 @@ impl Screen {
         let mut wants = Wish::Draw;
         loop {
             if wants == Wish::Redraw {
-                self.terminal.clear()?;
+                self.forget()?;
             }
             let is_due = drawn.is_none_or(|drawn| drawn.elapsed() >= DRAW_EVERY);
             if wants != Wish::Quit && (is_due || drawn.is_none()) {
@@ -127,7 +128,14 @@ impl Screen {
         give_back();
         raise(Signal::SIGTSTP)?;
         take()?;
-        self.terminal.clear()
+        self.forget()
+    }
+
+    /// Forgets what is on the screen, so that all of it is drawn. `Terminal::clear` asks the terminal where its cursor is, and the thread that reads
+    /// keys takes the answer.
+    fn forget(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 }
 

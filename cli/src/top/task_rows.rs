@@ -52,7 +52,7 @@ const COLUMNS: &[Column] = &[
     Column::words("state", Width::Fixed(10)),
     Column::figures("for", 6),
     Column::figures("age", 6).from(70),
-    Column::figures("polls", 6),
+    Column::figures("polls", 6).from(90),
     Column::figures("busy", 6),
     Column::words("task", Width::Share(4, 30)),
     Column::words("where it is", Width::Share(7, 200)),
