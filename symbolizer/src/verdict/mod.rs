@@ -29,7 +29,7 @@ mod flow;
 mod graph;
 mod hold_up;
 mod inferred;
-mod names;
+pub mod names;
 mod problem;
 mod quiet;
 mod standstill;
