@@ -291,7 +291,7 @@ fn threads_tasks_flame_and_the_way_out() {
     top.types("\r").shows("waiting");
     top.types("\r").shows("Suspended in");
     top.shows("tokio::time::sleep::Sleep");
-    top.types("3").shows("all CPU time");
+    top.types("5").shows("all CPU time");
     top.types("?").shows("Keys");
     top.types("?").shows("all CPU time");
     top.types("q");
@@ -400,7 +400,7 @@ fn no_color_is_respected() {
     let live = Live::start();
     let mut top = Top::start(&[&live.pid()], &[("NO_COLOR", "1")]);
     top.shows("burner");
-    top.types("3").shows("all CPU time");
+    top.types("5").shows("all CPU time");
     let parser = top.screen.lock().unwrap();
     for (row, column) in (0..24).flat_map(|row| (0..80).map(move |column| (row, column))) {
         let cell = parser.screen().cell(row, column).unwrap();

@@ -22,13 +22,14 @@ Examples:
   hotpoll top 4242 --interval 5s
   hotpoll top shop.dump.pb.gz     look around in what `hotpoll dump` wrote
 
-Keys: 1 2 3 tabs, Enter opens, Esc goes back, / filters, s sorts, f draws a flame graph,
+Keys: 1 to 5 tabs, Enter opens, Esc goes back, / filters, s sorts, f draws a flame graph,
 space pauses, ? says the rest, q quits.";
 
-/// Look around in a live process: its threads, tasks and a flame graph, in the terminal
+/// Look around in a live process, in the terminal: its threads, tasks, locks, what is stuck, a flame graph
 ///
-/// Everything is of the last ten seconds, and comes anew each second. What is stuck stands first; Enter opens a thread's stack and
-/// hottest functions, a kind's tasks, a task's await stacks. When the process ends its last picture stays.
+/// Everything is of the last ten seconds, and comes anew each second. What is worst stands first; Enter opens a thread's stack and
+/// hottest functions, a kind's tasks, a task's await stacks, a lock's holders and waiters, the evidence of a problem. When the process
+/// ends its last picture stays.
 ///
 /// Works over ssh at 80 columns, and without colours where NO_COLOR says so. Scripts have `hotpoll threads`, `tasks` and `report`.
 #[derive(Debug, Args)]

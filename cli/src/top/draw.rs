@@ -300,7 +300,7 @@ fn keys(model: &Model, columns: usize) -> String {
         ],
         Some(Page::Text { .. }) => &[("Esc", "back"), ("↑↓", "scroll"), ("f", "flame")],
         Some(Page::List {
-            what: What::Threads,
+            what: What::Threads | What::Locks | What::Problems,
             ..
         }) => &[
             ("Enter", "open"),

@@ -4,12 +4,15 @@ use super::draw::draw;
 use super::model::{Event, Model, Wish};
 use super::picture::Picture;
 use crate::tasks::fixture::profile;
-use hotpoll_profile::{Profile, Sample, State};
+use hotpoll_profile::{
+    Channel, Histogram, Holder, Library, Longest, Party, Permits, Profile, Resource, ResourceKind,
+    Resources, Sample, Since, Site, State, Uses, Waiter,
+};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 const MS: u64 = 1_000_000;
 
@@ -35,6 +38,8 @@ pub fn with_samples() -> Profile {
                 state,
                 kind,
                 task,
+                // What the other one waits for.
+                holds: u64::from(thread == 2 && kind == 1),
                 stack: stack.to_vec(),
                 count,
                 cpu_ns: if is_on_cpu { ns } else { 0 },
@@ -43,6 +48,7 @@ pub fn with_samples() -> Profile {
             }
         })
         .collect();
+    profile.snapshot.as_mut().unwrap().resources = resources();
     profile.process.cpus = 4;
     profile.process.start_unix_ns = profile.start_unix_ns - 1_000_000 * MS;
     profile.process_cpu_ns = 2_400 * MS;
@@ -53,6 +59,116 @@ pub fn with_samples() -> Profile {
         thread.totals.recorded = thread.totals.fired;
     }
     profile
+}
+
+/// A lock that a task holds while it is polled and another waits for, a full channel, a semaphore, and a thousand locks of one line.
+fn resources() -> Resources {
+    let site = |file: &str, line| Site {
+        file: file.to_owned(),
+        line,
+        column: 5,
+    };
+    let task = |task, tid| Party { tid, task, kind: 1 };
+    let mut wait = Histogram::default();
+    for _ in 0..200 {
+        wait.record(3 * MS);
+    }
+    let sessions = Resource {
+        id: 1,
+        kind: ResourceKind::Mutex,
+        library: Library::ParkingLot,
+        name: "sessions".to_owned(),
+        site: site("src/db.rs", 12),
+        instances: 1,
+        age_ns: 3_600_000 * MS,
+        exclusive: Uses {
+            acquired: 4_000,
+            contended: 200,
+            tries_failed: 3,
+            wait_ns: 600 * MS,
+            hold_ns: 900 * MS,
+            holds_timed: 210,
+            hold: wait.clone(),
+            wait,
+            longest_wait: Some(Longest {
+                ns: 70 * MS,
+                who: task(9, 4250),
+                stack: vec![8, 7, 2, 1, 0],
+                site: site("src/db.rs", 47),
+                other: Some(task(4, 4251)),
+                other_site: site("src/queue.rs", 43),
+                ..Longest::default()
+            }),
+            ..Uses::default()
+        },
+        holders: vec![Holder {
+            party: task(4, 4251),
+            site: site("src/queue.rs", 43),
+            since_ns: 1_190 * MS,
+            since: Since::AtLeast,
+            amount: 1,
+            acquisition: 4_001,
+            confirmed: true,
+            ..Holder::default()
+        }],
+        waiters: vec![Waiter {
+            party: task(9, 4250),
+            site: site("src/db.rs", 47),
+            since_ns: 1_190 * MS,
+            wait: 201,
+            amount: 1,
+            confirmed: true,
+            stack: vec![8, 7, 2, 1, 0],
+            ..Waiter::default()
+        }],
+        ..Resource::default()
+    };
+    let orders = Resource {
+        id: 2,
+        kind: ResourceKind::Mpsc,
+        library: Library::Tokio,
+        site: site("src/main.rs", 20),
+        instances: 1,
+        channel: Some(Channel {
+            capacity: Some(16),
+            length: 16,
+            sent: 52_016,
+            received: 52_000,
+            senders: 4,
+            receivers: 1,
+            ..Channel::default()
+        }),
+        ..Resource::default()
+    };
+    let permits = Resource {
+        id: 3,
+        kind: ResourceKind::Semaphore,
+        library: Library::Tokio,
+        site: site("src/main.rs", 21),
+        instances: 1,
+        permits: Some(Permits {
+            total: 8,
+            available: 3,
+        }),
+        ..Resource::default()
+    };
+    let many = Resource {
+        id: 4,
+        library: Library::Std,
+        site: site("src/audit/background/flusher.rs", 60),
+        instances: 1_000,
+        exclusive: Uses {
+            acquired: 9_000_000,
+            ..Uses::default()
+        },
+        ..Resource::default()
+    };
+    Resources {
+        resources: vec![many, permits, orders, sessions],
+        created: 1_003,
+        alive: 1_003,
+        ..Resources::default()
+    }
 }
 
 /// A picture of it.
@@ -71,7 +187,10 @@ impl Hands {
     /// Before the shop, on a screen of this size.
     pub fn before(columns: u16, lines: u16) -> Self {
         let mut hands = Self::before_nothing(columns, lines);
-        hands.model.update(Event::Picture(Arc::new(picture(1))));
+        // Most tests begin with it, and a thousand tasks take their time.
+        static FIRST: OnceLock<Arc<Picture>> = OnceLock::new();
+        let first = FIRST.get_or_init(|| Arc::new(picture(1)));
+        hands.model.update(Event::Picture(Arc::clone(first)));
         hands.look();
         hands
     }

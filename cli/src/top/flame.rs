@@ -19,6 +19,8 @@ pub enum Of {
     Kind(u64),
     /// A task's, in its polls.
     Task(u64),
+    /// That of those who held a lock, while others waited for it.
+    Holders(u64),
 }
 
 /// Which time.
@@ -82,6 +84,7 @@ impl Flame {
             }
             Of::Kind(kind) => sample.kind == *kind,
             Of::Task(task) => sample.task == *task,
+            Of::Holders(lock) => sample.holds == *lock,
         };
         let samples = profile.samples.iter().filter(|sample| is_of(sample));
         let samples: Vec<Sample> = match measure {

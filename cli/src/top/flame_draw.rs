@@ -117,6 +117,10 @@ fn whose(of: &Of, picture: &Picture) -> String {
             format!("tasks {}", printable(title))
         }
         Of::Task(task) => format!("task {}", crate::tasks::text::id(*task)),
+        Of::Holders(lock) => {
+            let row = picture.resource_rows.iter().find(|row| row.id == *lock);
+            format!("holders of {}", row.map_or("?", |row| row.title.as_str()))
+        }
     }
 }
 

@@ -91,26 +91,22 @@ pub fn sampling(picture: &Picture, columns: usize) -> String {
 
 /// What is stuck, or that nothing is.
 pub fn problems(picture: &Picture, columns: usize) -> String {
-    let mut sentences: Vec<String> = (picture.tasks.runtimes.iter())
-        .filter(|runtime| runtime.blocked)
-        .map(|runtime| match runtime.name.as_str() {
-            "" => "the runtime is blocked".to_owned(),
-            name => format!("runtime {} is blocked", printable(name)),
-        })
-        .collect();
-    for problem in &picture.tasks.problems {
-        let tasks = counted(problem.tasks as u64, "task");
-        sentences.push(format!("{}: {tasks}", problem.problem));
-    }
-    for stuck in &picture.threads.stuck {
-        let threads = counted(stuck.threads as u64, "thread");
-        sentences.push(format!("{threads} {}", stuck.what));
-    }
-    if sentences.is_empty() {
-        return paint(GOOD, "nothing is stuck");
-    }
-    let n = counted(sentences.len() as u64, "problem");
-    let mut line = vec![format!("! {n}: {}", sentences.remove(0))];
-    line.append(&mut sentences);
-    paint(WARNING, plain(&parts(&line, columns)))
+    let verdicts = &picture.verdicts;
+    let Some(worst) = verdicts.problems.first() else {
+        let waits = |n: u64, what: &str| match n {
+            0 => String::new(),
+            n => format!("{} {what}", count(n)),
+        };
+        return parts(
+            &[
+                paint(GOOD, "nothing is stuck"),
+                waits(verdicts.idle, "wait for something to do"),
+                waits(verdicts.external, "for input or output"),
+            ],
+            columns,
+        );
+    };
+    let n = counted(verdicts.problems.len() as u64, "problem");
+    let line = format!("! {n}: {}: {}", worst.kind.label(), worst.headline);
+    paint(WARNING, keep_start(&printable(&line), columns))
 }

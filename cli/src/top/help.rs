@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 
 const KEYS: &[(&str, &str)] = &[
     (
-        "1 2 3",
+        "1 2 3 4 5",
         "the tabs; the tab's number once more is back to its first page. Tab is the next one",
     ),
     (
@@ -16,7 +16,7 @@ const KEYS: &[(&str, &str)] = &[
     ),
     (
         "Enter",
-        "open: a thread's stack and hottest functions, a kind's tasks, a task's await stacks",
+        "open: a thread's stack and hottest functions, a kind's tasks, a task's await stacks, a lock's holders and waiters, a problem's evidence",
     ),
     ("Esc", "back; clears a filter first"),
     (
@@ -31,7 +31,10 @@ const KEYS: &[(&str, &str)] = &[
         "p",
         "where the tasks of a kind wait, those of one place together",
     ),
-    ("f", "flame graph of the selected thread, kind or task"),
+    (
+        "f",
+        "flame graph of the selected thread, kind or task; of a lock: what holders did while others waited",
+    ),
     (
         "w, a",
         "in the flame graph: CPU time or time blocked; a: all of the process",
@@ -48,6 +51,14 @@ const WORDS: &[(&str, &str)] = &[
     (
         "p99",
         "ninety-nine of a hundred polls, or wakes to poll, took less; at most a quarter too long",
+    ),
+    (
+        "held",
+        "for how long; ≥ since the first waiter came, ~ as samples saw it",
+    ),
+    (
+        "used, cont.",
+        "acquisitions since it was made, and the part of them that had to wait",
     ),
     ("!", "stuck, or with a problem: opened, it says why"),
     (

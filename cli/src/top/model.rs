@@ -4,6 +4,8 @@ use super::flame::{Flame, Measure, Of, Place};
 use super::list::List;
 use super::page::{Page, Subject, Tab, What};
 use super::picture::Picture;
+use super::problem_rows;
+use hotpoll_symbolizer::verdict::Actor;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use std::sync::Arc;
 
@@ -323,6 +325,8 @@ impl Model {
                         Subject::Thread(tid) => Of::Thread(tid as u32),
                         Subject::Task(task) => Of::Task(task),
                         Subject::Places(kind) => Of::Kind(kind),
+                        Subject::Lock(lock) => Of::Holders(lock),
+                        Subject::Problem(id) => of_problem(&picture, id),
                     };
                     self.show_flame(of);
                 }
@@ -342,12 +346,14 @@ impl Model {
                     (KeyCode::Char('p'), Some(row)) => match what {
                         What::Kinds => self.open(Page::text(Subject::Places(row))),
                         What::Tasks(kind) => self.open(Page::text(Subject::Places(kind))),
-                        What::Threads => {}
+                        What::Threads | What::Locks | What::Problems => {}
                     },
                     (KeyCode::Char('f'), Some(row)) => self.show_flame(match what {
                         What::Threads => Of::Thread(row as u32),
                         What::Kinds => Of::Kind(row),
                         What::Tasks(_) => Of::Task(row),
+                        What::Locks => Of::Holders(row),
+                        What::Problems => of_problem(&picture, row),
                     }),
                     (KeyCode::Esc | KeyCode::Backspace, _) if is_filtered => {
                         if let Some(Page::List { list, .. }) = self.page_mut() {
@@ -429,6 +435,18 @@ impl Model {
             }
             _ => {}
         }
+    }
+}
+
+/// Whose time a problem is about: that of the one who can end it.
+fn of_problem(picture: &Picture, id: u64) -> Of {
+    let problem = (picture.verdicts.problems.iter()).find(|one| problem_rows::id(one) == id);
+    let owner = problem.and_then(|one| one.owner.as_ref()?.actor);
+    match (owner, problem.and_then(|one| one.threads.first())) {
+        (Some(Actor::Thread(tid)), _) => Of::Thread(tid),
+        (Some(Actor::Task(task)), _) => Of::Task(task),
+        (None, Some(&tid)) => Of::Thread(tid),
+        (None, None) => Of::All,
     }
 }
 

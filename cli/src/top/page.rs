@@ -3,6 +3,8 @@
 use super::kind_rows::KindRows;
 use super::list::List;
 use super::picture::Picture;
+use super::problem_rows::{self, ProblemRows};
+use super::resource_rows::ResourceRows;
 use super::rows::Rows;
 use super::task_rows::TaskRows;
 use super::thread_rows::ThreadRows;
@@ -15,19 +17,31 @@ pub enum Tab {
     Threads,
     /// Kinds of tasks, and tasks.
     Tasks,
+    /// Locks, channels and semaphores.
+    Locks,
+    /// What is stuck.
+    Stuck,
     /// Where the time went, as a picture.
     Flame,
 }
 
 impl Tab {
     /// Every tab, in the order of its number key.
-    pub const ALL: &'static [Self] = &[Self::Threads, Self::Tasks, Self::Flame];
+    pub const ALL: &'static [Self] = &[
+        Self::Threads,
+        Self::Tasks,
+        Self::Locks,
+        Self::Stuck,
+        Self::Flame,
+    ];
 
     /// What it is called.
     pub fn title(self) -> &'static str {
         match self {
             Self::Threads => "Threads",
             Self::Tasks => "Tasks",
+            Self::Locks => "Locks",
+            Self::Stuck => "Stuck",
             Self::Flame => "Flame",
         }
     }
@@ -37,6 +51,8 @@ impl Tab {
         match self {
             Self::Threads => Some(picture.threads.threads.len() as u64),
             Self::Tasks => Some(picture.tasks.tracked),
+            Self::Locks => Some(picture.resource_rows.len() as u64),
+            Self::Stuck => Some(picture.verdicts.problems.len() as u64),
             Self::Flame => None,
         }
     }
@@ -46,6 +62,8 @@ impl Tab {
         match self {
             Self::Threads => Some(Page::list(What::Threads)),
             Self::Tasks => Some(Page::list(What::Kinds)),
+            Self::Locks => Some(Page::list(What::Locks)),
+            Self::Stuck => Some(Page::list(What::Problems)),
             Self::Flame => None,
         }
     }
@@ -79,6 +97,10 @@ pub enum What {
     Kinds,
     /// Tasks of a kind.
     Tasks(u64),
+    /// Locks, channels and semaphores.
+    Locks,
+    /// What is stuck.
+    Problems,
 }
 
 /// What a text is about.
@@ -90,6 +112,10 @@ pub enum Subject {
     Task(u64),
     /// Where tasks of a kind wait.
     Places(u64),
+    /// A lock, a channel, a semaphore.
+    Lock(u64),
+    /// Something that is stuck.
+    Problem(u64),
 }
 
 impl Page {
@@ -116,13 +142,22 @@ impl Page {
         };
         match self {
             Self::List { what, .. } => match what {
-                What::Threads | What::Kinds => String::new(),
+                What::Threads | What::Kinds | What::Locks | What::Problems => String::new(),
                 What::Tasks(id) => kind(*id),
             },
             Self::Text { subject, .. } => match subject {
                 Subject::Thread(tid) => format!("thread {tid}"),
                 Subject::Task(id) => crate::tasks::text::id(*id),
                 Subject::Places(id) => format!("where {} waits", kind(*id)),
+                Subject::Lock(id) => {
+                    let row = picture.resource_rows.iter().find(|row| row.id == *id);
+                    row.map_or("gone".to_owned(), |row| row.title.clone())
+                }
+                Subject::Problem(wanted) => {
+                    let mut problems = picture.verdicts.problems.iter();
+                    let problem = problems.find(|one| problem_rows::id(one) == *wanted);
+                    problem.map_or("over", |one| one.kind.label()).to_owned()
+                }
             },
         }
     }
@@ -134,6 +169,8 @@ impl What {
         match self {
             Self::Threads => Box::new(ThreadRows(&picture.threads)),
             Self::Kinds => Box::new(KindRows(&picture.kinds)),
+            Self::Locks => Box::new(ResourceRows(&picture.resource_rows)),
+            Self::Problems => Box::new(ProblemRows(&picture.verdicts.problems)),
             Self::Tasks(kind) => {
                 let (rows, places) = (&picture.task_rows, &picture.places);
                 Box::new(TaskRows::new(rows, places, &picture.titles, Some(kind)))
@@ -147,12 +184,18 @@ impl What {
             Self::Threads => Page::text(Subject::Thread(row)),
             Self::Kinds => Page::list(What::Tasks(row)),
             Self::Tasks(_) => Page::text(Subject::Task(row)),
+            Self::Locks => Page::text(Subject::Lock(row)),
+            Self::Problems => Page::text(Subject::Problem(row)),
         }
     }
 
     /// What an empty table says.
     pub fn nothing(self) -> &'static str {
         match self {
+            Self::Locks => {
+                "no locks are known: hotpoll::sync in the place of parking_lot, hotpoll::std::sync in that of std"
+            }
+            Self::Problems => "nothing is stuck",
             Self::Threads => "no threads",
             Self::Kinds => {
                 "no tracked tasks: hotpoll::spawn in the place of tokio::spawn tracks a task"

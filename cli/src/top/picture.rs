@@ -4,15 +4,17 @@
 //! flame graph) is computed when somebody looks at it.
 
 use super::kind_rows::KindRow;
+use super::resource_rows::ResourceRow;
 use super::task_rows::{Places, TaskRow};
 use crate::now::Now;
 use crate::report::{self, By};
 use crate::{stack, tasks, threads};
-use hotpoll_profile::{Profile, TaskKind};
+use hotpoll_profile::{Profile, Resource, TaskKind};
+use hotpoll_symbolizer::verdict::{self, Names, Settings, Verdicts};
 use hotpoll_symbolizer::view::await_stack::Level;
 use hotpoll_symbolizer::view::live_tasks::{LiveTask, Problem, Sort, live_tasks};
 use hotpoll_symbolizer::view::{Frames, kind_times};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// One answer, ready to be looked at.
 pub struct Picture {
@@ -34,6 +36,12 @@ pub struct Picture {
     pub places: Places,
     /// What kinds are called.
     pub titles: HashMap<u64, String>,
+    /// Locks, channels and semaphores, those inferred from stacks behind the others.
+    pub resources: Vec<Resource>,
+    /// The same in rows, worst first.
+    pub resource_rows: Vec<ResourceRow>,
+    /// What is stuck.
+    pub verdicts: Verdicts,
     /// What it was all computed from.
     pub now: Now,
 }
@@ -91,6 +99,7 @@ impl Picture {
                 .then(b.alive.cmp(&a.alive))
                 .then(a.id.cmp(&b.id))
         });
+        let (resources, resource_rows, verdicts) = who_holds_what(&now);
         let titles = kinds.iter().map(|kind| (kind.id, kind.title())).collect();
         Self {
             number,
@@ -102,6 +111,9 @@ impl Picture {
             task_rows,
             places,
             titles,
+            resources,
+            resource_rows,
+            verdicts,
             now,
         }
     }
@@ -161,6 +173,39 @@ fn one_by_one(now: &Now) -> (Vec<TaskRow>, Places) {
         })
         .collect();
     (rows, places)
+}
+
+/// The resources, in rows too, and the verdicts.
+fn who_holds_what(now: &Now) -> (Vec<Resource>, Vec<ResourceRow>, Verdicts) {
+    let frames = Frames::new(now.profile());
+    let resources = verdict::with_inferred(&frames, now.snapshot());
+    let verdicts = verdict::find(&frames, now.snapshot(), &resources, Settings::default());
+    let about: HashSet<u64> = (verdicts.problems.iter())
+        .filter_map(|problem| problem.resource)
+        .chain(
+            verdicts
+                .problems
+                .iter()
+                .flat_map(|problem| problem.cycle.iter().filter_map(|link| link.resource)),
+        )
+        .collect();
+    let names = Names::new(&frames, now.snapshot());
+    let holder = |resource: &Resource| match resource.holders.first() {
+        Some(holder) => names.party(holder.party, resource),
+        None => String::new(),
+    };
+    let mut rows: Vec<ResourceRow> = (resources.iter())
+        .map(|one| {
+            ResourceRow::new(
+                one,
+                verdict::names::resource(one),
+                about.contains(&one.id),
+                &holder,
+            )
+        })
+        .collect();
+    rows.sort_by_cached_key(ResourceRow::badness);
+    (resources, rows, verdicts)
 }
 
 fn polled_by(frames: &Frames, one: &LiveTask<'_>) -> String {

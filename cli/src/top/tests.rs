@@ -52,11 +52,25 @@ fn tasks_at_three_sizes() {
 }
 
 #[test]
+fn locks_and_problems_at_three_sizes() {
+    for (columns, lines) in [(80, 24), (60, 15), (200, 50)] {
+        check(
+            &format!("locks-{columns}"),
+            Hands::before(columns, lines).types("3"),
+        );
+        check(
+            &format!("stuck-{columns}"),
+            Hands::before(columns, lines).types("4"),
+        );
+    }
+}
+
+#[test]
 fn flame_at_three_sizes() {
     for (columns, lines) in [(80, 24), (60, 15), (200, 50)] {
         check(
             &format!("flame-{columns}"),
-            Hands::before(columns, lines).types("3"),
+            Hands::before(columns, lines).types("5"),
         );
     }
 }
@@ -74,7 +88,16 @@ fn details() {
     );
     check("places", hands.presses(KeyCode::Esc).types("p"));
     check("flame-of-kind", Hands::before(80, 24).types("2jf"));
-    check("flame-of-waiting", Hands::before(80, 24).types("3w"));
+    check(
+        "lock",
+        Hands::before(80, 50).types("3").presses(KeyCode::Enter),
+    );
+    check(
+        "problem",
+        Hands::before(80, 40).types("4").presses(KeyCode::Enter),
+    );
+    check("flame-of-holders", Hands::before(80, 24).types("3f"));
+    check("flame-of-waiting", Hands::before(80, 24).types("5w"));
 }
 
 #[test]
@@ -82,10 +105,10 @@ fn help_fits_and_scrolls() {
     check("help", Hands::before(80, 24).types("?"));
     let mut hands = Hands::before(60, 15);
     let first = hands.types("?").look();
-    let last = hands
-        .presses(KeyCode::PageDown)
-        .presses(KeyCode::PageDown)
-        .look();
+    for _ in 0..5 {
+        hands.presses(KeyCode::PageDown);
+    }
+    let last = hands.look();
     assert!(
         first.contains("Keys") && !first.contains("flame graph  "),
         "{first}"
@@ -102,7 +125,7 @@ fn before_the_first_answer() {
     let mut hands = Hands::before_nothing(80, 24);
     assert!(hands.look().contains("Asking process 4242 (shop)."));
     // No key falls over that there is nothing.
-    for key in "123jkgGsr/fpwa ? ?".chars() {
+    for key in "12345jkgGsr/fpwa ? ?".chars() {
         hands.presses(KeyCode::Char(key));
     }
     hands.presses(KeyCode::Enter).presses(KeyCode::Esc);
@@ -116,7 +139,7 @@ fn any_size_is_drawn() {
     for columns in (1..=60).step_by(3) {
         for lines in 1..=16 {
             let mut hands = Hands::before(columns, lines);
-            for key in ["2", "p", "3", "1", "?"] {
+            for key in ["2", "p", "3", "4", "5", "1", "?"] {
                 hands.types(key);
             }
         }
@@ -279,7 +302,7 @@ fn what_the_target_does_is_said() {
 #[test]
 fn a_flame_graph_is_walked_and_zoomed() {
     let mut hands = Hands::before(80, 24);
-    hands.types("3");
+    hands.types("5");
     let status = |hands: &mut Hands| hands.look().lines().nth(22).unwrap().to_owned();
     assert!(
         status(&mut hands).starts_with("all CPU time"),
@@ -322,7 +345,7 @@ fn names_cannot_move_the_cursor_or_break_the_table() {
     hands
         .model
         .update(Event::Picture(Arc::new(Picture::new(2, profile, None))));
-    for keys in ["1", "2", "3", "jjjj", "1"] {
+    for keys in ["1", "2", "3", "4", "5", "jjjj", "1"] {
         let screen = hands.types(keys).look();
         for line in screen.lines() {
             assert!(!line.chars().any(char::is_control), "{line:?}");
@@ -345,7 +368,7 @@ fn names_cannot_move_the_cursor_or_break_the_table() {
 #[test]
 fn no_color_leaves_weight_and_reverse() {
     let mut hands = Hands::before(80, 24);
-    hands.types("3");
+    hands.types("5");
     let count = |colored: bool, hands: &mut Hands| {
         let buffer = hands.cells(colored);
         let colored = (buffer.content.iter())

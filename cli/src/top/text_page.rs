@@ -40,6 +40,8 @@ pub fn lines(picture: &Picture, subject: Subject, columns: usize) -> Vec<String>
             None => gone(&format!("task {} has ended", id(task)), columns),
         },
         Subject::Places(kind) => of_places(picture, kind, columns),
+        Subject::Lock(id) => super::resource_page::lines(picture, id, columns),
+        Subject::Problem(id) => super::problem_page::lines(picture, id, columns),
     }
 }
 
