@@ -68,16 +68,20 @@ impl HandlerTimes {
         self.counts.iter().sum()
     }
 
-    /// The upper edge, in ticks, of the bucket that holds this quantile (0 to 1); at most 25 % too high. 0 when nothing was counted.
+    /// This quantile (0 to 1), in ticks: as far between the edges of its bucket, a quarter of an octave apart, as it lies among the values there. 0 when
+    /// nothing was counted.
     pub fn quantile_ticks(&self, quantile: f64) -> u64 {
-        let wanted = (self.calls() as f64 * quantile).ceil().max(1.0) as u64;
-        let mut seen = 0;
+        let wanted = (self.calls() as f64 * quantile).max(0.5);
+        let mut seen = 0.0;
         for (index, count) in self.counts.iter().enumerate() {
-            seen += count;
-            if seen >= wanted {
-                let octave = index / 4 + 2;
-                return (4 + (index % 4) as u64 + 1) << (octave - 2);
+            let count = *count as f64;
+            if count > 0.0 && seen + count >= wanted {
+                let shift = index / 4;
+                let lower = ((4 + index % 4) << shift) as f64;
+                let width = (1_u64 << shift) as f64;
+                return (lower + width * (wanted - seen) / count) as u64;
             }
+            seen += count;
         }
         0
     }
@@ -88,16 +92,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_falls_below_its_bucket_edge() {
-        for value in (0..5_000u64).chain([1 << 20, 3 << 21]) {
+    fn a_single_value_lies_between_its_buckets_edges() {
+        for value in (4..5_000u64).chain([1 << 20, 3 << 21]) {
             let mut times = HandlerTimes::default();
             times.counts[bucket(value)] = 1;
-            let edge = times.quantile_ticks(0.5);
-            assert!(edge > value, "{value} not below {edge}");
+            let (middle, upper) = (times.quantile_ticks(0.5), times.quantile_ticks(1.0));
+            let lower = 2 * middle as i64 - upper as i64 - 1;
+            let width = upper as i64 - lower;
+            let value = value as i64;
             assert!(
-                value < 8 || edge as f64 <= value as f64 * 1.25 + 1.0,
-                "{value} far below {edge}"
+                (lower..=upper as i64).contains(&value),
+                "{lower} {value} {upper}"
             );
+            assert!(width <= value / 4 + 2, "{lower} {value} {upper}");
         }
+    }
+
+    #[test]
+    fn quantiles_of_many_values_are_theirs() {
+        let mut times = HandlerTimes::default();
+        for value in 1_024..8_192 {
+            times.counts[bucket(value)] += 1;
+        }
+        for (quantile, value) in [(0.1, 1_741.0), (0.5, 4_608.0), (0.99, 8_120.0)] {
+            let found = times.quantile_ticks(quantile) as f64;
+            assert!((found / value - 1.0).abs() < 0.02, "{quantile}: {found}");
+        }
+        assert_eq!(HandlerTimes::default().quantile_ticks(0.5), 0);
     }
 }
