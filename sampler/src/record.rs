@@ -206,9 +206,36 @@ pub(crate) fn pack_head(
     used
 }
 
-/// How many frames two callchains share, counted from their root ends. Called in SIGPROF.
-pub(crate) fn shared_root(current: &[u64], previous: &[u64]) -> usize {
-    let mut same: usize = 0;
+/// Frames in which two callchains are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Agreement {
+    /// Where they begin in the one.
+    pub here: usize,
+    /// And in the other, which was captured before it.
+    pub before: usize,
+    /// How many they are.
+    pub frames: usize,
+}
+
+/// How many frames two callchains share, counted from their root ends. That they share those of `known` need not be found out again. Called in SIGPROF.
+#[inline(never)] // what it takes is free again for the rest of the push
+pub(crate) fn shared_root(current: &[u64], previous: &[u64], known: Agreement) -> usize {
+    let behind =
+        |length: usize, first: usize| length.wrapping_sub(first).wrapping_sub(known.frames);
+    let above = behind(current.len(), known.here);
+    // As many frames above it in both, or it is another turn of a recursion. Those above it were met, but not as expected: few.
+    if above == behind(previous.len(), known.before) && above <= ROOT_CHUNK {
+        let same = shared_one_by_one(current, previous, 0, above);
+        if same == above {
+            return shared_from(current, previous, above.wrapping_add(known.frames));
+        }
+        return same;
+    }
+    shared_from(current, previous, 0)
+}
+
+/// The same, of callchains that share so many at least. Called in SIGPROF.
+fn shared_from(current: &[u64], previous: &[u64], mut same: usize) -> usize {
     // Most frames are the same: eight at a time without a branch for each, and one by one where they begin to differ.
     while let (Some(ours), Some(theirs)) = (root_chunk(current, same), root_chunk(previous, same)) {
         let mut difference = 0;
@@ -222,7 +249,14 @@ pub(crate) fn shared_root(current: &[u64], previous: &[u64]) -> usize {
         }
         same = same.wrapping_add(ROOT_CHUNK);
     }
-    while let (Some(ours), Some(theirs)) = (from_root(current, same), from_root(previous, same)) {
+    shared_one_by_one(current, previous, same, usize::MAX)
+}
+
+/// The same, up to so many. Called in SIGPROF.
+fn shared_one_by_one(current: &[u64], previous: &[u64], mut same: usize, most: usize) -> usize {
+    while same < most
+        && let (Some(ours), Some(theirs)) = (from_root(current, same), from_root(previous, same))
+    {
         if ours != theirs {
             break;
         }
@@ -383,7 +417,7 @@ mod tests {
         for record in records {
             let (words, callchain, expiries) = record;
             let before = previous.map_or(&[][..], |(_, callchain, _)| callchain);
-            let shared = shared_root(callchain, before);
+            let shared = shared_root(callchain, before, Agreement::default());
             let new = callchain.len() - shared;
             let frames = FrameWords::new(callchain, shared);
             let mut packed = [0; LONGEST_HEAD];
@@ -397,22 +431,46 @@ mod tests {
         stream
     }
 
+    /// What two callchains share, whatever of it is known before.
+    #[track_caller]
+    fn shared(current: &[u64], previous: &[u64]) -> usize {
+        let expected = shared_root(current, previous, Agreement::default());
+        for here in 0..current.len() {
+            for before in 0..previous.len() {
+                let mut frames = 0;
+                while let (Some(ours), Some(theirs)) =
+                    (current.get(here + frames), previous.get(before + frames))
+                    && ours == theirs
+                {
+                    frames += 1;
+                    let known = Agreement {
+                        here,
+                        before,
+                        frames,
+                    };
+                    assert_eq!(shared_root(current, previous, known), expected, "{known:?}");
+                }
+            }
+        }
+        expected
+    }
+
     #[test]
     fn shares_frames_from_the_root() {
-        assert_eq!(shared_root(&[9, 2, 3], &[1, 2, 3]), 2);
-        assert_eq!(shared_root(&[5, 9, 2, 3], &[2, 3]), 2);
-        assert_eq!(shared_root(&[1], &[1]), 1);
-        assert_eq!(shared_root(&[1, 2], &[]), 0);
+        assert_eq!(shared(&[9, 2, 3], &[1, 2, 3]), 2);
+        assert_eq!(shared(&[5, 9, 2, 3], &[2, 3]), 2);
+        assert_eq!(shared(&[1], &[1]), 1);
+        assert_eq!(shared(&[1, 2], &[]), 0);
         // Around the number that is compared at once.
         for length in 0..40u64 {
             let chain: Vec<u64> = (0..length).collect();
-            assert_eq!(shared_root(&chain, &chain), chain.len());
+            assert_eq!(shared(&chain, &chain), chain.len());
             for differs in 0..chain.len() {
                 let mut other = chain.clone();
                 other[differs] = u64::MAX;
-                assert_eq!(shared_root(&chain, &other), chain.len() - differs - 1);
+                assert_eq!(shared(&chain, &other), chain.len() - differs - 1);
                 other.insert(0, 7);
-                assert_eq!(shared_root(&other, &chain), chain.len() - differs - 1);
+                assert_eq!(shared(&other, &chain), chain.len() - differs - 1);
             }
         }
     }

@@ -8,7 +8,7 @@ use std::ptr;
 use hotpoll_profile::Truncation;
 use hotpoll_sampler::module::Tracker;
 use hotpoll_sampler::unwind::{
-    BoundedStack, RuleCache, SavedRegisters, Tables, Walk, walk_interrupted,
+    BoundedStack, RuleCache, SavedRegisters, Tables, Trail, Walk, walk_interrupted_along,
 };
 
 const PAINTED: usize = 64 * 1024;
@@ -76,16 +76,16 @@ fn check(tables: &Tables, pc: u64, bp: usize, words: &[u64], expected: (Truncati
     let mut out = [0; 64];
     let mut found: Option<Walk> = None;
     let mut cache = Box::new(RuleCache::new());
-    let cold = stack_used(&mut || {
-        found = Some(walk_interrupted(
-            tables, &mut cache, &saved, &stack, &mut out,
-        ))
-    });
-    let warm = stack_used(&mut || {
-        found = Some(walk_interrupted(
-            tables, &mut cache, &saved, &stack, &mut out,
-        ))
-    });
+    let mut notes = [0; 64];
+    let mut trail = Trail::new(&[], &[], &mut notes);
+    let mut walk = || {
+        stack_used(&mut || {
+            found = Some(walk_interrupted_along(
+                tables, &mut cache, &mut trail, &saved, &stack, &mut out,
+            ))
+        })
+    };
+    let (cold, warm) = (walk(), walk());
     let nothing = stack_used(&mut || found = black_box(found));
     let found = found.unwrap();
     println!(

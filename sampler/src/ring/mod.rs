@@ -27,12 +27,21 @@ use atomics::{AtomicU64, Ordering};
 /// A ring of `WORDS` words; all-zero memory is a valid empty ring.
 #[repr(C)]
 pub struct Ring<const WORDS: usize> {
-    /// Words ever pushed. Stored by the producer only.
-    written: Padded<AtomicU64>,
+    /// The producer's own line.
+    producer: Padded<ProducerSide>,
     /// Words ever taken. Stored by the consumer only.
     taken: Padded<AtomicU64>,
     /// The words; word `n` of the stream lies at `n % WORDS`.
     words: [AtomicU64; WORDS],
+}
+
+/// What the producer alone stores.
+#[repr(C)]
+struct ProducerSide {
+    /// Words ever pushed.
+    written: AtomicU64,
+    /// What `taken` was when the producer last looked: it looks again only when that leaves too little room, as the drain's line is seldom in its cache.
+    taken_seen: AtomicU64,
 }
 
 /// Keeps the two ends of the ring off each other's cache line.
@@ -56,7 +65,10 @@ impl<const WORDS: usize> Ring<WORDS> {
     #[cfg(test)]
     pub fn new() -> Self {
         Self {
-            written: Padded(AtomicU64::new(0)),
+            producer: Padded(ProducerSide {
+                written: AtomicU64::new(0),
+                taken_seen: AtomicU64::new(0),
+            }),
             taken: Padded(AtomicU64::new(0)),
             words: std::array::from_fn(|_| AtomicU64::new(0)),
         }
@@ -92,13 +104,17 @@ impl<const WORDS: usize> Producer<'_, WORDS> {
     ) -> Result<(), Full> {
         let ring = self.0;
         // Relaxed: only this side stores it.
-        let written = ring.written.0.load(Ordering::Relaxed);
-        // Acquire: pairs with the Release in pop(), so the consumer has finished reading the words that we are about to reuse.
-        let taken = ring.taken.0.load(Ordering::Acquire);
+        let written = ring.producer.0.written.load(Ordering::Relaxed);
         let wanted = (head.len() as u64).wrapping_add(length as u64);
-        let free = (WORDS as u64).wrapping_sub(written.wrapping_sub(taken));
-        if wanted > free {
-            return Err(Full);
+        let fits = |taken: u64| wanted <= (WORDS as u64).wrapping_sub(written.wrapping_sub(taken));
+        // Relaxed: only this side stores it, after the Acquire below.
+        if !fits(ring.producer.0.taken_seen.load(Ordering::Relaxed)) {
+            // Acquire: pairs with the Release in pop(), so the consumer has finished reading the words that we are about to reuse.
+            let taken = ring.taken.0.load(Ordering::Acquire);
+            ring.producer.0.taken_seen.store(taken, Ordering::Relaxed);
+            if !fits(taken) {
+                return Err(Full);
+            }
         }
         let mut position = written;
         for value in head {
@@ -116,7 +132,7 @@ impl<const WORDS: usize> Producer<'_, WORDS> {
             position = position.wrapping_add(1);
         }
         // Release: publishes the words above to the consumer's Acquire in pop().
-        ring.written.0.store(position, Ordering::Release);
+        ring.producer.0.written.store(position, Ordering::Release);
         Ok(())
     }
 }
@@ -128,7 +144,7 @@ impl<const WORDS: usize> Consumer<'_, WORDS> {
         // Relaxed: only this side stores it.
         let taken = ring.taken.0.load(Ordering::Relaxed);
         // Acquire: pairs with the Release in push(), so the words up to `written` are visible.
-        let written = ring.written.0.load(Ordering::Acquire);
+        let written = ring.producer.0.written.load(Ordering::Acquire);
         let count = written.wrapping_sub(taken);
         into.reserve(count as usize);
         for position in 0..count {

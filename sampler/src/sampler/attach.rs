@@ -292,6 +292,7 @@ fn prepare(slot: &'static Slot, tid: u32) {
         &handler.companion_in_kernel,
         &handler.companion_counted,
         &handler.recorded,
+        &handler.whole,
         &handler.overrun,
         &handler.guessed,
         &handler.ticks,
@@ -299,7 +300,7 @@ fn prepare(slot: &'static Slot, tid: u32) {
     ] {
         counter.store(0, Relaxed);
     }
-    for counter in handler.lost.iter().chain(&handler.truncated) {
+    for counter in handler.lost.iter().chain(&handler.cut_short) {
         counter.store(0, Relaxed);
     }
     handler.tick_histogram.clear();

@@ -236,7 +236,8 @@ impl Entry {
             totals.overrun = handler.overrun.load(Relaxed);
             totals.guessed = handler.guessed.load(Relaxed);
             totals.lost = counts::<Loss>(&handler.lost);
-            totals.truncated = counts::<Truncation>(&handler.truncated);
+            totals.truncated = counts::<Truncation>(&handler.cut_short);
+            (totals.truncated).add(Truncation::Complete, handler.whole.load(Relaxed));
             totals.handler_ns = (handler.ticks.load(Relaxed) as f64 * ns_per_tick) as u64;
         }
         totals

@@ -14,11 +14,11 @@ use super::{
 };
 use crate::broken::{self, Defect};
 use crate::published::Published;
-use crate::record::{self, FrameWords, Head, LONGEST_HEAD, MAX_DEPTH, Words};
+use crate::record::{self, Agreement, FrameWords, Head, LONGEST_HEAD, MAX_DEPTH, Words};
 use crate::slot::{self, HandlerSide, Scratch, Slot, pending, table};
 use crate::unwind::{
-    BoundedStack, Publisher, Registers, RuleCache, StackReader, Tables, Walk, walk,
-    walk_interrupted,
+    BoundedStack, Publisher, Registers, RuleCache, StackReader, Tables, Trail, Walk, walk,
+    walk_interrupted_along,
 };
 use hotpoll_profile::{Engine, Loss, Reason, State, Truncation};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 /// Stack that telling whose signal it is may take, and counting a loss. `tests/handler_calls.rs` adds up the frames.
 pub const ROOM_TO_LOOK: u64 = if cfg!(debug_assertions) { 1_280 } else { 384 };
 /// Stack that recording the leaf alone may take, below the point where room is measured.
-pub const ROOM_FOR_LEAF: u64 = if cfg!(debug_assertions) { 2_816 } else { 640 };
+pub const ROOM_FOR_LEAF: u64 = if cfg!(debug_assertions) { 2_816 } else { 704 };
 /// Stack that the walk, or a record of what it found, may take below that point.
 pub const ROOM_FOR_WALK: u64 = if cfg!(debug_assertions) { 3_072 } else { 1_024 };
 
@@ -36,7 +36,8 @@ const LONGEST_TICKS: u64 = 1 << 17;
 
 static TABLES: Publisher = Publisher::new();
 static LEAKED: AtomicU64 = AtomicU64::new(0);
-static MAX_FRAMES: AtomicUsize = AtomicUsize::new(MAX_DEPTH);
+/// How many frames fewer than [`MAX_DEPTH`] are captured at most. Zero at first, so that it lies where the other statics of the handler do.
+static FRAMES_LEFT_OUT: AtomicUsize = AtomicUsize::new(0);
 
 /// Makes new unwind tables current, and frees the old ones once no handler can be reading them.
 pub(crate) fn publish_tables(tables: Tables) {
@@ -98,7 +99,8 @@ pub(crate) fn wait_for(slot: &Slot) {
 
 /// Sets the longest callchain.
 pub(crate) fn set_max_depth(frames: usize) {
-    MAX_FRAMES.store(frames.clamp(1, MAX_DEPTH), Ordering::Relaxed);
+    let left_out = MAX_DEPTH - frames.clamp(1, MAX_DEPTH);
+    FRAMES_LEFT_OUT.store(left_out, Ordering::Relaxed);
 }
 
 /// The handler that the kernel calls.
@@ -141,7 +143,7 @@ fn look(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_v
                 .store(entries.wrapping_add(1), Ordering::Relaxed);
             // Orders the store above before the loads of the generation and of the tables: whoever takes one of them away and then sees an
             // even number knows that this handler has seen the change (wait_for).
-            fence(Ordering::SeqCst);
+            full_fence();
             // Acquire: pairs with the Release in attach, so everything that the agent wrote for this use of the slot is visible. Another
             // generation means a late signal: the timer is gone, and its account is closed.
             if slot.agent.generation.load(Ordering::Acquire) == u32::from(id.generation) {
@@ -162,6 +164,14 @@ fn look(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_v
         // SAFETY: the arguments are the kernel's.
         Source::Foreign => unsafe { forward::forward(signal, info, context) },
     }
+}
+
+/// `fence(SeqCst)`, as what it orders here are a store and loads of this one thread: a locked instruction on its own stack does that, in a third of the
+/// time of the `mfence` that compilers write. Called in SIGPROF.
+#[inline(always)]
+fn full_fence() {
+    // SAFETY: it changes nothing. No `nomem`: the compiler, too, keeps memory accesses on their side.
+    unsafe { std::arch::asm!("lock or dword ptr [rsp], 0", options(nostack)) };
 }
 
 /// Whether this is the slot's thread. A late signal of a perf event carries a descriptor that may have passed to another thread's event since;
@@ -219,10 +229,31 @@ fn sample(slot: &Slot, mut expiry: Expiry, interrupted: &Interrupted, entered: u
     // SAFETY: only this thread's handler touches the scratch while the slot is attached (slot/table.rs), and it is not re-entered: its
     // signal is masked while it runs.
     let scratch = unsafe { &mut *slot.scratch.get() };
+    let found = Found {
+        expiry,
+        state,
+        entered,
+    };
     // One after the other rather than one in the other: the stack that the walk takes is free again for the push.
-    let (frames, truncation) = capture(slot, scratch, tables, interrupted, stack, room);
-    let frames = spoil(scratch, frames);
-    push(slot, scratch, expiry, state, entered, frames, truncation);
+    let mut captured = Captured::NOTHING;
+    capture(
+        slot,
+        scratch,
+        tables,
+        interrupted,
+        stack,
+        room,
+        &mut captured,
+    );
+    spoil(scratch, &mut captured);
+    push(slot, scratch, &found, &captured);
+}
+
+/// What a sample stands for.
+struct Found {
+    expiry: Expiry,
+    state: State,
+    entered: u64,
 }
 
 /// How many of the expiries of a perf event's companion count, which found the thread in such a state.
@@ -250,16 +281,17 @@ fn unspoken_for(handler: &HandlerSide, count: u32, state: State) -> u32 {
 
 /// Nothing, but in tests that want a broken handler (broken.rs).
 #[inline(always)]
-fn spoil(scratch: &mut Scratch, frames: usize) -> usize {
+fn spoil(scratch: &mut Scratch, captured: &mut Captured) {
     if !cfg!(feature = "broken-engine") {
-        return frames;
+        return;
     }
     let [first, second] = &mut scratch.callchains;
-    if scratch.previous & 1 == 0 {
-        broken::callchain(second, frames, first[0])
+    captured.frames = if scratch.previous & 1 == 0 {
+        broken::callchain(second, captured.frames, first[0])
     } else {
-        broken::callchain(first, frames, second[0])
-    }
+        broken::callchain(first, captured.frames, second[0])
+    };
+    captured.agreement = Agreement::default();
 }
 
 /// Whether the thread was walking its own stack.
@@ -268,7 +300,29 @@ fn is_walking(slot: &Slot, interrupted: &Interrupted) -> bool {
         .is_some_and(|words| words.is_walking(interrupted.sp))
 }
 
-/// Walks into the scratch's current callchain. Returns how many frames, and why it ended.
+/// What the scratch's current callchain holds.
+struct Captured {
+    frames: usize,
+    /// Why it ended.
+    truncation: Truncation,
+    /// Where it is known to be the one before.
+    agreement: Agreement,
+}
+
+impl Captured {
+    /// Not captured yet.
+    const NOTHING: Self = Self {
+        frames: 0,
+        truncation: Truncation::NoStackRoom,
+        agreement: Agreement {
+            here: 0,
+            before: 0,
+            frames: 0,
+        },
+    };
+}
+
+/// Walks into the scratch's current callchain.
 #[inline(never)]
 fn capture(
     slot: &Slot,
@@ -277,62 +331,117 @@ fn capture(
     interrupted: &Interrupted,
     stack: Option<StackBounds>,
     room: u64,
-) -> (usize, Truncation) {
-    let [first, second] = &mut scratch.callchains;
-    let current = if scratch.previous & 1 == 0 {
-        second
-    } else {
-        first
-    };
-    let limit = MAX_FRAMES.load(Ordering::Relaxed).min(MAX_DEPTH);
-    let out = current.get_mut(..limit).unwrap_or_default();
-    let reason = match (tables, stack) {
-        _ if is_walking(slot, interrupted) => Truncation::InHotpoll,
-        _ if room < ROOM_FOR_WALK => Truncation::NoStackRoom,
-        (_, None) => Truncation::UnknownStack,
-        (_, Some(stack)) if !stack.contains(interrupted.sp) => Truncation::ForeignStack,
-        (None, _) => Truncation::TablesNotReady,
-        (Some(tables), Some(stack)) => {
-            // Between `pop rbp` and `ret` compilers still say that rbp is saved below the CFA, where it was: just below the stack pointer.
-            // Without the red zone every sample on such a `ret` lost its callers.
-            let low = stack
-                .low
-                .max(interrupted.sp.saturating_sub(frame::RED_ZONE));
-            // SAFETY: the stack of a running thread is mapped from its stack pointer to its top: `high` comes from the thread's own
-            // descriptor (stack_bounds.rs) or from the mapping that the agent found (thread/stack.rs), and stays for the thread's life.
-            // The red zone is the thread's to use (psABI) and not below the stack's low end, so it is mapped, or grows like the main
-            // thread's stack when it is read.
-            let stack = unsafe { BoundedStack::new(low, stack.high) };
-            let walked = walk_interrupted(
-                tables,
-                &mut scratch.rules,
-                interrupted.registers,
-                &stack,
-                out,
-            );
-            if walked.guessed != 0 {
-                slot::add(&slot.handler.guessed, 1);
+    captured: &mut Captured,
+) {
+    match (obstacle(slot, tables, interrupted, stack, room), tables) {
+        (Ok(stack), Some(tables)) => walk_into(slot, scratch, tables, interrupted, stack, captured),
+        (reason, _) => {
+            let (_, _, out) = turn(scratch, 0);
+            if let Some(leaf) = out.first_mut() {
+                *leaf = interrupted.pc;
             }
-            return (walked.frames, walked.end);
+            captured.frames = 1;
+            captured.truncation = reason.err().unwrap_or(Truncation::TablesNotReady);
         }
-    };
-    if let Some(leaf) = out.first_mut() {
-        *leaf = interrupted.pc;
     }
-    (1, reason)
+}
+
+/// The walk itself.
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn walk_into(
+    slot: &Slot,
+    scratch: &mut Scratch,
+    tables: &Tables,
+    interrupted: &Interrupted,
+    stack: StackBounds,
+    captured: &mut Captured,
+) {
+    // Between `pop rbp` and `ret` compilers still say that rbp is saved below the CFA, where it was: just below the stack pointer.
+    // Without the red zone every sample on such a `ret` lost its callers.
+    let low = stack
+        .low
+        .max(interrupted.sp.saturating_sub(frame::RED_ZONE));
+    // SAFETY: the stack of a running thread is mapped from its stack pointer to its top: `high` comes from the thread's own
+    // descriptor (stack_bounds.rs) or from the mapping that the agent found (thread/stack.rs), and stays for the thread's life.
+    // The red zone is the thread's to use (psABI) and not below the stack's low end, so it is mapped, or grows like the main
+    // thread's stack when it is read.
+    let stack = unsafe { BoundedStack::new(low, stack.high) };
+    let (rules, mut trail, out) = turn(scratch, tables.generation());
+    let registers = interrupted.registers;
+    let walked = walk_interrupted_along(tables, rules, &mut trail, registers, &stack, out);
+    if walked.guessed != 0 {
+        slot::add(&slot.handler.guessed, 1);
+    }
+    *captured = Captured {
+        frames: walked.frames,
+        truncation: walked.end,
+        agreement: trail.agreement(),
+    };
+}
+
+/// The thread's stack, if it can be walked; otherwise why not.
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn obstacle(
+    slot: &Slot,
+    tables: Option<&Tables>,
+    interrupted: &Interrupted,
+    stack: Option<StackBounds>,
+    room: u64,
+) -> Result<StackBounds, Truncation> {
+    match (tables, stack) {
+        _ if is_walking(slot, interrupted) => Err(Truncation::InHotpoll),
+        _ if room < ROOM_FOR_WALK => Err(Truncation::NoStackRoom),
+        (_, None) => Err(Truncation::UnknownStack),
+        (_, Some(stack)) if !stack.contains(interrupted.sp) => Err(Truncation::ForeignStack),
+        (None, _) => Err(Truncation::TablesNotReady),
+        (Some(_), Some(stack)) => Ok(stack),
+    }
+}
+
+/// The rules, the trail of the last walk if it was by the tables of this generation, and room for the current callchain. 0 is no walk.
+#[cfg_attr(not(debug_assertions), inline(always))]
+fn turn(scratch: &mut Scratch, generation: u32) -> (&mut RuleCache, Trail<'_>, &mut [u64]) {
+    let [first_of, second_of] = &mut scratch.notes_of;
+    let [first, second] = &mut scratch.callchains;
+    let [first_notes, second_notes] = &mut scratch.notes;
+    let (notes_of, before_of, callchains, notes) = if scratch.previous & 1 == 0 {
+        let notes = (first_notes, second_notes);
+        (second_of, *first_of, (first, second), notes)
+    } else {
+        let notes = (second_notes, first_notes);
+        (first_of, *second_of, (second, first), notes)
+    };
+    *notes_of = generation;
+    let is_of_these = generation != 0 && generation == before_of;
+    let length = if is_of_these {
+        scratch.previous_length
+    } else {
+        0
+    };
+    let before = callchains.0.get(..length).unwrap_or_default();
+    let limit = MAX_DEPTH.wrapping_sub(FRAMES_LEFT_OUT.load(Ordering::Relaxed));
+    let out = callchains.1.get_mut(..limit).unwrap_or_default();
+    (
+        &mut scratch.rules,
+        Trail::new(before, notes.0, notes.1),
+        out,
+    )
 }
 
 /// Pushes the scratch's current callchain as one record, or counts its loss.
 #[inline(never)]
-fn push(
-    slot: &Slot,
-    scratch: &mut Scratch,
-    expiry: Expiry,
-    state: State,
-    entered: u64,
-    frames: usize,
-    truncation: Truncation,
-) {
+fn push(slot: &Slot, scratch: &mut Scratch, found: &Found, captured: &Captured) {
+    let Captured {
+        frames,
+        truncation,
+        agreement,
+    } = *captured;
+    let Found {
+        expiry,
+        state,
+        entered,
+        ..
+    } = *found;
     let [first, second] = &scratch.callchains;
     let (previous, current) = if scratch.previous & 1 == 0 {
         (first, second)
@@ -341,7 +450,7 @@ fn push(
     };
     let callchain = current.get(..frames).unwrap_or_default();
     let previous = previous.get(..scratch.previous_length).unwrap_or_default();
-    let shared = record::shared_root(callchain, previous);
+    let shared = record::shared_root(callchain, previous, agreement);
     let new = frames.wrapping_sub(shared);
     let head = Head {
         state,
@@ -374,11 +483,13 @@ fn push(
         return; // it stands for no time, and no account knows of it
     }
     slot::add(&slot.handler.recorded, 1);
-    slot::add(
-        &slot.handler.overrun,
-        u64::from(expiry.count).wrapping_sub(1),
-    );
-    if let Some(counter) = slot.handler.truncated.get(truncation.index()) {
+    if expiry.count > 1 {
+        let more = u64::from(expiry.count).wrapping_sub(1);
+        slot::add(&slot.handler.overrun, more);
+    }
+    if truncation == Truncation::Complete {
+        slot::add(&slot.handler.whole, 1);
+    } else if let Some(counter) = slot.handler.cut_short.get(truncation.index()) {
         slot::add(counter, 1);
     }
 }

@@ -13,8 +13,9 @@ pub(crate) use histogram::Histogram;
 use crate::published::Published;
 use crate::record::{MAX_DEPTH, Words};
 use crate::ring::Ring;
-use crate::unwind::RuleCache;
+use crate::unwind::{Note, RuleCache, TRAIL_LENGTH};
 use std::cell::UnsafeCell;
+use std::mem::offset_of;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// Words in a thread's ring: 32 KB. A record of an untracked thread takes two words, and half a word for each frame that changed. So 200 records
@@ -30,8 +31,6 @@ const _: () = assert!(size_of::<Slot>() <= 64 << 10);
 pub(crate) struct Slot {
     /// Written by the agent before a timer is armed, fixed while it is.
     pub agent: AgentSide,
-    /// The thread's published words (published.rs), null when it has none.
-    published: AtomicPtr<Published>,
     /// Written by the handler, read by the agent.
     pub handler: HandlerSide,
     /// Only the handler touches it while the slot is attached.
@@ -53,52 +52,65 @@ pub(crate) struct AgentSide {
     pub stack_low: AtomicU64,
     /// Whether `tokio::task::try_id` or the like may be called on this thread: it was called before by ordinary code.
     pub task_id_ready: AtomicBool,
+    /// The thread's published words (published.rs), null when it has none.
+    published: AtomicPtr<Published>,
 }
 
 /// What the handler counts. Only the handler of one thread writes, so plain load and store make no lost update.
+///
+/// The first line has what every sample touches: in a busy process each line more is a miss.
 #[repr(C, align(64))]
 pub(crate) struct HandlerSide {
     /// Odd while the handler runs: it may be reading the unwind tables and using the scratch.
     pub entries: AtomicU32,
-    /// An interrupted stack pointer whose stack the agent should look up; 0 when none.
-    pub wanted_stack: AtomicU64,
     /// Expiries that reached the handler: `recorded + overrun + lost`.
     pub fired: AtomicU64,
-    /// Expiries of a perf event; of the timer that stands beside it, wherever they found the thread, and in the kernel; and how many of those
-    /// were counted.
+    /// Records pushed.
+    pub recorded: AtomicU64,
+    /// Those of them whose callchain is whole.
+    pub whole: AtomicU64,
+    /// Time stamp counter ticks spent in the handler.
+    pub ticks: AtomicU64,
+    /// Expiries of a perf event.
     pub perf_expiries: AtomicU64,
+    /// Expiries folded into a record beyond its first.
+    pub overrun: AtomicU64,
+    /// An interrupted stack pointer whose stack the agent should look up; 0 when none.
+    pub wanted_stack: AtomicU64,
+    /// Expiries of the timer that stands beside a perf event, wherever they found the thread, and in the kernel; and how many of those were
+    /// counted.
     pub companion_expiries: AtomicU64,
     pub companion_in_kernel: AtomicU64,
     pub companion_counted: AtomicU64,
-    /// Records pushed.
-    pub recorded: AtomicU64,
-    /// Expiries folded into a record beyond its first.
-    pub overrun: AtomicU64,
     /// Callchains with a guessed step; if their records were lost, too.
     pub guessed: AtomicU64,
     /// Expiries lost, by reason.
     pub lost: [AtomicU64; hotpoll_profile::counts::MAX_REASONS],
-    /// Records by how their callchain ended.
-    pub truncated: [AtomicU64; hotpoll_profile::counts::MAX_REASONS],
-    /// Time stamp counter ticks spent in the handler.
-    pub ticks: AtomicU64,
-    /// The same by size, for a median and a tail.
+    /// Records by how their callchain ended, but for the whole ones.
+    pub cut_short: [AtomicU64; hotpoll_profile::counts::MAX_REASONS],
+    /// The handler's times by size, for a median and a tail.
     pub tick_histogram: Histogram,
 }
+const _: () = assert!(offset_of!(HandlerSide, companion_expiries) == 64);
 
-/// The handler's memory, too large for a signal stack.
-#[repr(C)]
+/// The handler's memory, too large for a signal stack. What every sample touches comes first, and what is short before what is long: a page that is not
+/// touched takes no memory, and the first touch of one takes a microsecond.
+#[repr(C, align(64))]
 pub(crate) struct Scratch {
-    /// The unwind rules met last.
-    pub rules: RuleCache,
-    /// The callchain being captured and the one pushed last, in turn.
-    pub callchains: [[u64; MAX_DEPTH]; 2],
     /// Length of the callchain pushed last.
     pub previous_length: usize,
     /// Which of the two was pushed last: 0 or 1.
     pub previous: usize,
+    /// Which tables the walks of the two went by; 0 where it was no walk.
+    pub notes_of: [u32; 2],
     /// The published words of the record pushed last.
     pub previous_words: Words,
+    /// What the walks of the two noted.
+    pub notes: [[Note; TRAIL_LENGTH]; 2],
+    /// The unwind rules met last.
+    pub rules: RuleCache,
+    /// The callchain being captured and the one pushed last, in turn.
+    pub callchains: [[u64; MAX_DEPTH]; 2],
 }
 
 impl Slot {
@@ -108,14 +120,14 @@ impl Slot {
             std::ptr::from_ref(words).cast_mut()
         });
         // Release: whoever sees the pointer sees the words.
-        self.published.store(pointer, Ordering::Release);
+        self.agent.published.store(pointer, Ordering::Release);
     }
 
     /// The thread's words. Called in SIGPROF, and by the agent.
     #[allow(unsafe_code)]
     pub fn published(&self) -> Option<&'static Published> {
         // SAFETY: only `publish` stores here, and what it stores lives for ever.
-        unsafe { self.published.load(Ordering::Acquire).as_ref() }
+        unsafe { self.agent.published.load(Ordering::Acquire).as_ref() }
     }
 
     /// Empties the ring and forgets the last callchain. The slot is free, and its last handler has returned (signal::wait_for).

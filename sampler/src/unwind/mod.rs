@@ -19,6 +19,7 @@ mod rule;
 mod stack;
 mod table;
 mod tables;
+mod trail;
 mod walk;
 
 pub use cache::RuleCache;
@@ -28,4 +29,5 @@ pub use rule::{Base, BpRule, CfaRule, FullRule, RaRule, Rule, SavedRegisters};
 pub use stack::{BoundedStack, RED_ZONE, StackReader};
 pub use table::{ModuleTable, TableSize};
 pub use tables::{Tables, TablesEntry};
-pub use walk::{Registers, Walk, walk, walk_interrupted};
+pub use trail::{Note, TRAIL_LENGTH, Trail};
+pub use walk::{Registers, Walk, walk, walk_interrupted, walk_interrupted_along};

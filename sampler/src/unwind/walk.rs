@@ -9,6 +9,7 @@ use super::cache::RuleCache;
 use super::rule::{Base, BpRule, CfaRule, FullRule, PackedRule, RaRule, SavedRegisters, Unpacked};
 use super::stack::StackReader;
 use super::tables::Tables;
+use super::trail::{Trail, note};
 
 /// The registers that a walk starts from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,7 +54,15 @@ pub fn walk<S: StackReader>(
     stack: &S,
     out: &mut [u64],
 ) -> Walk {
-    walk_from(tables, cache, registers, None, stack, out)
+    walk_from(
+        tables,
+        cache,
+        &mut Trail::none(),
+        registers,
+        None,
+        stack,
+        out,
+    )
 }
 
 /// [`walk`] for a thread that was interrupted, with all its registers: hand-written code (cryptography, mostly) may keep its frame's address
@@ -66,18 +75,32 @@ pub fn walk_interrupted<S: StackReader>(
     stack: &S,
     out: &mut [u64],
 ) -> Walk {
+    walk_interrupted_along(tables, cache, &mut Trail::none(), saved, stack, out)
+}
+
+/// The same, along the trail of the walk before. Afterwards the trail says where the two agree.
+#[inline]
+pub fn walk_interrupted_along<S: StackReader>(
+    tables: &Tables,
+    cache: &mut RuleCache,
+    trail: &mut Trail<'_>,
+    saved: &SavedRegisters,
+    stack: &S,
+    out: &mut [u64],
+) -> Walk {
     let registers = Registers {
         pc: saved[libc::REG_RIP as usize] as u64,
         sp: saved[libc::REG_RSP as usize] as u64,
         bp: Some(saved[libc::REG_RBP as usize] as u64),
     };
-    walk_from(tables, cache, registers, Some(saved), stack, out)
+    walk_from(tables, cache, trail, registers, Some(saved), stack, out)
 }
 
 #[inline]
 fn walk_from<S: StackReader>(
     tables: &Tables,
     cache: &mut RuleCache,
+    trail: &mut Trail<'_>,
     registers: Registers,
     saved: Option<&SavedRegisters>,
     stack: &S,
@@ -87,6 +110,8 @@ fn walk_from<S: StackReader>(
     let mut frame = Frame::leaf(registers);
     let mut frames = 0;
     while frame.end.is_none() {
+        let expected = frame.follow(trail, frames, stack, out);
+        frames = frames.wrapping_add(expected);
         let Some(place) = out.get_mut(frames) else {
             frame.end = Some(Truncation::Depth);
             break;
@@ -96,6 +121,7 @@ fn walk_from<S: StackReader>(
             Some(rule) => rule,
             None => look_up(tables, cache, frame.lookup),
         };
+        let sp = frame.sp;
         if rule.is_usual() {
             frame.step(rule, stack);
         } else {
@@ -106,6 +132,7 @@ fn walk_from<S: StackReader>(
             copy.unusual_step(tables, rule, saved, stack);
             frame = copy;
         }
+        trail.note(frames, sp, rule, frame.sp);
         frames = frames.wrapping_add(1);
     }
     Walk {
@@ -139,6 +166,45 @@ struct Frame {
     guessed: u32,
     /// Up to this frame pointer the chain is known to come back to known code.
     trusted_bp: u64,
+}
+
+/// What changes from one expected frame to the next.
+struct Cursor {
+    address: u64,
+    sp: u64,
+    bp: u64,
+    bp_known: bool,
+}
+
+impl Cursor {
+    /// A step by a rule of the usual form. Where it cannot be made nothing has changed.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn step<S: StackReader>(&mut self, rule: PackedRule, stack: &S) -> bool {
+        if !rule.is_usual() || (rule.uses_bp() && !self.bp_known) {
+            return false;
+        }
+        let base = if rule.uses_bp() { self.bp } else { self.sp };
+        let cfa = base.wrapping_add(rule.offset());
+        if cfa <= self.sp {
+            return false;
+        }
+        let ra = stack.read(cfa.wrapping_sub(8)).unwrap_or(0);
+        if ra == 0 {
+            return false;
+        }
+        if rule.saves_bp() {
+            let Some(saved) = stack.read(cfa.wrapping_sub(rule.bp_distance())) else {
+                return false;
+            };
+            self.bp = saved;
+            self.bp_known = true;
+        } else if rule.loses_bp() {
+            self.bp_known = false;
+        }
+        self.sp = cfa;
+        self.address = ra;
+        true
+    }
 }
 
 impl Frame {
@@ -185,6 +251,49 @@ impl Frame {
         }
         self.lookup = ra.wrapping_sub(1);
         self.interrupted = false;
+    }
+
+    /// Steps as long as the trail's frames are met and their rules are of the usual form, and says how many those were. What fails is left for
+    /// the step that says why.
+    #[cfg_attr(not(debug_assertions), inline(always))]
+    fn follow<S: StackReader>(
+        &mut self,
+        trail: &mut Trail<'_>,
+        frames: usize,
+        stack: &S,
+        out: &mut [u64],
+    ) -> usize {
+        let out = out.get_mut(frames..).unwrap_or_default();
+        let (before, notes, into) = trail.ahead(frames, out.len());
+        // The address as callchains have it: the leaf's own, or what its caller returns to.
+        let address = self.lookup.wrapping_add((frames != 0) as u64);
+        let mut met = 0usize;
+        let mut cursor = Cursor {
+            address,
+            sp: self.sp,
+            bp: self.bp,
+            bp_known: self.bp_known,
+        };
+        while let Some(noted) = notes.get(met) {
+            let rule = PackedRule::from_bits(*noted as u32);
+            let (address, sp) = (cursor.address, cursor.sp);
+            if before.get(met) != Some(&address) || !cursor.step(rule, stack) {
+                break;
+            }
+            if let (Some(into), Some(place)) = (into.get_mut(met), out.get_mut(met)) {
+                *into = note(sp, rule);
+                *place = address;
+            }
+            met = met.wrapping_add(1);
+        }
+        if met != 0 {
+            trail.met(frames, met);
+            self.sp = cursor.sp;
+            self.bp = cursor.bp;
+            self.bp_known = cursor.bp_known;
+            self.returned(cursor.address);
+        }
+        met
     }
 
     /// A step by a rule of the usual form.

@@ -6,8 +6,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use hotpoll_sampler::unwind::{
-    BoundedStack, Publisher, RED_ZONE, Registers, RuleCache, SavedRegisters, Tables, Walk,
-    walk_interrupted,
+    BoundedStack, Note, Publisher, RED_ZONE, Registers, RuleCache, SavedRegisters, TRAIL_LENGTH,
+    Tables, Trail, Walk, walk_interrupted_along,
 };
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
@@ -76,6 +76,8 @@ struct Shared<T>(UnsafeCell<MaybeUninit<T>>);
 unsafe impl<T> Sync for Shared<T> {}
 static SAMPLES: Shared<[Sample; BATCH]> = Shared(UnsafeCell::new(MaybeUninit::zeroed()));
 static CACHE: Shared<RuleCache> = Shared(UnsafeCell::new(MaybeUninit::zeroed()));
+/// Of the walk before and of the one under way, in turn.
+static NOTES: Shared<[[Note; TRAIL_LENGTH]; 2]> = Shared(UnsafeCell::new(MaybeUninit::zeroed()));
 
 extern "C" fn handler(_signal: c_int, _info: *mut siginfo_t, context: *mut c_void) {
     let index = TAKEN.load(Ordering::Relaxed);
@@ -83,13 +85,26 @@ extern "C" fn handler(_signal: c_int, _info: *mut siginfo_t, context: *mut c_voi
         return;
     }
     // SAFETY: the kernel's context; the sample and the cache are the handler's now; all zero is valid for both.
-    let (context, sample, cache) = unsafe {
+    let (context, samples, cache, [first, second]) = unsafe {
         (
             &*context.cast::<ucontext_t>(),
-            &mut (*SAMPLES.0.get()).assume_init_mut()[index],
+            (*SAMPLES.0.get()).assume_init_mut(),
             (*CACHE.0.get()).assume_init_mut(),
+            (*NOTES.0.get()).assume_init_mut(),
         )
     };
+    let (earlier, later) = samples.split_at_mut(index);
+    let sample = &mut later[0];
+    let (notes, into) = if index.is_multiple_of(2) {
+        (second, first)
+    } else {
+        (first, second)
+    };
+    // Along the trail of the sample before, as the profiler's own handler walks.
+    let before = earlier
+        .last()
+        .and_then(|before| Some(&before.out[..before.walk?.frames]));
+    let mut trail = Trail::new(before.unwrap_or_default(), notes, into);
     sample.registers = context.uc_mcontext.gregs;
     let low = (sample.register(libc::REG_RSP) & !7) - RED_ZONE;
     let high = STACK_END.load(Ordering::Relaxed);
@@ -101,9 +116,16 @@ extern "C" fn handler(_signal: c_int, _info: *mut siginfo_t, context: *mut c_voi
     }
     // SAFETY: likewise.
     let stack = unsafe { BoundedStack::new(low, high) };
-    sample.walk = TABLES
-        .current()
-        .map(|tables| walk_interrupted(tables, cache, &sample.registers, &stack, &mut sample.out));
+    sample.walk = TABLES.current().map(|tables| {
+        walk_interrupted_along(
+            tables,
+            cache,
+            &mut trail,
+            &sample.registers,
+            &stack,
+            &mut sample.out,
+        )
+    });
     TAKEN.store(index + 1, Ordering::Relaxed);
 }
 

@@ -4,6 +4,7 @@ mod ends;
 mod guesses;
 mod rules;
 mod signal_frames;
+mod trails;
 
 use std::sync::Arc;
 
@@ -81,7 +82,7 @@ const fn at(function: u64) -> u64 {
     TEXT + function * 0x100 + 0x20
 }
 
-/// Walks twice with one cache, so that what the cache gives is what the tables give.
+/// Walks three times with one cache, and along the trail of the walk before, so that what cache and trail give is what the tables give.
 #[track_caller]
 fn check(
     functions: &[Says],
@@ -91,10 +92,16 @@ fn check(
 ) {
     let tables = tables(functions);
     let mut cache = RuleCache::new();
-    for _ in 0..2 {
-        let mut out = [0; 16];
-        let walk = walk(&tables, &mut cache, registers, &(STACK, stack), &mut out);
+    let (mut before, mut notes) = (Vec::new(), [0; 16]);
+    for _ in 0..3 {
+        let (mut out, mut into) = ([0; 16], [0; 16]);
+        let mut trail = Trail::new(&before, &notes, &mut into);
+        let stack = (STACK, stack);
+        let walk = walk_from(
+            &tables, &mut cache, &mut trail, registers, None, &stack, &mut out,
+        );
         assert_eq!((&out[..walk.frames], walk.end, walk.guessed), expected);
+        (before, notes) = (out[..walk.frames].to_vec(), into);
     }
 }
 
