@@ -6,6 +6,10 @@
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod core;
 
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+#[path = "elsewhere.rs"]
+pub mod core;
+
 #[cfg(feature = "parking_lot")]
 mod condvar;
 #[cfg(feature = "parking_lot")]
@@ -21,7 +25,6 @@ mod remutex;
 #[cfg(feature = "parking_lot")]
 mod rwlock;
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::core::{Limits, begin, end, snapshot};
 #[cfg(feature = "parking_lot")]
 pub use self::{

@@ -238,7 +238,7 @@ impl LockWords {
         let now = clock::now();
         let ticks = now.saturating_sub(since);
         let counts = row.counts(side);
-        counts.held(ticks);
+        counts.held_by(super::lock_wait::adds(row, side), ticks);
         if counts.longest_hold.is_longest(ticks)
             && let Some(local) = threads::local()
         {

@@ -3,7 +3,7 @@
 use super::lock::{LockWords, TIMED, UPGRADABLE, WAITER, side};
 use super::row::{ADDRESS, Row, Side, SiteWord, site_word};
 use super::threads::{self, Local};
-use super::uses::Tell;
+use super::uses::{Adds, Tell};
 use super::waiting::Waiting;
 use super::{is_on, is_running};
 use hotpoll_profile::{Mode, Party, ResourceKind};
@@ -41,7 +41,10 @@ impl LockWords {
                     row.acquired[Side::Exclusive as usize].fetch_add(1, Relaxed);
                 } else {
                     row.acquired[Side::Exclusive as usize].store(count, Relaxed);
-                    self.time_from(row, now, TIMED.wrapping_sub(waiters));
+                    // After a short wait nobody need be told how long this holds it, unless somebody waits.
+                    if waiters != 0 || self.attention.load(Relaxed) != 0 {
+                        self.time_from(row, now, TIMED.wrapping_sub(waiters));
+                    }
                 }
             }
             None => {
@@ -91,7 +94,7 @@ impl LockWords {
         }
         row.acquired[Side::Exclusive as usize].store(count, Relaxed);
         if waited > threads::ticks_of(LEAST_RETAKING_NS) {
-            row.counts(Side::Exclusive).waited(waited);
+            row.counts(Side::Exclusive).waited_by(Adds::Holder, waited);
         }
         self.time_from(row, clock::now(), TIMED);
     }
@@ -153,7 +156,7 @@ impl LockWords {
         let now = clock::now();
         let ticks = now.saturating_sub(begun);
         let counts = row.counts(side);
-        counts.waited(ticks);
+        counts.waited_by(adds(row, side), ticks);
         if counts.longest_wait.is_longest(ticks) {
             let meanwhile = (holder, before & ADDRESS & !UPGRADABLE);
             tell_longest(
@@ -189,6 +192,14 @@ impl LockWords {
         } else if mode != Mode::Shared && matches!(self.kind, ResourceKind::RwLock) {
             super::readers::mark(row);
         }
+    }
+}
+
+/// How the holder on this side adds to the row's numbers.
+pub(super) fn adds(row: &Row, side: Side) -> Adds {
+    match side {
+        Side::Exclusive if !row.is_sites => Adds::Holder,
+        _ => Adds::Any,
     }
 }
 

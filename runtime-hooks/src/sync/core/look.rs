@@ -56,6 +56,14 @@ impl Look {
         look
     }
 
+    /// Whether somebody holds it or waits for it, or it is no lock.
+    pub fn is_busy(&self, row: &Row) -> bool {
+        let id = row.id.load(Relaxed);
+        self.holders.contains_key(&id)
+            || self.waits.contains_key(&id)
+            || row.words.load(Relaxed) == 0
+    }
+
     fn add(&mut self, holder: SeenHolder) {
         let holders = self.holders.entry(holder.hold.resource);
         holders.or_default().push(holder);

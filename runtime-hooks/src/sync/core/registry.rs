@@ -8,7 +8,7 @@ use hotpoll_sampler::{ForkLock, clock, generation};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering, Ordering::Relaxed};
 
 /// Resources with a row of their own.
-/// 2.2 KB each when it is waited for or has been timed, so 9 MB when all of them are.
+/// 2.7 KB each when it is waited for or has been timed, so 11 MB when all of them are.
 const MAX_ROWS: usize = 4096;
 /// Places for sites. Some stay free, so that a search ends soon.
 const SITE_PLACES: usize = 2048;

@@ -40,7 +40,16 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> R
     let (rows, sites) = registry::rows();
     let mut memory = Memory::default();
     let first = Look::take(&rows, &mut memory);
-    let second = Look::take(&rows, &mut memory);
+    // Only what the first found can be confirmed, or can be waited for; reading the words of idle locks again would say nothing.
+    let busy: Vec<&'static Row> = rows
+        .iter()
+        .copied()
+        .filter(|row| first.is_busy(row))
+        .collect();
+    let mut second = Look::take(&busy, &mut memory);
+    for (id, acquired) in &first.acquired {
+        second.acquired.entry(*id).or_insert(*acquired);
+    }
     let clock = Clock::read();
     let totals = registry::totals();
     let mut all = Resources {

@@ -9,7 +9,28 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, Ordering::Re
 /// Frames that are kept of the longest wait and hold.
 pub(super) const LONGEST_FRAMES: usize = 32;
 
-/// Numbers of one mode. Time is in clock ticks.
+/// Who adds to a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Adds {
+    /// Whoever holds the lock exclusive, and nobody else: no read-modify-write, so that others wait the shorter.
+    Holder,
+    /// Anybody.
+    Any,
+}
+
+impl Adds {
+    #[inline]
+    fn add(self, number: &AtomicU64, n: u64) {
+        match self {
+            Self::Holder => number.store(number.load(Relaxed).wrapping_add(n), Relaxed),
+            Self::Any => {
+                number.fetch_add(n, Relaxed);
+            }
+        }
+    }
+}
+
+/// Numbers of one mode. `wait` of the exclusive side of a lock is added to by its holder, but for waits in vain, which have a number of their own. Time is in clock ticks.
 #[derive(Default)]
 pub(super) struct Counts {
     pub contended: AtomicU64,
@@ -17,9 +38,11 @@ pub(super) struct Counts {
     pub timed_out: AtomicU64,
     pub cancelled: AtomicU64,
     wait: AtomicU64,
+    wait_in_vain: AtomicU64,
     hold: AtomicU64,
     holds_timed: AtomicU64,
     wait_times: Buckets,
+    times_in_vain: Buckets,
     hold_times: Buckets,
     pub longest_wait: LongestOf,
     pub longest_hold: LongestOf,
@@ -28,9 +51,15 @@ pub(super) struct Counts {
 impl Counts {
     /// A wait has ended with the acquisition.
     pub fn waited(&self, ticks: u64) {
-        self.contended.fetch_add(1, Relaxed);
-        self.wait.fetch_add(ticks, Relaxed);
-        self.wait_times.count(ns_of(ticks));
+        self.waited_by(Adds::Any, ticks);
+    }
+
+    /// The same, by one of these.
+    #[inline]
+    pub fn waited_by(&self, adds: Adds, ticks: u64) {
+        adds.add(&self.contended, 1);
+        adds.add(&self.wait, ticks);
+        self.wait_times.count(adds, ns_of(ticks));
     }
 
     /// A wait has ended with nothing.
@@ -41,29 +70,38 @@ impl Counts {
             &self.cancelled
         };
         counter.fetch_add(1, Relaxed);
-        self.wait.fetch_add(ticks, Relaxed);
-        self.wait_times.count(ns_of(ticks));
+        self.wait_in_vain.fetch_add(ticks, Relaxed);
+        self.times_in_vain.count(Adds::Any, ns_of(ticks));
     }
 
     /// An acquisition that was timed has ended.
     pub fn held(&self, ticks: u64) {
-        self.holds_timed.fetch_add(1, Relaxed);
-        self.hold.fetch_add(ticks, Relaxed);
-        self.hold_times.count(ns_of(ticks));
+        self.held_by(Adds::Any, ticks);
+    }
+
+    /// The same, by one of these.
+    #[inline]
+    pub fn held_by(&self, adds: Adds, ticks: u64) {
+        adds.add(&self.holds_timed, 1);
+        adds.add(&self.hold, ticks);
+        self.hold_times.count(adds, ns_of(ticks));
     }
 
     /// The numbers, without how many acquisitions there were.
     pub fn read(&self, clock: &Clock, intern: &mut dyn FnMut(&[u64]) -> Vec<u32>) -> Uses {
+        let mut wait = self.wait_times.read();
+        wait.add(&self.times_in_vain.read());
+        let waited = self.wait.load(Relaxed) + self.wait_in_vain.load(Relaxed);
         Uses {
             acquired: 0,
             contended: self.contended.load(Relaxed),
             tries_failed: self.tries_failed.load(Relaxed),
             timed_out: self.timed_out.load(Relaxed),
             cancelled: self.cancelled.load(Relaxed),
-            wait_ns: clock.ns(self.wait.load(Relaxed)),
+            wait_ns: clock.ns(waited),
             hold_ns: clock.ns(self.hold.load(Relaxed)),
             holds_timed: self.holds_timed.load(Relaxed),
-            wait: self.wait_times.read(),
+            wait,
             hold: self.hold_times.read(),
             longest_wait: self.longest_wait.read(clock, intern),
             longest_hold: self.longest_hold.read(clock, intern),
@@ -77,18 +115,20 @@ impl Counts {
             mine.fetch_add(theirs.swap(0, Relaxed), Relaxed);
         }
         self.wait_times.take_from(&other.wait_times);
+        self.times_in_vain.take_from(&other.times_in_vain);
         self.hold_times.take_from(&other.hold_times);
         self.longest_wait.take_from(&other.longest_wait);
         self.longest_hold.take_from(&other.longest_hold);
     }
 
-    fn numbers(&self) -> [&AtomicU64; 7] {
+    fn numbers(&self) -> [&AtomicU64; 8] {
         [
             &self.contended,
             &self.tries_failed,
             &self.timed_out,
             &self.cancelled,
             &self.wait,
+            &self.wait_in_vain,
             &self.hold,
             &self.holds_timed,
         ]
@@ -133,9 +173,15 @@ impl Default for Buckets {
 }
 
 impl Buckets {
-    fn count(&self, ns: u64) {
+    #[inline]
+    fn count(&self, adds: Adds, ns: u64) {
         if let Some(counter) = self.0.get(bucket(ns)) {
-            counter.fetch_add(1, Relaxed);
+            match adds {
+                Adds::Holder => counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed),
+                Adds::Any => {
+                    counter.fetch_add(1, Relaxed);
+                }
+            }
         }
     }
 

@@ -1,0 +1,238 @@
+//! What `core` has, where nobody samples: everything compiles, and nothing is told.
+
+use hotpoll_profile::{Closed, Library, Mode, Permits, ResourceKind, Resources};
+use std::panic::Location;
+
+type Site = &'static Location<'static>;
+
+/// Whether acquisitions leave their hints: never here.
+#[inline(always)]
+pub fn is_on() -> bool {
+    false
+}
+
+/// Nothing begins here.
+pub fn begin() {}
+
+/// Nothing ends here.
+pub fn end() {}
+
+/// How much a snapshot lists.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// Resources.
+    pub resources: usize,
+    /// Waiters of one resource.
+    pub waiters: usize,
+    /// Holders of one resource.
+    pub holders: usize,
+}
+
+/// Nothing.
+pub fn snapshot(_intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, _limits: Limits) -> Resources {
+    Resources::default()
+}
+
+/// What a lock carries: nothing.
+#[derive(Debug)]
+pub struct LockWords;
+
+/// What a shared acquisition has to give back: nothing.
+#[derive(Debug)]
+pub struct SharedHold;
+
+impl SharedHold {
+    /// Of an acquisition that nothing is told of.
+    pub const fn untold() -> Self {
+        Self
+    }
+}
+
+#[allow(missing_docs)] // as in `core`
+impl LockWords {
+    pub const fn new(_kind: ResourceKind, _library: Library, _site: Site) -> Self {
+        Self
+    }
+
+    pub const fn set_name(&mut self, _name: &'static str) {}
+
+    pub fn id(&self) -> u64 {
+        0
+    }
+
+    pub fn set_poisoned(&self, _poisoned: bool) {}
+
+    pub fn taken(&self, _site: Site) {}
+
+    pub fn taken_upgradable(&self, _site: Site) {}
+
+    pub fn released(&self) {}
+
+    pub fn changed(&self, _mode: Mode, _site: Site) {}
+
+    pub fn has_waiters(&self) -> bool {
+        false
+    }
+
+    pub fn try_failed(&self, _mode: Mode) {}
+
+    pub fn retaken(&self, _site: Site, _waited: u64) {}
+
+    pub fn wait_for<G>(
+        &self,
+        _mode: Mode,
+        _timed: bool,
+        _site: Site,
+        _again: impl Fn() -> Option<G>,
+        block: impl FnOnce() -> Option<G>,
+    ) -> Option<G> {
+        block()
+    }
+
+    pub fn wait_to_upgrade<G>(
+        &self,
+        _timed: bool,
+        _site: Site,
+        block: impl FnOnce() -> Option<G>,
+    ) -> Option<G> {
+        block()
+    }
+
+    pub fn taken_shared(&self, _site: Site) -> SharedHold {
+        SharedHold
+    }
+
+    pub fn released_shared(&self, _hold: SharedHold) {}
+
+    pub fn wait_for_shared<G>(
+        &self,
+        _timed: bool,
+        _site: Site,
+        _again: impl Fn() -> Option<G>,
+        block: impl FnOnce() -> Option<G>,
+    ) -> Option<(G, SharedHold)> {
+        Some((block()?, SharedHold))
+    }
+}
+
+/// What stands beside a condition variable: nothing.
+#[derive(Debug)]
+pub struct Notified;
+
+#[allow(missing_docs)] // as in `core`
+impl Notified {
+    pub const fn new(_kind: ResourceKind, _library: Library, _site: Site) -> Self {
+        Self
+    }
+
+    pub const fn set_name(&mut self, _name: &'static str) {}
+
+    pub fn notified(&self, _count: u64) {}
+
+    pub fn wait(
+        &self,
+        _mutex: &LockWords,
+        _timed: bool,
+        _site: Site,
+        wait: impl FnOnce() -> bool,
+    ) -> bool {
+        wait()
+    }
+}
+
+/// A resource: nothing.
+#[derive(Debug)]
+pub struct Resource;
+
+/// A wait that is not told of.
+#[derive(Debug, Default)]
+pub struct WaitToken;
+
+/// A hold that is not told of.
+#[derive(Debug, Default)]
+pub struct HoldToken;
+
+#[allow(missing_docs)] // as in `core`
+impl Resource {
+    pub const fn new(_kind: ResourceKind, _library: Library) -> Self {
+        Self
+    }
+
+    pub const fn at(_kind: ResourceKind, _library: Library, _site: Site) -> Self {
+        Self
+    }
+
+    pub const fn set_name(&mut self, _name: &'static str) {}
+
+    pub fn id(&self) -> u64 {
+        0
+    }
+
+    pub fn begin_wait(&self, _mode: Mode, _amount: u64, _timed: bool, _site: Site) -> WaitToken {
+        WaitToken
+    }
+
+    pub fn block_on<T>(
+        &self,
+        _mode: Mode,
+        _timed: bool,
+        _site: Site,
+        block: impl FnOnce() -> (T, bool),
+    ) -> T {
+        block().0
+    }
+
+    pub fn acquired(&self, _mode: Mode, _amount: u64, _site: Site) -> HoldToken {
+        HoldToken
+    }
+
+    pub fn used(&self, _mode: Mode) {}
+
+    pub fn try_failed(&self, _mode: Mode) {}
+
+    pub fn set_poisoned(&self, _poisoned: bool) {}
+
+    pub fn set_permits(&self, _permits: Permits) {}
+
+    pub fn set_channel(&self, _capacity: Option<u64>, _senders: u64, _receivers: u64) {}
+
+    pub fn sent(&self, _values: u64) {}
+
+    pub fn not_sent(&self, _values: u64) {}
+
+    pub fn received(&self, _values: u64) {}
+
+    pub fn sent_so_far(&self, _values: u64) {}
+
+    pub fn received_so_far(&self, _values: u64) {}
+
+    pub fn receiving(&self) {}
+
+    pub fn dropped(&self, _values: u64) {}
+
+    pub fn senders(&self, _change: i64) {}
+
+    pub fn receivers(&self, _change: i64) {}
+
+    pub fn closed(&self, _why: Closed) {}
+}
+
+#[allow(missing_docs)] // as in `core`
+impl WaitToken {
+    pub fn got(self) {}
+
+    pub fn timed_out(self) {}
+
+    pub fn is_told(&self) -> bool {
+        false
+    }
+}
+
+#[allow(missing_docs)] // as in `core`
+impl HoldToken {
+    pub fn movable(self) -> Self {
+        self
+    }
+
+    pub fn set_amount(&self, _amount: u64) {}
+}
