@@ -166,3 +166,8 @@ pub fn start() -> Result<Guard, StartError> {
 pub fn start_if_asked() -> Result<Guard, StartError> {
     Builder::new().start_if_asked()
 }
+
+/// The README's code is compiled and run, as a user's would be.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
