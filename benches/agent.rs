@@ -1,9 +1,10 @@
 //! What does the agent cost the process that it lives in? How long a start takes beside many threads, and its own threads' share of a core.
 //!
 //! ```text
-//! cargo bench --bench agent -- [--seconds N] [--json FILE]
+//! cargo bench --bench agent -- [--seconds N] [--sleeping N] [--json FILE]
+//! cargo bench --bench agent -- --sleeping 5000        only beside so many sleeping threads: under half a minute
 //! ```
-//! Each case is a process of its own. Shares are by the threads' own CPU clocks, over so many seconds after a first two.
+//! Each case is a process of its own, and its sleepers are threads; looks by the wall clock are on, as they are by default. Shares are by the threads' own CPU clocks, over so many seconds after a first two.
 
 use std::hint::black_box;
 use std::process::{Command, ExitCode};
@@ -35,8 +36,12 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let seconds = after("--seconds").map_or("10", |seconds| seconds);
+    let only = after("--sleeping").map(|sleeping| sleeping.parse().expect("a number of threads"));
     let mut figures = Vec::new();
     for (sleeping, busy, hz) in CASES {
+        if only.is_some_and(|only: usize| only != sleeping) {
+            continue;
+        }
         let case = format!("{sleeping},{busy},{hz},{seconds}");
         let program = std::env::current_exe().expect("this binary");
         let output = Command::new(program).args([CASE, &case]).output();
@@ -110,6 +115,14 @@ fn measure(case: &str) {
     let profile = guard.profile();
     let totals = profile.totals();
     println!("lost {} samples", totals.lost.total());
+    println!(
+        "threads {} threads",
+        profile.threads.iter().filter(|thread| !thread.own).count()
+    );
+    println!(
+        "looks {:.2} looks-a-second-at-each",
+        profile.process.wall_delivered_hz
+    );
     END.store(true, Relaxed);
 }
 
