@@ -225,6 +225,10 @@ fn a_lost_waker_is_told_from_patience() {
     assert_eq!(answer["problems"][0]["tasks"], 1);
     let patient = row(&answer, "tasks", "kind", "patient").unwrap();
     assert_eq!(patient["problem"], Value::Null);
+    let hermit = row(&answer, "tasks", "kind", "hermit").unwrap();
+    assert_eq!(hermit["problem"], Value::Null);
+    assert_eq!(hermit["state"], "no waker");
+    assert_eq!(answer["maybe"][0]["tasks"], 1);
 }
 
 #[test]

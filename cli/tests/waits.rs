@@ -55,7 +55,12 @@ async fn next_order(orders: &mut broadcast::Receiver<()>) {
 
 async fn forgets_its_waker() {
     std::future::poll_fn(|context| {
-        drop(context.waker().clone());
+        let waker = context.waker().clone();
+        // Whoever was to wake it forgets it, a little later.
+        std::thread::spawn(|| {
+            std::thread::sleep(Duration::from_millis(10));
+            drop(waker);
+        });
         Poll::<()>::Pending
     })
     .await;

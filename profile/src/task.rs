@@ -145,10 +145,12 @@ pub enum TaskState {
     Waiting,
     /// It gave way to others, and will be polled without anything having to happen.
     Yielded,
-    /// It waits to be woken, and nobody holds its waker any more: it waits forever.
+    /// It waits to be woken, and nobody holds its waker any more, though somebody did: it waits forever.
     LostWaker,
     /// It has ended, and is still there to be read.
     Done,
+    /// It waits forever as well, but its last poll left its waker with nobody: on purpose (`pending()`), or because it forgot to.
+    NoWaker,
 }
 
 impl TaskState {
@@ -160,6 +162,7 @@ impl TaskState {
         Self::Yielded,
         Self::LostWaker,
         Self::Done,
+        Self::NoWaker,
     ];
 
     /// A word or two for a person.
@@ -171,6 +174,7 @@ impl TaskState {
             Self::Yielded => "yielded",
             Self::LostWaker => "lost waker",
             Self::Done => "done",
+            Self::NoWaker => "no waker",
         }
     }
 }

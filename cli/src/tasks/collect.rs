@@ -60,6 +60,7 @@ pub fn collect(now: &Now, options: &Options) -> Data {
         folded_tasks: tasks.folded_tasks,
         folded_kinds: tasks.folded_kinds,
         problems: problems(&live),
+        maybe: no_waker(&live).into_iter().collect(),
         runtimes: (tasks.runtimes.iter())
             .map(|runtime| RuntimeData {
                 id: runtime.id,
@@ -139,6 +140,16 @@ fn problems(live: &[LiveTask<'_>]) -> Vec<ProblemData> {
             })
         })
         .collect()
+}
+
+/// Tasks of which it cannot be told whether they wait forever on purpose.
+fn no_waker(live: &[LiveTask<'_>]) -> Option<ProblemData> {
+    let with = (live.iter()).filter(|one| one.task.state == TaskState::NoWaker);
+    Some(ProblemData {
+        problem: TaskState::NoWaker.label(),
+        tasks: with.clone().count(),
+        longest_ns: with.map(|one| one.task.state_ns).max()?,
+    })
 }
 
 /// How durations are spread.
@@ -297,7 +308,11 @@ fn places(frames: &Frames, live: &[LiveTask<'_>], top: usize) -> Vec<PlaceData> 
     let is_suspended = |one: &&LiveTask<'_>| {
         matches!(
             one.task.state,
-            TaskState::Waiting | TaskState::Yielded | TaskState::LostWaker | TaskState::Scheduled
+            TaskState::Waiting
+                | TaskState::Yielded
+                | TaskState::LostWaker
+                | TaskState::NoWaker
+                | TaskState::Scheduled
         )
     };
     let mut groups: Vec<Vec<&LiveTask>> = Vec::new();

@@ -28,6 +28,8 @@ pub struct Data {
     pub folded_kinds: u64,
     /// Tasks by what is wrong with them.
     pub problems: Vec<ProblemData>,
+    /// How many have something that may be a problem or not: `no waker`.
+    pub maybe: Vec<ProblemData>,
     /// The runtimes.
     pub runtimes: Vec<RuntimeData>,
     /// What a person should know before she believes a number.
@@ -49,7 +51,7 @@ pub struct Data {
 /// How many tasks have a problem.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProblemData {
-    /// `lost waker`, `long poll` or `not polled`.
+    /// `lost waker`, `long poll` or `not polled`; `no waker` where it may be one.
     pub problem: &'static str,
     /// How many tasks.
     pub tasks: usize,
@@ -190,7 +192,7 @@ pub struct TaskData {
     pub kind_id: u64,
     /// The task that spawned it; 0 when none did that is known.
     pub parent: u64,
-    /// `polling`, `scheduled`, `waiting`, `yielded`, `lost waker` or `done`.
+    /// `polling`, `scheduled`, `waiting`, `yielded`, `lost waker`, `no waker` or `done`.
     pub state: &'static str,
     /// What is wrong with it; null when nothing is.
     pub problem: Option<&'static str>,

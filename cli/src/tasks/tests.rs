@@ -25,8 +25,8 @@ fn what_is_wrong_stands_first() {
         text,
         "shop (pid 4242) · tasks at 2025-11-22 00:06:50 UTC
     tasks: 1,203 alive, 1,003 of them tracked (83%); 1 runtime with 3 workers
-  ! lost waker: 1 task waiting to be woken while nobody holds the waker, for up
-    to 3 min 12 s
+  ! lost waker: 1 task waiting to be woken by a waker that nobody holds any
+    more, for up to 3 min 12 s
   ! long poll: 1 task in a poll that has taken up to 1.20 s
 
 Kinds (p99: ninety-nine of a hundred polls, wakes to poll)

@@ -74,6 +74,14 @@ fn header(data: &Data, columns: usize) -> Vec<String> {
             &self::problem(problem.problem, problem.tasks, problem.longest_ns),
         );
     }
+    for one in &data.maybe {
+        let tasks = counted(one.tasks as u64, "task");
+        let sentence = format!(
+            "no waker: {tasks} waiting forever, for up to {}: on purpose (pending()), or nobody was given the waker",
+            duration(one.longest_ns)
+        );
+        say(DIM, "?", &sentence);
+    }
     for runtime in data.runtimes.iter().filter(|runtime| runtime.blocked) {
         let which = match runtime.name.as_str() {
             "" => "the runtime".to_owned(),
@@ -144,7 +152,7 @@ fn problem(problem: &str, tasks: usize, longest_ns: u64) -> String {
     let tasks = counted(tasks as u64, "task");
     match problem {
         "lost waker" => format!(
-            "lost waker: {tasks} waiting to be woken while nobody holds the waker, for up to {longest}"
+            "lost waker: {tasks} waiting to be woken by a waker that nobody holds any more, for up to {longest}"
         ),
         "long poll" => format!("long poll: {tasks} in a poll that has taken up to {longest}"),
         _ => format!("not polled: {tasks} woken and not polled since, for up to {longest}"),

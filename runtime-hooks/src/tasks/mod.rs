@@ -29,6 +29,8 @@ mod kind;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod live;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod lost;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod open_polls;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod record;

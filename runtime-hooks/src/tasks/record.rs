@@ -33,7 +33,8 @@ pub(super) fn own_id() -> u64 {
 
 #[repr(C, align(8))]
 pub(super) struct Record {
-    /// The wrapper, and live clones of the waker.
+    /// Live clones of the waker in the low half, other holds in the high half: the wrapper, and whoever looks. The record is freed with the last of
+    /// all: whatever the halves are, it is their sum that becomes 0.
     handles: AtomicUsize,
     pub inner: InnerWaker,
     pub stamp: WakeStamp,
@@ -54,6 +55,8 @@ pub(super) struct Record {
     /// Where it waits: see `Wait`. 0 is none.
     waits: [AtomicU64; MAX_WAITS],
     pub flags: AtomicU8,
+    /// Clones of its waker that were held when the last poll ended, 255 at the most.
+    pub held_at_end: AtomicU8,
     /// Which list of live tasks it is in.
     pub list: u8,
     /// The wrapper's future is a part of another task.
@@ -65,8 +68,14 @@ pub(super) struct Record {
 
 /// The future panicked.
 pub(super) const PANICKED: u8 = 2;
+/// Its inner waker is the waker of the task around it: of that one it has a clone.
+pub(super) const HOLDS_PARENTS: u8 = 8;
 /// It is a closure on a blocking thread: nobody will hold a waker.
 pub(super) const BLOCKING: u8 = 4;
+
+/// A clone of the waker, and another hold, in `handles`.
+const WAKER: usize = 1;
+const HOLD: usize = 1 << 32;
 
 /// A place where a task is suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,7 +173,7 @@ impl Drop for Handle {
 impl Record {
     pub fn new(kind: &'static Kind, parent: u64, now: u64, list: u8, nested: bool) -> Self {
         Self {
-            handles: AtomicUsize::new(1),
+            handles: AtomicUsize::new(HOLD),
             inner: InnerWaker::new(),
             stamp: WakeStamp::new(),
             id: AtomicU64::new(0),
@@ -179,6 +188,7 @@ impl Record {
             last_wake: AtomicU64::new(0),
             waits: [const { AtomicU64::new(0) }; MAX_WAITS],
             flags: AtomicU8::new(0),
+            held_at_end: AtomicU8::new(0),
             list,
             nested,
             generation: hotpoll_sampler::generation(),
@@ -190,7 +200,14 @@ impl Record {
     #[inline(always)]
     pub fn hold(&self) {
         // Relaxed, as in Arc: who holds one may make another. Holds cannot outnumber the addresses there are for them to lie at.
-        self.handles.fetch_add(1, Relaxed);
+        self.handles.fetch_add(HOLD, Relaxed);
+    }
+
+    /// Counts a clone of the waker.
+    #[inline(always)]
+    pub fn hold_waker(&self) {
+        // Relaxed: as above.
+        self.handles.fetch_add(WAKER, Relaxed);
     }
 
     /// Gives a hold up; frees the record with the last.
@@ -199,9 +216,29 @@ impl Record {
     /// The caller has that hold, and does not use the record after.
     #[inline(always)]
     pub unsafe fn release(record: *const Self) {
+        // SAFETY: the caller's word.
+        unsafe { Self::give_up(record, HOLD) };
+    }
+
+    /// A clone of the waker goes; frees the record if it was the last hold of all.
+    ///
+    /// # Safety
+    /// The caller has that clone, and does not use the record after.
+    #[inline(always)]
+    pub unsafe fn release_waker(record: *const Self) {
+        // SAFETY: the caller's word.
+        unsafe { Self::give_up(record, WAKER) };
+    }
+
+    #[inline(always)]
+    unsafe fn give_up(record: *const Self, hold: usize) {
         // Release: what this holder did happens before the record is freed.
         // SAFETY: the caller's hold still counts.
-        if unsafe { &*record }.handles.fetch_sub(1, Ordering::Release) == 1 {
+        if unsafe { &*record }
+            .handles
+            .fetch_sub(hold, Ordering::Release)
+            == hold
+        {
             // SAFETY: it was the last.
             unsafe { Self::free(record) };
         }
@@ -218,7 +255,7 @@ impl Record {
     /// Live clones of the waker.
     pub fn wakers(&self) -> u64 {
         // Acquire: a wake by value stamps before it gives its hold up, so who sees the hold gone sees the stamp.
-        (self.handles.load(Ordering::Acquire) as u64).saturating_sub(1)
+        (self.handles.load(Ordering::Acquire) % HOLD) as u64
     }
 
     /// A poll begins: what was before it was waiting, then waiting for a thread.
@@ -258,6 +295,8 @@ impl Record {
         if took > self.longest.load(Relaxed) {
             self.longest.store(took, Relaxed);
         }
+        self.held_at_end
+            .store(self.wakers().min(u64::from(u8::MAX)) as u8, Relaxed);
         self.last_end.store(end, Relaxed);
         self.poll_start.store(0, Relaxed);
         local.stats(self.kind).poll_time.count(local.ns(took));

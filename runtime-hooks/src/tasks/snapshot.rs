@@ -5,10 +5,10 @@
 
 use super::kind::{self, Kind};
 use super::open_polls::open_polls;
-use super::record::{BLOCKING, Handle, Record, Wait};
+use super::record::{BLOCKING, HOLDS_PARENTS, Handle, Record, Wait};
 use super::stats::Totals;
 use super::wake_stamp::{DURING_POLL, Who};
-use super::{LONG_POLL, live, runtimes, stacks, thread};
+use super::{LONG_POLL, live, lost, runtimes, stacks, thread};
 use hotpoll_profile::{LongPoll, Site, Suspension, Task, TaskKind, TaskState, Tasks, Waker};
 use hotpoll_sampler::clock;
 use std::collections::HashMap;
@@ -55,11 +55,15 @@ impl Clock {
 }
 
 /// What a record said, with ticks turned into nanoseconds.
-struct Row {
-    task: Task,
-    nested: bool,
-    blocking: bool,
-    waits: Vec<(Wait, u64)>,
+pub(super) struct Row {
+    pub task: Task,
+    pub nested: bool,
+    pub blocking: bool,
+    /// Clones of its waker that were held when its last poll ended.
+    pub held_at_end: u64,
+    /// Whether it has a clone of the waker of the task around it.
+    pub holds_parents: bool,
+    pub waits: Vec<(Wait, u64)>,
 }
 
 /// The tracked tasks now. `intern` turns a stack's addresses (leaf first; the first is an instruction after a call too) into locations.
@@ -69,7 +73,7 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> T
     for list in 0..live::LISTS {
         rows.extend(live::hold_all(list).iter().map(|task| row(task, &clock)));
     }
-    find_lost(&mut rows);
+    lost::mark(&mut rows);
     let (mut kinds, folded_kinds) = kinds(&rows, &clock);
     kinds.retain(|kind| kind.spawned > 0);
     let tracked = rows.len() as u64;
@@ -133,7 +137,7 @@ fn row(task: &Record, clock: &Clock) -> Row {
 
 fn read(task: &Record, clock: &Clock) -> Row {
     // Before the stamp: see `wakers`.
-    let wakers = task.wakers().saturating_sub(1); // the hold that this snapshot has
+    let wakers = task.wakers();
     let totals = &task.totals;
     let number = |number: &AtomicU64| number.load(Relaxed);
     let polls = number(&totals.polls);
@@ -212,38 +216,17 @@ fn read(task: &Record, clock: &Clock) -> Row {
         },
         nested: task.nested,
         blocking,
+        held_at_end: u64::from(task.held_at_end.load(Relaxed)),
+        holds_parents: task.flags.load(Relaxed) & HOLDS_PARENTS != 0,
         waits,
-    }
-}
-
-/// Says which waiting tasks nobody can wake any more. A future tracked inside a task holds that task's waker itself, and is polled whenever the task is:
-/// it is lost only if nothing else can wake the task either.
-fn find_lost(rows: &mut [Row]) {
-    let is_silent = |row: &Row| row.task.state == TaskState::Waiting && row.task.wakers == 0;
-    // Per task: how many nested futures hold its waker, and whether one of them can be woken.
-    let mut inside: HashMap<u64, (u64, bool)> = HashMap::new();
-    for row in rows.iter().filter(|row| row.nested) {
-        let (holds, wakeable) = inside.entry(row.task.parent).or_default();
-        *holds += u64::from(row.task.polls > 0);
-        *wakeable |= !is_silent(row);
-    }
-    let is_lost = |row: &Row| {
-        let (holds, wakeable) = inside.get(&row.task.id).copied().unwrap_or_default();
-        row.task.state == TaskState::Waiting && !wakeable && row.task.wakers <= holds
-    };
-    let lost: HashMap<u64, bool> = rows.iter().map(|row| (row.task.id, is_lost(row))).collect();
-    for row in rows {
-        let around = !row.nested || lost.get(&row.task.parent).copied().unwrap_or(true);
-        if lost.get(&row.task.id) == Some(&true) && around && !row.blocking {
-            row.task.state = TaskState::LostWaker;
-        }
     }
 }
 
 /// Keeps so many rows: the odd ones, then those longest in their state. Returns how many went.
 fn choose(rows: &mut Vec<Row>, most: usize) -> u64 {
     let oddness = |row: &Row| match row.task.state {
-        TaskState::LostWaker => 3,
+        TaskState::LostWaker => 4,
+        TaskState::NoWaker => 3,
         TaskState::Polling => 2,
         TaskState::Scheduled => 1,
         _ => 0,

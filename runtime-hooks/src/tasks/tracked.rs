@@ -5,7 +5,7 @@
 #![allow(unsafe_code)] // It projects a pin.
 
 use super::kind::Kind;
-use super::record::{BLOCKING, Handle, PANICKED, Record, own_id};
+use super::record::{BLOCKING, HOLDS_PARENTS, Handle, PANICKED, Record, own_id};
 use super::thread::{self, Local};
 use super::{LONG_POLL, deferral, live, parent, poll_begins, runtimes, stats, waker};
 use hotpoll_sampler::clock;
@@ -13,7 +13,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// A future that hotpoll watches. Made by the functions of this crate that spawn, or by [`super::Track::tracked`].
 #[must_use = "futures do nothing unless polled"]
@@ -251,7 +251,7 @@ fn poll_watched<F: Future>(
         first_poll(task, local);
     }
     if !task.inner.is(context.waker()) {
-        task.inner.replace(context.waker());
+        replace_inner(task, context.waker(), local);
     }
     // Its address tells walks where to end. It lies above the frame of `poll_inside`.
     let poll_frame = 0u8;
@@ -275,6 +275,22 @@ fn poll_inside<F: Future>(future: Pin<&mut F>, context: &mut Context<'_>) -> Pol
     future.poll(context)
 }
 
+/// Takes the waker of this poll, and notes whose it is: a set of futures has wakers of its own for them, and a future awaited as it is has the task's.
+#[cold]
+fn replace_inner(task: &Record, waker: &Waker, local: &'static Local) {
+    task.inner.replace(waker);
+    if !task.nested || !task.inner.is(waker) {
+        return;
+    }
+    let flags = task.flags.load(Relaxed) & !HOLDS_PARENTS;
+    let holds = waker::is_of(waker, local.current.get());
+    // Only polls, which do not overlap, write flags.
+    task.flags
+        .store(flags | if holds { HOLDS_PARENTS } else { 0 }, Relaxed);
+    // It may be polled by another task than before.
+    task.parent.store(parent(Some(local)), Relaxed);
+}
+
 /// Finds out which task of the runtime's this is, or is a part of; and, once a thread, what can be known only inside a runtime.
 #[cold]
 fn first_poll(task: &Record, local: &'static Local) {
@@ -287,10 +303,6 @@ fn first_poll(task: &Record, local: &'static Local) {
             runtime_id
         };
         task.id.store(id, Relaxed);
-    }
-    if task.nested {
-        // It may have been made in another task than the one that polls it.
-        task.parent.store(parent(Some(local)), Relaxed);
     }
     runtimes::look(local);
     deferral::learn(local);

@@ -47,11 +47,16 @@ fn record(data: *const ()) -> *const Record {
         .map_addr(|address| address & !(GENERATIONS - 1))
 }
 
+/// Whether it is a waker of this record's, of whatever generation.
+pub(super) fn is_of(waker: &Waker, of: *const Record) -> bool {
+    std::ptr::eq(waker.vtable(), &VTABLE) && std::ptr::eq(record(waker.data()), of)
+}
+
 unsafe fn clone(data: *const ()) -> RawWaker {
     let pointer = record(data);
     // SAFETY: the waker being cloned keeps the record.
     let task = unsafe { &*pointer };
-    task.hold();
+    task.hold_waker();
     if let Some(local) = thread::existing()
         && std::ptr::eq(local.current.get(), pointer)
     {
@@ -91,7 +96,7 @@ unsafe fn wake_by_ref(data: *const ()) {
 
 unsafe fn release(data: *const ()) {
     // SAFETY: the waker's own hold, which goes with it.
-    unsafe { Record::release(record(data)) };
+    unsafe { Record::release_waker(record(data)) };
 }
 
 /// Who is calling: the task being polled on this thread, tracked or not, or the thread.

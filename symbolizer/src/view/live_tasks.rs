@@ -108,7 +108,10 @@ fn place(waits: &[Level]) -> Vec<(FrameId, u32)> {
 
 /// Whether it is suspended, whatever is known of where.
 fn is_suspended(one: &LiveTask<'_>) -> bool {
-    matches!(one.task.state, TaskState::Waiting | TaskState::LostWaker)
+    matches!(
+        one.task.state,
+        TaskState::Waiting | TaskState::LostWaker | TaskState::NoWaker
+    )
 }
 
 /// A task that has waited so many times longer than nearly all of its kind is worth a look.
@@ -165,6 +168,7 @@ fn rank(one: &LiveTask<'_>, sort: Sort) -> (u8, u64, u64) {
                 Some(Problem::LostWaker) => 4,
                 Some(Problem::LongPoll) => 3,
                 Some(Problem::NotPolled) => 2,
+                None if one.task.state == TaskState::NoWaker => 1,
                 None => u8::from(one.rare.is_some() || one.longer),
             };
             let within = match (one.problem, one.rare) {
