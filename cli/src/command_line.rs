@@ -2,7 +2,8 @@
 
 use crate::exit::{self, Outcome};
 use crate::{
-    completions, demo, doctor, dump, export, list, record, report, symbolize, tasks, threads, top,
+    completions, demo, doctor, dump, export, graph, list, locks, record, report, stuck, symbolize,
+    tasks, threads, top,
 };
 use clap::{Parser, Subcommand};
 
@@ -13,6 +14,8 @@ Examples:
   hotpoll report shop --last 30s
   hotpoll tasks                 what its tasks wait for
   hotpoll threads               what its threads are doing
+  hotpoll locks                 who holds what, who waits for it
+  hotpoll stuck                 what does not go on, and because of whom
   hotpoll top                   look around in it, live
   hotpoll record -o shop.pb.gz -- ./shop --port 8080
   hotpoll export shop.pb.gz --format html -o shop.html
@@ -53,6 +56,9 @@ pub enum Command {
     Report(report::ReportArgs),
     Tasks(tasks::TasksArgs),
     Threads(threads::ThreadsArgs),
+    Locks(locks::LocksArgs),
+    Stuck(stuck::StuckArgs),
+    Graph(graph::GraphArgs),
     Top(top::TopArgs),
     Dump(dump::DumpArgs),
     Record(record::RecordArgs),
@@ -76,6 +82,9 @@ impl Command {
             Self::Report(args) => report::run(args),
             Self::Tasks(args) => tasks::run(args),
             Self::Threads(args) => threads::run(args),
+            Self::Locks(args) => locks::run(args),
+            Self::Stuck(args) => stuck::run(args),
+            Self::Graph(args) => graph::run(args),
             Self::Top(args) => top::run(args),
             Self::Dump(args) => dump::run(args),
             Self::Record(args) => record::run(args),

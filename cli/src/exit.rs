@@ -14,7 +14,7 @@ pub const FAILED: u8 = 2;
 pub const TABLE: &str = "\
 Exit codes:
   0  fine
-  1  found something (doctor: something to change)
+  1  found something (doctor: something to change; stuck: a problem)
   2  wrong usage, or something could not be read, reached or written
   3  not comparable
 `record -- CMD` passes CMD's own code on, 128+N when signal N ended it.";

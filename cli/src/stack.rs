@@ -4,9 +4,9 @@ use crate::export::text::printable;
 use crate::text::name;
 use crate::text::style::{DIM, STRONG, paint};
 use crate::text::width::{keep_end, width};
+pub use hotpoll_symbolizer::view::await_stack::title;
 use hotpoll_symbolizer::view::await_stack::{self, Level};
-use hotpoll_symbolizer::view::hot_path::without_closures;
-use hotpoll_symbolizer::view::origin::{crate_name, qualified};
+use hotpoll_symbolizer::view::origin::crate_name;
 use hotpoll_symbolizer::view::{FrameAt, Frames};
 use serde::Serialize;
 
@@ -98,18 +98,6 @@ impl LevelData {
         let of_crate = crate_name(title).filter(|_| self.is_own());
         let bare = of_crate.and_then(|name| short.strip_prefix(name)?.strip_prefix("::"));
         bare.map_or(short.clone(), str::to_owned)
-    }
-}
-
-/// `<tokio::time::Sleep as Future>::poll` is `tokio::time::Sleep`, `shop::serve::{closure}` is `shop::serve`.
-pub fn title(full: &str) -> &str {
-    let name = without_closures(full);
-    if name.is_empty() {
-        return full;
-    }
-    match qualified(name) {
-        Some(parts) if parts.rest == "::poll" => parts.ty,
-        _ => name.strip_suffix("::poll").unwrap_or(name),
     }
 }
 

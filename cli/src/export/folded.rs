@@ -55,8 +55,9 @@ pub fn thread_name(thread: Option<&Thread>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{fixture, golden};
+    use super::super::fixture;
     use super::*;
+    use crate::golden;
 
     #[test]
     fn in_nanoseconds() {

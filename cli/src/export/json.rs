@@ -181,8 +181,9 @@ pub(super) fn hex(word: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{fixture, golden};
+    use super::super::fixture;
     use super::*;
+    use crate::golden;
 
     #[test]
     fn service() {

@@ -21,8 +21,6 @@ pub mod text;
 
 #[cfg(test)]
 mod fixture;
-#[cfg(test)]
-mod golden;
 
 pub use command::{ExportArgs, run};
 pub use format::{ExportError, Format, encode};

@@ -140,8 +140,9 @@ impl Sampled {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{fixture, golden};
+    use super::super::fixture;
     use super::*;
+    use crate::golden;
 
     #[test]
     fn service() {

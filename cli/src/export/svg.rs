@@ -44,8 +44,9 @@ pub fn svg(profile: &Profile, options: &Options) -> Result<String, ExportError> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{fixture, golden};
+    use super::super::fixture;
     use super::*;
+    use crate::golden;
 
     /// inferno's own script is no concern of the golden file: what stands after it is what the profile decides.
     fn drawn(svg: &str) -> &str {

@@ -45,14 +45,10 @@ impl Finder<'_, '_> {
             };
             let stack = representative(one.task).map_or_else(Vec::new, |wait| wait.stack.clone());
             let who = self.names.actor(Actor::Task(one.task.id));
-            let mut evidence = vec![format!(
+            let evidence = vec![format!(
                 "{} polls and {} wakes so far, {} of them its own",
                 one.task.polls, one.task.wakes, one.task.self_wakes
             )];
-            let place = self.names.stack(&stack);
-            if !place.is_empty() {
-                evidence.push(format!("it is suspended in {place}"));
-            }
             problems.push(Problem {
                 kind,
                 confidence: match kind {

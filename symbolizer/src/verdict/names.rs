@@ -168,7 +168,7 @@ impl<'s> Names<'s> {
         let levels = await_stack::fold(self.frames, stack);
         let name = |at: crate::view::FrameAt| {
             let name = &self.frames.get(at.frame).name;
-            crate::view::hot_path::without_closures(name).to_owned()
+            await_stack::title(name).to_owned()
         };
         match (await_stack::own(&levels), await_stack::called(&levels)) {
             (Some(own), Some(called)) => format!("{} → {}", name(own), name(called)),
@@ -218,13 +218,13 @@ pub fn at(site: &Site) -> String {
     }
 }
 
-/// `held for 3.20 s`, `held for at least 1.10 s (since the first waiter came)`.
+/// `held for 3.20 s`, `held for at least 1.10 s, since the first waiter came`.
 pub fn held(ns: u64, since: Since) -> String {
     let ns = duration(ns);
     match since {
         Since::Exact => format!("held for {ns}"),
-        Since::AtLeast => format!("held for at least {ns} (since the first waiter came)"),
-        Since::Sampled => format!("held for about {ns} (as samples saw it)"),
+        Since::AtLeast => format!("held for at least {ns}, since the first waiter came"),
+        Since::Sampled => format!("held for about {ns}, as samples saw it"),
         Since::Unknown => "held, not known since when".to_owned(),
     }
 }

@@ -46,8 +46,8 @@ fn two_threads_with_two_locks() {
     assert_eq!(
         deadlock.evidence,
         [
-            "thread 100 (t0) waits for mutex shop.rs:2 at shop.rs:22, for 2.00 s; thread 101 (t1) took it at shop.rs:11 (held for at least 2.00 s (since the first waiter came))",
-            "thread 101 (t1) waits for mutex shop.rs:1 at shop.rs:22, for 3.00 s; thread 100 (t0) took it at shop.rs:11 (held for at least 3.00 s (since the first waiter came))",
+            "thread 100 (t0) waits for mutex shop.rs:2 at shop.rs:22, for 2.00 s; thread 101 (t1) took it at shop.rs:11 (held for at least 2.00 s, since the first waiter came)",
+            "thread 101 (t1) waits for mutex shop.rs:1 at shop.rs:22, for 3.00 s; thread 100 (t0) took it at shop.rs:11 (held for at least 3.00 s, since the first waiter came)",
             "two looks found every edge, the second begun after the first had ended: all were there at one time",
         ]
     );

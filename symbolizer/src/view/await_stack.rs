@@ -4,6 +4,7 @@
 //! frames is one level here, named by the function that the program itself called: `Sleep`, not the timer wheel behind it.
 
 use super::frames::{FrameAt, Frames};
+use super::hot_path::without_closures;
 use super::origin::{Origin, crate_name, qualified};
 
 /// A level of a folded stack.
@@ -88,6 +89,18 @@ pub fn called(levels: &[Level]) -> Option<FrameAt> {
     match levels.first()? {
         Level::Library { frame, .. } => Some(*frame),
         Level::Own(_) => None,
+    }
+}
+
+/// `<tokio::time::Sleep as Future>::poll` is `tokio::time::Sleep`, `shop::serve::{closure}` is `shop::serve`.
+pub fn title(full: &str) -> &str {
+    let name = without_closures(full);
+    if name.is_empty() {
+        return full;
+    }
+    match qualified(name) {
+        Some(parts) if parts.rest == "::poll" => parts.ty,
+        _ => name.strip_suffix("::poll").unwrap_or(name),
     }
 }
 

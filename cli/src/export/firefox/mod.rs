@@ -212,8 +212,9 @@ fn color(category: Category) -> CategoryColor {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{fixture, golden};
+    use super::super::fixture;
     use super::*;
+    use crate::golden;
 
     #[test]
     fn service() {

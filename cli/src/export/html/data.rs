@@ -327,8 +327,9 @@ impl Strings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{fixture, golden};
+    use super::super::super::fixture;
     use super::*;
+    use crate::golden;
 
     #[test]
     fn service() {

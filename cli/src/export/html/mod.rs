@@ -61,8 +61,9 @@ fn escape_json(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{fixture, golden};
+    use super::super::fixture;
     use super::*;
+    use crate::golden;
     use std::path::PathBuf;
 
     fn embedded(page: &str) -> &str {

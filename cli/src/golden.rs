@@ -1,11 +1,18 @@
-//! Compares a format's output with the file that was read and found right. `UPDATE_GOLDEN=1` writes the files anew; read the diff.
+//! Compares what a command writes with the file that was read and found right. `UPDATE_GOLDEN=1` writes the files anew; read the diff.
 
 use std::path::PathBuf;
 
-/// Checks `actual` against `golden/NAME`.
+/// Checks `actual` against `golden/NAME` in the folder of the export.
 pub fn check(name: &str, actual: &str) {
+    check_in("export", name, actual);
+}
+
+/// Checks `actual` against `golden/NAME` in a command's folder.
+pub fn check_in(folder: &str, name: &str, actual: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("src/export/golden")
+        .join("src")
+        .join(folder)
+        .join("golden")
         .join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,0 +1,236 @@
+//! Puts a wait-for graph together: the symbolizer's, with names.
+
+use super::data::{Data, EdgeData, NodeData};
+use crate::now::Now;
+use crate::stuck;
+use hotpoll_profile::{Mode, Party, Resource, Since};
+use hotpoll_symbolizer::verdict::{
+    Actor, Graph, Names, ProblemKind, Settings, Why, find, names, with_inferred,
+};
+use hotpoll_symbolizer::view::Frames;
+use regex::Regex;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The graph of a process: what waits, or what is linked with something that matches. Without `all`, only what somebody holds up.
+pub fn collect(now: &Now, filter: Option<&Regex>, all: bool) -> Data {
+    let profile = now.profile();
+    let snapshot = now.snapshot();
+    let frames = Frames::new(profile);
+    let names = Names::new(&frames, snapshot);
+    let resources = with_inferred(&frames, snapshot);
+    let graph = Graph::new(snapshot, &resources);
+    let verdicts = find(&frames, snapshot, &resources, Settings { older_than_ns: 0 });
+    let stuck: BTreeSet<Actor> = (verdicts.problems.iter())
+        .filter(|one| {
+            matches!(
+                one.kind,
+                ProblemKind::Deadlock | ProblemKind::PossibleDeadlock
+            )
+        })
+        .flat_map(|one| {
+            let victims = one.victims.iter().filter_map(|victim| victim.actor);
+            victims.chain(one.cycle.iter().map(|link| link.actor))
+        })
+        .collect();
+    let mut drawing = Drawing {
+        names: &names,
+        stuck,
+        nodes: BTreeMap::new(),
+        edges: Vec::new(),
+        others: 0,
+    };
+    for &resource in &graph.resources {
+        let is_held_up = resource.kind.is_lock() || resource.permits.is_some() || resource.inferred;
+        let sends = resource
+            .waiters
+            .iter()
+            .any(|waiter| waiter.mode == Mode::Exclusive);
+        if !resource.waiters.is_empty() && (all || is_held_up || sends) {
+            drawing.resource(resource, all || !resource.kind.is_channel());
+        }
+    }
+    for (&tid, polling) in &graph.polls {
+        let from = drawing.actor(Actor::Thread(tid));
+        let to = drawing.actor(polling.task);
+        drawing.edges.push(EdgeData {
+            kind: "polls",
+            ..edge(from, to)
+        });
+    }
+    for &resource in &graph.resources {
+        drawing.blockers(&graph, resource);
+    }
+    let (nodes, edges) = drawing.linked_with(filter);
+    Data {
+        pid: profile.process.pid,
+        name: profile.process.name.clone(),
+        taken_unix_ns: snapshot.taken_unix_ns,
+        nodes,
+        edges,
+    }
+}
+
+fn edge(from: String, to: String) -> EdgeData {
+    EdgeData {
+        from,
+        to,
+        kind: "",
+        since_ns: 0,
+        since: stuck::since(Since::Unknown),
+        site: String::new(),
+        mode: Mode::Exclusive.label(),
+        timed: false,
+        confirmed: true,
+    }
+}
+
+struct Drawing<'n> {
+    names: &'n Names<'n>,
+    stuck: BTreeSet<Actor>,
+    nodes: BTreeMap<String, NodeData>,
+    edges: Vec<EdgeData>,
+    /// How many there are that cannot be told apart.
+    others: u32,
+}
+
+impl Drawing<'_> {
+    fn actor(&mut self, actor: Actor) -> String {
+        let (id, kind) = match actor {
+            Actor::Task(task) => (format!("task:{task}"), "task"),
+            Actor::Thread(tid) => (format!("thread:{tid}"), "thread"),
+        };
+        self.nodes.entry(id.clone()).or_insert_with(|| NodeData {
+            id: id.clone(),
+            kind,
+            name: self.names.actor(actor),
+            detail: self.names.doing(actor).words,
+            stuck: self.stuck.contains(&actor),
+        });
+        id
+    }
+
+    fn party(&mut self, party: Party, resource: &Resource) -> String {
+        if let Some(actor) = Actor::of(party, resource) {
+            return self.actor(actor);
+        }
+        self.others += 1;
+        let id = format!("other:{}", self.others);
+        let node = NodeData {
+            id: id.clone(),
+            kind: "other",
+            name: self.names.party(party, resource),
+            detail: String::new(),
+            stuck: false,
+        };
+        self.nodes.insert(id.clone(), node);
+        id
+    }
+
+    /// A resource with those who wait for it and those who hold it. Of a channel without `shared`: those who wait to send.
+    fn resource(&mut self, resource: &Resource, shared: bool) {
+        let id = format!("resource:{}", resource.id);
+        let node = NodeData {
+            id: id.clone(),
+            kind: resource.kind.label(),
+            name: names::resource(resource),
+            detail: resource.site.to_string(),
+            stuck: false,
+        };
+        self.nodes.insert(id.clone(), node);
+        for waiter in &resource.waiters {
+            if waiter.mode != Mode::Exclusive && !shared {
+                continue;
+            }
+            let from = self.party(waiter.party, resource);
+            self.edges.push(EdgeData {
+                kind: "waits for",
+                since_ns: waiter.since_ns,
+                since: stuck::since(Since::Exact),
+                site: waiter.site.to_string(),
+                mode: waiter.mode.label(),
+                timed: waiter.timed,
+                confirmed: waiter.confirmed,
+                ..edge(from, id.clone())
+            });
+        }
+        for holder in &resource.holders {
+            let to = self.party(holder.party, resource);
+            self.edges.push(EdgeData {
+                kind: "held by",
+                since_ns: holder.since_ns,
+                since: stuck::since(holder.since),
+                site: holder.site.to_string(),
+                mode: holder.mode.label(),
+                confirmed: holder.confirmed,
+                ..edge(id.clone(), to)
+            });
+        }
+    }
+
+    /// Who can end the waits for a resource besides its holders.
+    fn blockers(&mut self, graph: &Graph<'_>, resource: &Resource) {
+        let id = format!("resource:{}", resource.id);
+        if !self.nodes.contains_key(&id) {
+            return;
+        }
+        let waits = graph.waits.values().flatten();
+        let of_this = waits.filter(|wait| std::ptr::eq(graph.resources[wait.resource], resource));
+        let ends: BTreeSet<(&str, Actor)> = of_this
+            .flat_map(|wait| &wait.blockers)
+            .filter_map(|blocker| {
+                let kind = match blocker.why {
+                    Why::Holds(_) => return None,
+                    Why::WaitsBefore(_) => "waits before",
+                    Why::Receives => "received by",
+                    Why::Sends => "sent by",
+                };
+                Some((kind, blocker.actor))
+            })
+            .collect();
+        for (kind, actor) in ends {
+            let to = self.actor(actor);
+            let kind = match kind {
+                "waits before" => "waits before",
+                "received by" => "received by",
+                _ => "sent by",
+            };
+            self.edges.push(EdgeData {
+                kind,
+                ..edge(id.clone(), to)
+            });
+        }
+    }
+
+    /// All of it, or what is linked, one way or the other, with something that matches.
+    fn linked_with(self, filter: Option<&Regex>) -> (Vec<NodeData>, Vec<EdgeData>) {
+        let matches = |node: &&NodeData| {
+            filter.is_none_or(|filter| {
+                filter.is_match(&node.name)
+                    || filter.is_match(&node.id)
+                    || filter.is_match(&node.detail)
+            })
+        };
+        let mut kept: BTreeSet<String> = (self.nodes.values())
+            .filter(matches)
+            .map(|node| node.id.clone())
+            .collect();
+        loop {
+            let before = kept.len();
+            for edge in &self.edges {
+                if kept.contains(&edge.from) || kept.contains(&edge.to) {
+                    kept.insert(edge.from.clone());
+                    kept.insert(edge.to.clone());
+                }
+            }
+            if kept.len() == before {
+                break;
+            }
+        }
+        let nodes = self.nodes.into_values();
+        let edges = self.edges.into_iter();
+        (
+            nodes.filter(|node| kept.contains(&node.id)).collect(),
+            edges.filter(|edge| kept.contains(&edge.from)).collect(),
+        )
+    }
+}

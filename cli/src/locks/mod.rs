@@ -1,0 +1,14 @@
+//! `hotpoll locks`: the locks, channels and semaphores of a process, with who holds them and who waits.
+//!
+//! In: a snapshot. Out: one row for each resource, what is waited for most first.
+
+mod collect;
+mod command;
+mod data;
+mod detail_text;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use command::{LocksArgs, run};
+pub use text::short;
