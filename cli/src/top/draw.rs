@@ -1,6 +1,7 @@
 //! The model on a screen: lines at the top and at the bottom, the page between them.
 
 use super::columns::{self, SIGN, parts, with_right};
+use super::flame::Measure;
 use super::help;
 use super::model::{Link, Model};
 use super::page::{Page, Tab, What};
@@ -88,7 +89,11 @@ fn top(model: &Model, picture: &Picture, buffer: &mut Buffer) -> usize {
         usize::from(buffer.area.width),
         usize::from(buffer.area.height),
     );
-    let mut top = vec![header::process(picture, columns)];
+    let mut top = vec![header::process(
+        picture,
+        matches!(model.link, Link::File(_)),
+        columns,
+    )];
     if lines >= AROUND + FEW_ROWS {
         top.push(header::sampling(picture, columns));
     }
@@ -290,13 +295,22 @@ fn keys(model: &Model, columns: usize) -> String {
     } else {
         "pause"
     };
+    let frames = match model.flame.is_folded {
+        true => "all frames",
+        false => "own code",
+    };
+    let measure = match model.flame.measure {
+        Measure::Cpu => "waiting",
+        Measure::Waiting => "CPU",
+    };
     let page: &[(&str, &str)] = match model.page() {
         _ if model.picture.is_none() => &[],
         None => &[
-            ("↑↓←→", "move"),
+            ("↑↓←→", ""),
             ("Enter", "zoom"),
             ("Esc", "out"),
-            ("w", "CPU/waiting"),
+            ("w", measure),
+            ("o", frames),
         ],
         Some(Page::Text { .. }) => &[("Esc", "back"), ("↑↓", "scroll"), ("f", "flame")],
         Some(Page::List {
@@ -318,7 +332,10 @@ fn keys(model: &Model, columns: usize) -> String {
             ("f", "flame"),
         ],
     };
-    let one = |(key, what): &(&str, &str)| format!("{} {}", paint(STRONG, key), paint(DIM, what));
+    let one = |(key, what): &(&str, &str)| match *what {
+        "" => paint(STRONG, key),
+        what => format!("{} {}", paint(STRONG, key), paint(DIM, what)),
+    };
     let always = [("space", pause), ("?", "help"), ("q", "quit")].map(|key| one(&key));
     let always = always.join("  ");
     let mut room = columns.saturating_sub(width(&plain(&always)));

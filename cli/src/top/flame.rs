@@ -68,6 +68,9 @@ pub struct Place {
     pub width: usize,
 }
 
+/// What libraries between two functions of the program are called.
+const LIBRARIES: &str = "[libraries]";
+
 /// Boxes one below the other, at most: recursion is not drawn without end.
 const DEEPEST: usize = 1_000;
 
@@ -199,7 +202,8 @@ impl Flame {
                     Label::Frame(id) => {
                         (printable(&frames.get(id).name), Some(frames.get(id).origin))
                     }
-                    label => (printable(label.name(frames)), None),
+                    Label::Runtime => ("[runtime]".to_owned(), Some(Origin::Runtime)),
+                    Label::Root => continue,
                 };
                 let at = self.add(to, name, origin);
                 self.nodes[at].own = node.own;
@@ -208,8 +212,62 @@ impl Flame {
         }
     }
 
+    /// The tree with libraries folded: what stands between the thread's start and the program's function, and between that and the next one, is one box.
+    /// What the program's innermost functions call stays, as that is where their time goes.
+    pub fn folded(&self) -> Self {
+        // A node stands behind its parent.
+        let mut leads_to_own = vec![false; self.nodes.len()];
+        for at in (1..self.nodes.len()).rev() {
+            if leads_to_own[at] || self.is_kept(at) {
+                leads_to_own[self.nodes[at].parent] = true;
+            }
+        }
+        let mut folded = Self {
+            nodes: vec![Node {
+                children: Vec::new(),
+                ..self.nodes[0].clone()
+            }],
+        };
+        // Each node, and where it has come to stand.
+        let mut rest = vec![(0, 0)];
+        while let Some((from, to)) = rest.pop() {
+            for &child in &self.nodes[from].children {
+                let node = &self.nodes[child];
+                let is_folded = !self.is_kept(child) && leads_to_own[child];
+                let at = match is_folded {
+                    true if folded.nodes[to].name == LIBRARIES => to,
+                    true => folded.find_or_add(to, LIBRARIES, Some(Origin::Runtime)),
+                    false => folded.find_or_add(to, &node.name, node.origin),
+                };
+                folded.nodes[at].own.add(node.own);
+                rest.push((child, at));
+            }
+        }
+        folded.total_up();
+        folded
+    }
+
+    /// The program's own, and what is no function: a thread, a state.
+    fn is_kept(&self, node: usize) -> bool {
+        matches!(self.nodes[node].origin, None | Some(Origin::Own))
+    }
+
+    fn find_or_add(&mut self, parent: usize, name: &str, origin: Option<Origin>) -> usize {
+        let children = &self.nodes[parent].children;
+        let known = children
+            .iter()
+            .find(|&&child| self.nodes[child].name == name);
+        match known {
+            Some(&known) => known,
+            None => self.add(parent, name.to_owned(), origin),
+        }
+    }
+
     /// Totals from what ends in each node; a node stands behind its parent.
     fn total_up(&mut self) {
+        for node in &mut self.nodes {
+            node.total = Weight::default();
+        }
         for at in (0..self.nodes.len()).rev() {
             let own = self.nodes[at].own;
             self.nodes[at].total.add(own);

@@ -4,11 +4,11 @@ use super::columns::{parts, with_right};
 use super::picture::Picture;
 use crate::export::text::printable;
 use crate::text::number::{count, counted, hertz, moment, percent_in_words, time_of_day};
-use crate::text::style::{DIM, GOOD, HEADING, WARNING, paint, plain};
-use crate::text::width::{keep_start, width};
+use crate::text::style::{DIM, GOOD, HEADING, WARNING, paint};
+use crate::text::width::keep_start;
 
 /// The process, its CPU time, its threads and tasks.
-pub fn process(picture: &Picture, columns: usize) -> String {
+pub fn process(picture: &Picture, is_file: bool, columns: usize) -> String {
     let report = &picture.report;
     let mut name = printable(&report.process.name);
     if report.process.pid != 0 {
@@ -35,15 +35,11 @@ pub fn process(picture: &Picture, columns: usize) -> String {
         columns,
     );
     let taken = picture.taken_unix_ns();
-    let when = [
-        format!("{} UTC", moment(taken)),
-        format!("{} UTC", time_of_day(taken)),
-        time_of_day(taken),
-    ];
-    let room = columns.saturating_sub(width(&plain(&left)) + 1);
-    // A file's date matters, and that of a live process does no harm.
-    let when = when.iter().find(|when| width(when) <= room);
-    with_right(&left, &paint(DIM, when.map_or("", String::as_str)), columns)
+    let when = match is_file {
+        true => moment(taken),
+        false => time_of_day(taken),
+    };
+    with_right(&left, &paint(DIM, format!("{when} UTC")), columns)
 }
 
 /// How it is sampled, and how far that can be trusted.

@@ -39,6 +39,10 @@ const KEYS: &[(&str, &str)] = &[
         "w, a",
         "in the flame graph: CPU time or time blocked; a: all of the process",
     ),
+    (
+        "o",
+        "in the flame graph: every frame, or the program's own and what they call",
+    ),
     ("space", "pause: the picture stays, the process runs on"),
     ("Ctrl-L Ctrl-Z", "draw anew; back to the shell for a while"),
     ("q Ctrl-C", "quit"),

@@ -83,6 +83,8 @@ pub struct FlameView {
     pub of: Of,
     /// Which time.
     pub measure: Measure,
+    /// Whether libraries are folded.
+    pub is_folded: bool,
     /// The tree, and which picture it is of.
     flame: Option<(u64, Flame)>,
     /// The boxes that were made widest one after the other, by their paths.
@@ -98,6 +100,7 @@ impl FlameView {
         Self {
             of: Of::All,
             measure: Measure::Cpu,
+            is_folded: true,
             flame: None,
             zooms: Vec::new(),
             chosen: Vec::new(),
@@ -112,7 +115,12 @@ impl FlameView {
             .as_ref()
             .is_none_or(|(number, _)| *number != picture.number)
         {
-            let flame = Flame::new(picture, &self.of, self.measure);
+            let whole = Flame::new(picture, &self.of, self.measure);
+            let flame = if self.is_folded {
+                whole.folded()
+            } else {
+                whole
+            };
             self.flame = Some((picture.number, flame));
         }
         &self.flame.as_ref().expect("made above").1
@@ -426,6 +434,10 @@ impl Model {
                 self.flame.zooms.pop();
             }
             KeyCode::Char('a') | KeyCode::Esc | KeyCode::Backspace => self.flame.show(Of::All),
+            KeyCode::Char('o') => {
+                self.flame.is_folded = !self.flame.is_folded;
+                self.flame.again();
+            }
             KeyCode::Char('w') => {
                 self.flame.measure = match self.flame.measure {
                     Measure::Cpu => Measure::Waiting,

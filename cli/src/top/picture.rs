@@ -10,7 +10,7 @@ use crate::now::Now;
 use crate::report::{self, By};
 use crate::{stack, tasks, threads};
 use hotpoll_profile::{Profile, Resource, TaskKind};
-use hotpoll_symbolizer::verdict::{self, Names, Settings, Verdicts};
+use hotpoll_symbolizer::verdict::{self, Actor, Names, Settings, Verdicts};
 use hotpoll_symbolizer::view::await_stack::Level;
 use hotpoll_symbolizer::view::live_tasks::{LiveTask, Problem, Sort, live_tasks};
 use hotpoll_symbolizer::view::{Frames, kind_times};
@@ -191,7 +191,19 @@ fn who_holds_what(now: &Now) -> (Vec<Resource>, Vec<ResourceRow>, Verdicts) {
         .collect();
     let names = Names::new(&frames, now.snapshot());
     let holder = |resource: &Resource| match resource.holders.first() {
-        Some(holder) => names.party(holder.party, resource),
+        Some(holder) => match Actor::of(holder.party, resource) {
+            // As the rows of threads and tasks have it.
+            Some(Actor::Thread(tid)) => match names.thread(tid) {
+                Some((thread, _)) => format!("{} {tid}", thread.name),
+                None => format!("thread {tid}"),
+            },
+            Some(Actor::Task(task)) => {
+                let kind = now.snapshot().tasks.kind(holder.party.kind);
+                let title = kind.map_or_else(String::new, TaskKind::title);
+                format!("{} {title}", tasks::text::id(task))
+            }
+            None => names.party(holder.party, resource),
+        },
         None => String::new(),
     };
     let mut rows: Vec<ResourceRow> = (resources.iter())

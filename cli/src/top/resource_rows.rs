@@ -147,7 +147,7 @@ const COLUMNS: &[Column] = &[
     Column::figures("waited", 6).from(100),
     Column::figures("p99", 6).from(100),
     Column::words("lock", Width::Share(12, 60)),
-    Column::words("held by, or what is in it", Width::Share(7, 200)),
+    Column::words("held by", Width::Share(7, 200)),
 ];
 
 impl Rows for ResourceRows<'_> {

@@ -97,6 +97,7 @@ fn details() {
         Hands::before(80, 40).types("4").presses(KeyCode::Enter),
     );
     check("flame-of-holders", Hands::before(80, 24).types("3f"));
+    check("flame-all-frames", Hands::before(80, 24).types("5o"));
     check("flame-of-waiting", Hands::before(80, 24).types("5w"));
 }
 
