@@ -16,8 +16,11 @@ pub(super) struct ChannelCounts {
     pub received: AtomicU64,
     /// Values that left it without anybody receiving them: they were dropped with it, or pushed out by newer ones.
     pub dropped: AtomicU64,
+    /// Those that came, or those that there are if nothing is said of those that are gone.
     pub senders: AtomicU64,
+    pub senders_gone: AtomicU64,
     pub receivers: AtomicU64,
+    pub receivers_gone: AtomicU64,
     closed: AtomicU32,
     pub last_sent: AtomicU64,
     pub last_received: AtomicU64,
@@ -53,6 +56,27 @@ impl End {
 }
 
 impl ChannelCounts {
+    /// Whether it was said that it is one.
+    pub fn is_known(&self) -> bool {
+        self.is_channel.load(Relaxed)
+    }
+
+    /// What went through a channel that ended is its site's.
+    pub fn take_from(&self, other: &Self) {
+        if !other.is_known() {
+            return;
+        }
+        let sent = other.sent.load(Relaxed);
+        let received = other.received.load(Relaxed);
+        self.sent.fetch_add(sent, Relaxed);
+        self.received.fetch_add(received, Relaxed);
+        // Whatever was in it ended with it.
+        let left = sent.saturating_sub(received);
+        self.dropped.fetch_add(left, Relaxed);
+        self.capacity.store(other.capacity.load(Relaxed), Relaxed);
+        self.is_channel.store(true, Relaxed);
+    }
+
     pub fn is_one(&self, capacity: Option<u64>) {
         let capacity = capacity.map_or(0, |capacity| capacity.saturating_add(1));
         self.capacity.store(capacity, Relaxed);
@@ -96,7 +120,9 @@ impl ChannelCounts {
             &self.received,
             &self.dropped,
             &self.senders,
+            &self.senders_gone,
             &self.receivers,
+            &self.receivers_gone,
             &self.last_sent,
             &self.last_received,
             &self.permits_total,
@@ -124,8 +150,8 @@ impl ChannelCounts {
             length: sent.saturating_sub(gone),
             sent,
             received: self.received.load(Relaxed),
-            senders: self.senders.load(Relaxed),
-            receivers: self.receivers.load(Relaxed),
+            senders: living(&self.senders, &self.senders_gone),
+            receivers: living(&self.receivers, &self.receivers_gone),
             closed: (self.closed.load(Relaxed) as usize)
                 .checked_sub(1)
                 .and_then(|number| Closed::ALL.get(number).copied()),
@@ -142,4 +168,10 @@ impl ChannelCounts {
             available: self.permits_available.load(Relaxed),
         })
     }
+}
+
+/// How many there are. Those gone first: so none seems to be gone that has not come.
+fn living(made: &AtomicU64, gone: &AtomicU64) -> u64 {
+    let gone = gone.load(Relaxed);
+    made.load(Relaxed).saturating_sub(gone)
 }

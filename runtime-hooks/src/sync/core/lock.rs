@@ -293,7 +293,7 @@ impl Drop for LockWords {
         if row != 0 {
             self.retire(row, count);
         } else if count != 0 {
-            registry::ended_without(&self.identity(), count);
+            let _ = registry::ended_without(&self.identity(), count);
         }
     }
 }

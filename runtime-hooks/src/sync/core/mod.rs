@@ -14,6 +14,7 @@
 //!   in), [`Resource::received`] after it was; the length is the difference. What was sent while sampling did not run is not in it: a twin that has
 //!   numbers of its own passes those on ([`Resource::sent_so_far`], [`Resource::received_so_far`]), and cannot drift.
 //!   [`Resource::senders`] and [`Resource::receivers`] at each clone and drop, [`Resource::closed`], [`Resource::receiving`] when a task begins to wait in `recv`.
+//!   A channel that counts for itself tells it all at once (`so_far.rs`).
 //! - Semaphores: [`Resource::set_permits`] whenever they change.
 //!
 //! Sides: senders, writers and all that knows one mode are `Mode::Exclusive`; receivers and readers `Mode::Shared`.
@@ -26,6 +27,7 @@
 //! threads that read (`readers.rs`), and by records of tokens (`holds.rs`). All that is never freed, and read from outside at any time (`look.rs`,
 //! twice for each `snapshot.rs`): no lock of the program's is asked, and none of ours is held for longer than it takes to copy a list.
 
+mod blocking;
 mod channel;
 mod holds;
 mod lock;
@@ -38,16 +40,19 @@ mod registry;
 mod resource;
 mod row;
 mod snapshot;
+mod so_far;
 mod threads;
 mod uses;
 mod waiting;
 mod waits;
 
+pub use blocking::Blocking;
 pub use lock::LockWords;
 pub use lock_shared::SharedHold;
 pub use notified::Notified;
 pub use resource::{HoldToken, Resource, WaitToken};
 pub use snapshot::{Limits, snapshot};
+pub use so_far::SoFar;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

@@ -118,8 +118,10 @@ pub(super) fn retire(tagged: TaggedRow, who: &Identity) {
 }
 
 /// A resource ends that never had a row.
-pub(super) fn ended_without(who: &Identity, exclusive: u64) {
-    match of_site(who) {
+/// Returns the site's.
+pub(super) fn ended_without(who: &Identity, exclusive: u64) -> Option<&'static Row> {
+    let site = of_site(who);
+    match site {
         Some(site) => {
             site.ended.fetch_add(1, Relaxed);
             site.acquired[Side::Exclusive as usize].fetch_add(exclusive, Relaxed);
@@ -128,6 +130,7 @@ pub(super) fn ended_without(who: &Identity, exclusive: u64) {
             LOST.fetch_add(1, Relaxed);
         }
     }
+    site
 }
 
 /// The row of a site. `None`: there are too many sites.

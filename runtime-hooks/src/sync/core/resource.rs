@@ -7,12 +7,12 @@ use super::lock::side;
 use super::row::{Identity, Row, Side, SiteWord, site_word};
 use super::threads::{self, Local};
 use super::uses::Tell;
-use super::waiting::Waiting;
 use super::waits::{self, About, MAX_FRAMES, Wait};
 use super::{is_on, is_running, registry};
 use hotpoll_profile::{Closed, Library, Mode, Party, Permits, ResourceKind};
 use hotpoll_sampler::clock;
 use std::panic::Location;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed};
 
 /// A resource. It is registered at its first use while sampling runs, and its row goes to another when it is dropped.
@@ -23,6 +23,8 @@ pub struct Resource {
     library: Library,
     site: &'static Location<'static>,
     name: &'static str,
+    /// The name that it got when it was shared already.
+    renamed: OnceLock<&'static str>,
 }
 
 impl Resource {
@@ -35,6 +37,7 @@ impl Resource {
             library,
             site: Location::caller(),
             name: "",
+            renamed: OnceLock::new(),
         }
     }
 
@@ -50,6 +53,7 @@ impl Resource {
             library,
             site,
             name: "",
+            renamed: OnceLock::new(),
         }
     }
 
@@ -58,12 +62,17 @@ impl Resource {
         self.name = name;
     }
 
-    fn identity(&self) -> Identity {
+    /// The same for one that is shared already, as both ends of a channel share it. The first name stays.
+    pub fn rename(&self, name: &'static str) {
+        let _ = self.renamed.set(name);
+    }
+
+    pub(super) fn identity(&self) -> Identity {
         Identity {
             kind: self.kind,
             library: self.library,
             site: self.site,
-            name: self.name,
+            name: self.renamed.get().unwrap_or(&self.name),
         }
     }
 
@@ -77,6 +86,16 @@ impl Resource {
             Some(row) => Some(row),
             None => self.register(seen),
         }
+    }
+
+    pub(super) fn is_registered(&self) -> bool {
+        self.row.load(Relaxed) != 0
+    }
+
+    /// Its row if it has one already, while sampling runs.
+    pub(super) fn known_row(&self) -> Option<&'static Row> {
+        let seen = self.row.load(Ordering::Acquire);
+        if seen == 0 { None } else { self.row() }
     }
 
     #[cold]
@@ -153,32 +172,26 @@ impl Resource {
         site: &'static Location<'static>,
         block: impl FnOnce() -> (T, bool),
     ) -> T {
-        let Some(row) = self.row() else {
-            return block().0;
-        };
-        let since = clock::now();
-        let waiting = Waiting::begin(row, mode, timed, site_word(site), since, 0);
+        let waiting = self.begin_block(mode, timed, site);
         let (value, got) = block();
-        waiting.end();
-        let ticks = clock::now().saturating_sub(since);
-        let counts = row.counts(side(mode));
         if got {
-            counts.waited(ticks);
-            tell_longest(row, mode, ticks, site_word(site), &[]);
-        } else {
-            counts.waited_in_vain(ticks, timed);
+            waiting.got();
         }
         value
     }
 
     /// It was acquired, so much of it. The token gives it back when it is dropped.
     pub fn acquired(&self, mode: Mode, amount: u64, site: &'static Location<'static>) -> HoldToken {
+        self.used(mode);
+        self.held(mode, amount, site)
+    }
+
+    /// So much of it is held by what did not acquire it, or was counted already.
+    pub fn held(&self, mode: Mode, amount: u64, site: &'static Location<'static>) -> HoldToken {
         let Some(row) = self.row() else {
             return HoldToken::default();
         };
-        row.acquired[side(mode) as usize].fetch_add(1, Relaxed);
-        let own = row.holds().iter().find(|hold| hold.claim());
-        let Some(hold) = own.or_else(holds::claim) else {
+        let Some(hold) = free_hold(row) else {
             return HoldToken::default(); // too many to tell of each
         };
         hold.begin(&SeenHold {
@@ -219,7 +232,9 @@ impl Resource {
 
     /// It is a semaphore, and has so many permits now.
     pub fn set_permits(&self, permits: Permits) {
-        if let Some(row) = self.row() {
+        if let Some(row) = self.row()
+            && !row.is_sites
+        {
             row.channel().set_permits(permits);
         }
     }
@@ -377,6 +392,15 @@ impl WaitToken {
         self.end(End::TimedOut);
     }
 
+    /// The future was polled again. What one task began to wait for another may go on to: then it is that one's wait.
+    pub fn polled(&self) {
+        if let Some(record) = self.told.as_ref().and_then(|told| told.record)
+            && let Some(local) = threads::local()
+        {
+            record.goes_to(local.party());
+        }
+    }
+
     /// Whether it tells of a wait: sampling ran when it began.
     pub fn is_told(&self) -> bool {
         self.told.is_some()
@@ -415,6 +439,12 @@ impl Drop for WaitToken {
     }
 }
 
+/// A place to tell of a hold: the resource's own, or one of the pool's.
+fn free_hold(row: &'static Row) -> Option<&'static Hold> {
+    let own = row.holds().iter().find(|hold| hold.claim());
+    own.or_else(holds::claim)
+}
+
 /// Something that is held, until this is dropped.
 #[derive(Default)]
 pub struct HoldToken {
@@ -437,6 +467,22 @@ impl HoldToken {
             hold.set_movable();
         }
         self
+    }
+
+    /// So much of it goes to another token, and the rest stays. No acquisition.
+    pub fn split(&self, amount: u64) -> Self {
+        let Some((row, tagged, hold)) = self.told else {
+            return Self::default();
+        };
+        let held = hold.copy();
+        hold.set_amount(held.amount.saturating_sub(amount));
+        let Some(part) = free_hold(row) else {
+            return Self::default();
+        };
+        part.begin(&SeenHold { amount, ..held });
+        Self {
+            told: Some((row, tagged, part)),
+        }
     }
 
     /// A part of it was given back, or more was taken: so much is held now.
@@ -474,7 +520,7 @@ impl Drop for HoldToken {
     }
 }
 
-fn tell_longest(row: &Row, mode: Mode, ticks: u64, site: SiteWord, stack: &[u64]) {
+pub(super) fn tell_longest(row: &Row, mode: Mode, ticks: u64, site: SiteWord, stack: &[u64]) {
     let longest = &row.counts(side(mode)).longest_wait;
     if !longest.is_longest(ticks) {
         return;

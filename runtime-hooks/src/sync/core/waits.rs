@@ -105,6 +105,10 @@ impl Wait {
         let timed = if about.timed { TIMED } else { 0 };
         self.mode.store(about.mode as u32 | timed, Relaxed);
         self.frames.store(0, Relaxed);
+        self.publish();
+    }
+
+    fn publish(&self) {
         let begun = self.begun.load(Relaxed).wrapping_add(1);
         self.begun.store(begun, Relaxed);
         let number = u64::from(self.serial.load(Relaxed)) << 32 | u64::from(begun);
@@ -129,6 +133,21 @@ impl Wait {
             .iter()
             .take(count)
             .map(|frame| frame.load(Relaxed))
+    }
+
+    /// Another one waits on, if it is another: a wait of its own, that began when this one did. For its owner.
+    pub fn goes_to(&self, party: Party) {
+        let (tid, task) = (self.tid.load(Relaxed), self.task.load(Relaxed));
+        if task == party.task && (task != 0 || tid == party.tid) {
+            return;
+        }
+        self.number.store(0, Relaxed);
+        // Release fence: as in `begin`.
+        fence(Ordering::Release);
+        self.tid.store(party.tid, Relaxed);
+        self.task.store(party.task, Relaxed);
+        self.kind.store(party.kind, Relaxed);
+        self.publish();
     }
 
     /// The wait is over. For its owner.

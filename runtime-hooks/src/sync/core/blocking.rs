@@ -1,0 +1,88 @@
+//! A thread that blocks for a resource: told from its begin to its end.
+
+use super::lock::side;
+use super::resource::{Resource, tell_longest};
+use super::row::{Row, SiteWord, site_word};
+use super::waiting::Waiting;
+use hotpoll_profile::Mode;
+use hotpoll_sampler::clock;
+use std::marker::PhantomData;
+use std::panic::Location;
+
+/// The calling thread blocks, until this is dropped: in vain, unless [`Blocking::got`] is called.
+pub struct Blocking {
+    told: Option<Told>,
+    /// It tells in the thread's own record, and so stays on the thread.
+    stays: PhantomData<*const ()>,
+}
+
+struct Told {
+    waiting: Waiting,
+    row: &'static Row,
+    mode: Mode,
+    timed: bool,
+    since: u64,
+    site: SiteWord,
+}
+
+impl Resource {
+    /// The calling thread begins to block. `timed`: it gives up by itself.
+    #[inline(always)]
+    pub fn begin_block(
+        &self,
+        mode: Mode,
+        timed: bool,
+        site: &'static Location<'static>,
+    ) -> Blocking {
+        let told = self.row().map(|row| {
+            let (since, site) = (clock::now(), site_word(site));
+            Told {
+                waiting: Waiting::begin(row, mode, timed, site, since, 0),
+                row,
+                mode,
+                timed,
+                since,
+                site,
+            }
+        });
+        Blocking {
+            told,
+            stays: PhantomData,
+        }
+    }
+}
+
+impl Blocking {
+    /// It got what it blocked for.
+    pub fn got(mut self) {
+        self.end(true);
+    }
+
+    fn end(&mut self, got: bool) {
+        let Some(told) = self.told.take() else { return };
+        told.waiting.end();
+        let ticks = clock::now().saturating_sub(told.since);
+        let counts = told.row.counts(side(told.mode));
+        if got {
+            counts.waited(ticks);
+            tell_longest(told.row, told.mode, ticks, told.site, &[]);
+        } else {
+            counts.waited_in_vain(ticks, told.timed);
+        }
+    }
+}
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        self.end(false);
+    }
+}
+
+impl std::fmt::Debug for Blocking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let is_told = self.told.is_some();
+        f.debug_struct("Blocking")
+            .field("is_told", &is_told)
+            .finish()
+    }
+}
