@@ -75,6 +75,37 @@ pub use hotpoll_hooks::tasks::{
 pub use hotpoll_hooks::{Hooks, runtime};
 
 #[cfg(feature = "tokio")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod tokio {
+    //! tokio's locks, channels and timers, that tell who holds them and who waits: `use hotpoll::tokio::sync::Mutex` in the place of
+    //! `use tokio::sync::Mutex` is the whole change. Each goes by the place where it was made, or by the name it is given.
+    //!
+    //! ```
+    //! use hotpoll::tokio::sync::{Mutex, mpsc};
+    //! # ::tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    //! let sessions = Mutex::new(Vec::<u32>::new()).named("sessions");
+    //! let (jobs, mut queue) = mpsc::channel(16);
+    //! let jobs = jobs.named("jobs");
+    //! jobs.send(7).await.unwrap();
+    //! sessions.lock().await.extend(queue.recv().await);
+    //! # });
+    //! ```
+    pub use hotpoll_hooks::sync::tokio::time;
+
+    /// Locks and channels. What is not wrapped is tokio's own.
+    pub mod sync {
+        pub use hotpoll_hooks::sync::tokio::{
+            AcquireError, MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard,
+            OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, SemaphorePermit, SetError, SetOnce,
+            SetOnceError, TryAcquireError, TryLockError, mpsc, oneshot,
+        };
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub use ::tokio;
+#[cfg(feature = "tokio")]
 pub use hotpoll_macros::{instrument, main};
 
 /// What the attributes' output calls. What they refuse:

@@ -1,0 +1,204 @@
+//! What the ends of a channel share: what went through it, how many ends there are, why it is closed. Counted whether sampling runs or not.
+
+use super::super::core::{Resource, SoFar, is_on};
+use hotpoll_profile::{Closed, Library, ResourceKind};
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A channel.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub resource: Resource,
+    capacity: Option<u64>,
+    /// A channel of many that live for a moment: it is registered when somebody waits, not before.
+    is_short: bool,
+    sent: AtomicU64,
+    received: AtomicU64,
+    dropped: AtomicU64,
+    senders_made: AtomicU64,
+    senders_gone: AtomicU64,
+    receivers_made: AtomicU64,
+    receivers_gone: AtomicU64,
+    /// 0: it is open; else one more than the place in `Closed::ALL`.
+    closed: AtomicU64,
+}
+
+impl Channel {
+    /// A channel without ends.
+    pub fn new(
+        kind: ResourceKind,
+        capacity: Option<u64>,
+        site: &'static Location<'static>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            resource: Resource::at(kind, Library::Tokio, site),
+            capacity,
+            is_short: kind == ResourceKind::Oneshot,
+            sent: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            senders_made: AtomicU64::new(0),
+            senders_gone: AtomicU64::new(0),
+            receivers_made: AtomicU64::new(0),
+            receivers_gone: AtomicU64::new(0),
+            closed: AtomicU64::new(0),
+        })
+    }
+
+    fn so_far(&self) -> SoFar {
+        let closed = self.closed.load(Relaxed) as usize;
+        SoFar {
+            capacity: self.capacity,
+            sent: self.sent.load(Relaxed),
+            received: self.received.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+            senders_made: self.senders_made.load(Relaxed),
+            senders_gone: self.senders_gone.load(Relaxed),
+            receivers_made: self.receivers_made.load(Relaxed),
+            receivers_gone: self.receivers_gone.load(Relaxed),
+            closed: closed
+                .checked_sub(1)
+                .and_then(|at| Closed::ALL.get(at).copied()),
+        }
+    }
+
+    /// Tells all of it. `waits`: somebody waits, so that it is worth a row.
+    pub fn tell(&self, waits: bool) {
+        self.resource
+            .so_far(waits || !self.is_short, || self.so_far());
+    }
+
+    /// Tells what has changed, if it is told of at all.
+    fn changed(&self) {
+        self.resource.so_far(false, || self.so_far());
+    }
+
+    /// Values go in. Before they can come out: else the length would be short for a moment.
+    #[inline]
+    pub fn sends(&self, values: u64) {
+        let sent = self.counts_sent(values);
+        self.has_sent(sent);
+    }
+
+    /// Counts values that may not go in after all: [`Channel::has_sent`] or [`Channel::did_not_send`] follow.
+    #[inline]
+    pub fn counts_sent(&self, values: u64) -> u64 {
+        self.sent.fetch_add(values, Relaxed) + values
+    }
+
+    /// Tells that so many went in so far.
+    #[inline]
+    pub fn has_sent(&self, sent: u64) {
+        if is_on() && !self.is_short {
+            self.resource.has_sent(sent, || self.so_far());
+        }
+    }
+
+    /// Values did not go in after all: nothing goes in any more.
+    #[cold]
+    pub fn did_not_send(&self, values: u64) {
+        self.sent.fetch_sub(values, Relaxed);
+    }
+
+    /// Values came out.
+    #[inline]
+    pub fn receives(&self, values: u64) {
+        let received = self.received.fetch_add(values, Relaxed) + values;
+        if is_on() && !self.is_short {
+            self.resource.has_received(received, || self.so_far());
+        }
+    }
+
+    /// It was closed by hand.
+    pub fn close(&self) {
+        self.closes(Closed::Closed);
+    }
+
+    /// The first reason stays.
+    fn closes(&self, why: Closed) {
+        let _ = (self.closed).compare_exchange(0, why as u64 + 1, Relaxed, Relaxed);
+        self.changed();
+    }
+
+    /// What is in it is dropped with it.
+    fn drops_the_rest(&self) {
+        let left = (self.sent.load(Relaxed)).saturating_sub(self.received.load(Relaxed));
+        self.dropped.fetch_max(left, Relaxed);
+    }
+
+    fn living(made: &AtomicU64, gone: &AtomicU64) -> u64 {
+        let gone = gone.load(Relaxed);
+        made.load(Relaxed).saturating_sub(gone)
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        if is_on() {
+            self.drops_the_rest();
+            self.resource.channel_ends(&self.so_far());
+        }
+    }
+}
+
+/// A sender's part of a channel: there is one sender as long as this lives.
+#[derive(Debug)]
+pub(super) struct SenderEnd(Arc<Channel>);
+
+/// A receiver's part of a channel.
+#[derive(Debug)]
+pub(super) struct ReceiverEnd(Arc<Channel>);
+
+impl SenderEnd {
+    pub fn new(channel: &Arc<Channel>) -> Self {
+        channel.senders_made.fetch_add(1, Relaxed);
+        channel.changed();
+        Self(Arc::clone(channel))
+    }
+
+    pub fn channel(&self) -> &Arc<Channel> {
+        &self.0
+    }
+}
+
+impl ReceiverEnd {
+    pub fn new(channel: &Arc<Channel>) -> Self {
+        channel.receivers_made.fetch_add(1, Relaxed);
+        channel.changed();
+        Self(Arc::clone(channel))
+    }
+
+    pub fn channel(&self) -> &Arc<Channel> {
+        &self.0
+    }
+}
+
+impl Clone for SenderEnd {
+    fn clone(&self) -> Self {
+        Self::new(&self.0)
+    }
+}
+
+impl Drop for SenderEnd {
+    fn drop(&mut self) {
+        self.0.senders_gone.fetch_add(1, Relaxed);
+        if Channel::living(&self.0.senders_made, &self.0.senders_gone) == 0 {
+            self.0.closes(Closed::SendersGone);
+        } else {
+            self.0.changed();
+        }
+    }
+}
+
+impl Drop for ReceiverEnd {
+    fn drop(&mut self) {
+        self.0.receivers_gone.fetch_add(1, Relaxed);
+        if Channel::living(&self.0.receivers_made, &self.0.receivers_gone) == 0 {
+            self.0.drops_the_rest();
+            self.0.closes(Closed::ReceiverGone);
+        } else {
+            self.0.changed();
+        }
+    }
+}

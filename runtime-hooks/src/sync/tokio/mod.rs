@@ -1,0 +1,26 @@
+//! tokio's locks, channels and timers, told of: who holds them, who waits, what went through.
+//!
+//! Each is a thin struct around tokio's own, which alone decides what happens: order, cancellation, panics. Beside it stands a resource that is told.
+//! - A wait begins in the poll that comes back pending, by the task that polls then; it ends with the value, or is dropped: that is a cancelled one
+//!   (`waiting.rs`). What is there at once is not a wait. A thread that blocks tells of it with its stack.
+//! - Who holds is told after tokio gave it, and taken back before it is given back: nobody is named who does not hold.
+//! - Channels count for themselves, sampling or not (`ends.rs`), so that their lengths are right from the first moment on.
+
+mod ends;
+mod guards;
+pub mod mpsc;
+mod mutex;
+mod mutex_guards;
+pub mod oneshot;
+mod permits;
+mod semaphore;
+pub mod time;
+mod waiting;
+
+pub use mutex::Mutex;
+pub use mutex_guards::{MappedMutexGuard, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
+pub use permits::{OwnedSemaphorePermit, SemaphorePermit};
+pub use semaphore::Semaphore;
+pub use tokio::sync::{
+    AcquireError, SetError, SetOnce, SetOnceError, TryAcquireError, TryLockError,
+};

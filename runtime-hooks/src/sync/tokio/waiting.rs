@@ -1,0 +1,221 @@
+//! A future of tokio's that may wait: told of from its first pending poll to its end.
+
+use super::super::core::{Blocking, Resource, WaitToken, is_on};
+use super::ends::Channel;
+use hotpoll_profile::Mode;
+use pin_project_lite::pin_project;
+use std::cell::Cell;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct For<'a> {
+    pub resource: &'a Resource,
+    pub mode: Mode,
+    /// Permits; else 1.
+    pub amount: u64,
+    pub site: &'static Location<'static>,
+    /// If it is one: it tells of itself when somebody waits.
+    channel: Option<&'a Channel>,
+}
+
+impl<'a> For<'a> {
+    pub fn new(resource: &'a Resource, mode: Mode, site: &'static Location<'static>) -> Self {
+        Self {
+            resource,
+            mode,
+            amount: 1,
+            site,
+            channel: None,
+        }
+    }
+
+    /// Waits for room in a channel.
+    pub fn sending(channel: &'a Channel, site: &'static Location<'static>) -> Self {
+        Self {
+            channel: Some(channel),
+            ..Self::new(&channel.resource, Mode::Exclusive, site)
+        }
+    }
+
+    /// Waits for what comes out of a channel.
+    pub fn receiving(channel: &'a Channel, site: &'static Location<'static>) -> Self {
+        Self {
+            channel: Some(channel),
+            ..Self::new(&channel.resource, Mode::Shared, site)
+        }
+    }
+
+    pub fn amount(self, amount: u64) -> Self {
+        Self { amount, ..self }
+    }
+
+    /// Waits in this future of tokio's. What it returns says whether that was what it waited for: a channel may be closed instead.
+    pub fn wait<F: Future>(self, inner: F, got: fn(&F::Output) -> bool) -> Waiting<'a, F> {
+        Waiting {
+            wait: Wait::default(),
+            what: self,
+            got,
+            inner,
+        }
+    }
+
+    /// The calling thread is about to block, unless it would not have to: then there is nothing to tell.
+    pub fn blocks(&self, would_not: impl FnOnce() -> bool) -> Option<Blocking> {
+        if !is_on() || would_not() {
+            return None;
+        }
+        self.tell_channel();
+        Some(self.resource.begin_block(self.mode, false, self.site))
+    }
+
+    fn tell_channel(&self) {
+        if let Some(channel) = self.channel {
+            channel.tell(true);
+            if self.mode == Mode::Shared {
+                self.resource.receiving();
+            }
+        }
+    }
+}
+
+/// The thread has what it blocked for.
+pub(super) fn unblocked(wait: Option<Blocking>) {
+    if let Some(wait) = wait {
+        wait.got();
+    }
+}
+
+/// A wait that was told of, if there is one. Dropped before its end it was cancelled, or its time was over.
+#[derive(Debug, Default)]
+pub(super) struct Wait(WaitToken);
+
+impl Wait {
+    /// The poll came back pending.
+    #[inline]
+    pub fn pending(&mut self, what: &For<'_>) {
+        if is_on() {
+            self.pends(what);
+        }
+    }
+
+    #[cold]
+    fn pends(&mut self, what: &For<'_>) {
+        if self.0.is_told() {
+            self.0.polled();
+            return;
+        }
+        // The task has had its share, and has not even looked: it does not wait.
+        if !tokio::task::coop::has_budget_remaining() {
+            return;
+        }
+        let timed = TIMED.get() > 0;
+        what.tell_channel();
+        self.0 = (what.resource).begin_wait(what.mode, what.amount, timed, what.site);
+    }
+
+    /// The wait is over.
+    #[inline]
+    pub fn over(&mut self, got: bool) {
+        if !self.0.is_told() {
+            return;
+        }
+        let token = std::mem::take(&mut self.0);
+        if got {
+            token.got();
+        }
+    }
+
+    /// Its time is over.
+    pub fn timed_out(&mut self) {
+        std::mem::take(&mut self.0).timed_out();
+    }
+}
+
+impl Drop for Wait {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.is_told() && TIME_IS_OVER.get() > 0 {
+            self.timed_out();
+        }
+    }
+}
+
+thread_local! {
+    /// How many timeouts of ours are around what is being polled.
+    static TIMED: Cell<u32> = const { Cell::new(0) };
+    /// What is being dropped was in a timeout that ran out.
+    static TIME_IS_OVER: Cell<u32> = const { Cell::new(0) };
+}
+
+/// What is polled while this lives is in a timeout.
+#[derive(Debug)]
+pub(super) struct Within;
+
+impl Within {
+    /// Waits that begin now give up by themselves.
+    #[inline]
+    pub fn a_timeout() -> Self {
+        TIMED.set(TIMED.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Within {
+    #[inline]
+    fn drop(&mut self) {
+        TIMED.set(TIMED.get() - 1);
+    }
+}
+
+/// What is dropped from now on is dropped because its time is over, or is not any more.
+#[cold]
+pub(super) fn change_time_is_over(change: i32) {
+    TIME_IS_OVER.set(TIME_IS_OVER.get().saturating_add_signed(change));
+}
+
+pin_project! {
+    /// A future that may wait.
+    pub(super) struct Waiting<'a, F: Future> {
+        // Before the future: its record is free before a waker of the program's runs.
+        wait: Wait,
+        what: For<'a>,
+        got: fn(&F::Output) -> bool,
+        #[pin]
+        inner: F,
+    }
+}
+
+impl<F: Future> Waiting<'_, F> {
+    /// Its time is over.
+    pub fn timed_out(self: Pin<&mut Self>) {
+        self.project().wait.timed_out();
+    }
+}
+
+impl<F: Future> Future for Waiting<'_, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        match this.inner.poll(context) {
+            Poll::Ready(output) => {
+                this.wait.over((this.got)(&output));
+                Poll::Ready(output)
+            }
+            Poll::Pending => {
+                this.wait.pending(this.what);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// It always got what it waited for.
+pub(super) fn always<T>(_: &T) -> bool {
+    true
+}
