@@ -61,22 +61,6 @@ impl ChannelCounts {
         self.is_channel.load(Relaxed)
     }
 
-    /// What went through a channel that ended is its site's.
-    pub fn take_from(&self, other: &Self) {
-        if !other.is_known() {
-            return;
-        }
-        let sent = other.sent.load(Relaxed);
-        let received = other.received.load(Relaxed);
-        self.sent.fetch_add(sent, Relaxed);
-        self.received.fetch_add(received, Relaxed);
-        // Whatever was in it ended with it.
-        let left = sent.saturating_sub(received);
-        self.dropped.fetch_add(left, Relaxed);
-        self.capacity.store(other.capacity.load(Relaxed), Relaxed);
-        self.is_channel.store(true, Relaxed);
-    }
-
     pub fn is_one(&self, capacity: Option<u64>) {
         let capacity = capacity.map_or(0, |capacity| capacity.saturating_add(1));
         self.capacity.store(capacity, Relaxed);
