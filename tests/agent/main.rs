@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)] // Forks and signals are what is tested.
 
+mod clients;
 mod crowded;
 mod host;
 mod now;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         start::TESTS,
         output::TESTS,
         socket::TESTS,
+        clients::TESTS,
         now::TESTS,
         sleepers::TESTS,
     ]

@@ -69,13 +69,13 @@ pub fn play(role: &str, arguments: &[String]) {
         "exits-with-the-loader-locked" => exit_with_the_loader_locked(),
         "forks" => forks(argument),
         "forks-and-starts" => forks_and_starts(),
-        "dead-runtime" => dead_runtime(),
+        "dead-runtime" => waits::dead_runtime(),
         "waits" => waits::waits(argument),
         "handles-usr2" => waits::handles_usr2(),
         "kinds" => waits::kinds(argument, &arguments[1]),
-        "slow-polls" => slow_polls(),
+        "slow-polls" => waits::slow_polls(),
         "odd-sleeper" => sleepers::odd_sleeper(),
-        "nested-polls" => nested_polls(),
+        "nested-polls" => waits::nested_polls(),
         "crowded" => crate::crowded::crowded(argument),
         "stopped" => stopped(),
         "sleeps" => sleeps(),
@@ -487,90 +487,6 @@ fn forks_and_starts() {
     // SAFETY: the child is ours, and the status a valid place for the result.
     unsafe { libc::waitpid(child, &mut status, 0) };
     println!("child {child} {status} running {}", guard.is_running());
-}
-
-/// A runtime whose every worker is stuck.
-fn dead_runtime() {
-    let _guard = hotpoll::start().expect("hotpoll starts");
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = hotpoll::runtime(&mut builder)
-        .worker_threads(2)
-        .build()
-        .expect("a runtime");
-    let stuck = Arc::new(Barrier::new(3));
-    for _ in 0..2 {
-        let stuck = Arc::clone(&stuck);
-        runtime.spawn(async move {
-            stuck.wait();
-            std::thread::park();
-        });
-    }
-    stuck.wait();
-    ready();
-    wait_for_end();
-    std::process::exit(0);
-}
-
-/// Polls of 40 ms: one task computes in them, one sleeps. And one poll that never ends.
-fn slow_polls() {
-    const SLOW: Duration = Duration::from_millis(40);
-    let _guard = hotpoll::start().expect("hotpoll starts");
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = hotpoll::runtime(&mut builder)
-        .worker_threads(3)
-        .enable_time()
-        .build()
-        .expect("a runtime");
-    let _entered = runtime.enter();
-    // Until there are unwind tables, stacks have their leaf only.
-    std::thread::sleep(Duration::from_secs(1));
-    hotpoll::spawn_named("computes", async {
-        loop {
-            burn_for(SLOW);
-            tokio::time::sleep(SLOW).await;
-        }
-    });
-    hotpoll::spawn_named("sleeps", async {
-        loop {
-            std::thread::sleep(SLOW);
-            tokio::time::sleep(SLOW).await;
-        }
-    });
-    hotpoll::spawn_named("stuck", async {
-        std::thread::park();
-    });
-    ready();
-    wait_for_end();
-    std::process::exit(0);
-}
-
-/// Tasks whose every poll is many short ones of futures tracked inside of them: one computes, one sleeps, for ever.
-fn nested_polls() {
-    use hotpoll::Track;
-    const SHORT: Duration = Duration::from_millis(1);
-    let _guard = hotpoll::start().expect("hotpoll starts");
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = hotpoll::runtime(&mut builder)
-        .worker_threads(2)
-        .build()
-        .expect("a runtime");
-    let _entered = runtime.enter();
-    // Until there are unwind tables, stacks have their leaf only.
-    std::thread::sleep(Duration::from_secs(1));
-    hotpoll::spawn_named("computes in parts", async {
-        loop {
-            async { burn_for(SHORT) }.tracked("part").await;
-        }
-    });
-    hotpoll::spawn_named("sleeps in parts", async {
-        loop {
-            let nap = async { std::thread::sleep(SHORT) }.tracked("nap");
-            nap.tracked("naps").await;
-        }
-    });
-    ready();
-    wait_for_end();
-    std::process::exit(0);
 }
 
 /// Becomes another user, connects, and says what it is told.

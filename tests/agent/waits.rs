@@ -1,6 +1,6 @@
 //! Roles with tasks that wait, block, and are lost.
 
-use crate::roles::{ready, said, wait_for_end};
+use crate::roles::{burn_for, ready, said, wait_for_end};
 use hotpoll_hooks::tasks::spawn_named;
 use std::io::BufRead;
 use std::sync::{Arc, Barrier};
@@ -117,4 +117,88 @@ pub fn handles_usr2() {
     // SAFETY: the handler does nothing.
     unsafe { libc::signal(libc::SIGUSR2, handler as *const () as libc::sighandler_t) };
     println!("{}", said(hotpoll::start().map(|_| true)));
+}
+
+/// A runtime whose every worker is stuck.
+pub fn dead_runtime() {
+    let _guard = hotpoll::start().expect("hotpoll starts");
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = hotpoll::runtime(&mut builder)
+        .worker_threads(2)
+        .build()
+        .expect("a runtime");
+    let stuck = Arc::new(Barrier::new(3));
+    for _ in 0..2 {
+        let stuck = Arc::clone(&stuck);
+        runtime.spawn(async move {
+            stuck.wait();
+            std::thread::park();
+        });
+    }
+    stuck.wait();
+    ready();
+    wait_for_end();
+    std::process::exit(0);
+}
+
+/// Polls of 40 ms: one task computes in them, one sleeps. And one poll that never ends.
+pub fn slow_polls() {
+    const SLOW: Duration = Duration::from_millis(40);
+    let _guard = hotpoll::start().expect("hotpoll starts");
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = hotpoll::runtime(&mut builder)
+        .worker_threads(3)
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let _entered = runtime.enter();
+    // Until there are unwind tables, stacks have their leaf only.
+    std::thread::sleep(Duration::from_secs(1));
+    hotpoll::spawn_named("computes", async {
+        loop {
+            burn_for(SLOW);
+            tokio::time::sleep(SLOW).await;
+        }
+    });
+    hotpoll::spawn_named("sleeps", async {
+        loop {
+            std::thread::sleep(SLOW);
+            tokio::time::sleep(SLOW).await;
+        }
+    });
+    hotpoll::spawn_named("stuck", async {
+        std::thread::park();
+    });
+    ready();
+    wait_for_end();
+    std::process::exit(0);
+}
+
+/// Tasks whose every poll is many short ones of futures tracked inside of them: one computes, one sleeps, for ever.
+pub fn nested_polls() {
+    use hotpoll::Track;
+    const SHORT: Duration = Duration::from_millis(1);
+    let _guard = hotpoll::start().expect("hotpoll starts");
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = hotpoll::runtime(&mut builder)
+        .worker_threads(2)
+        .build()
+        .expect("a runtime");
+    let _entered = runtime.enter();
+    // Until there are unwind tables, stacks have their leaf only.
+    std::thread::sleep(Duration::from_secs(1));
+    hotpoll::spawn_named("computes in parts", async {
+        loop {
+            async { burn_for(SHORT) }.tracked("part").await;
+        }
+    });
+    hotpoll::spawn_named("sleeps in parts", async {
+        loop {
+            let nap = async { std::thread::sleep(SHORT) }.tracked("nap");
+            nap.tracked("naps").await;
+        }
+    });
+    ready();
+    wait_for_end();
+    std::process::exit(0);
 }
