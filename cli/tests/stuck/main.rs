@@ -1,0 +1,25 @@
+//! `hotpoll stuck` on live processes: each planted deadlock is found, and in a storm of locks, time-outs and panics none that is not there. The
+//! process is this test run once more.
+
+mod planted;
+mod process;
+mod storm;
+
+use process::ROLE;
+
+/// Not a test, unless it is asked to be the process.
+#[test]
+fn be_the_process() {
+    let Ok(role) = std::env::var(ROLE) else {
+        return;
+    };
+    let _guard = hotpoll::start_if_asked().unwrap();
+    let words: Vec<&str> = role.split(' ').collect();
+    match words.as_slice() {
+        ["planted", members, seed] => {
+            planted::be(members.parse().unwrap(), seed.parse().unwrap());
+        }
+        ["storm", seconds, seed] => storm::be(seconds.parse().unwrap(), seed.parse().unwrap()),
+        _ => panic!("no role {role}"),
+    }
+}

@@ -1,0 +1,73 @@
+//! The process that is asked, and the command.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// Tells this test, run once more, that it is to be the process, and which.
+pub const ROLE: &str = "HOTPOLL_TEST_STUCK";
+/// What the process says when it has begun.
+pub const READY: &str = "the process is ready";
+
+/// A live process, killed with the test.
+pub struct Live(pub Child);
+
+impl Live {
+    pub fn start(role: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["be_the_process", "--exact", "--nocapture"])
+            .env(ROLE, role)
+            .env("HOTPOLL", "on")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            // Its panics are meant.
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = lines.any(|line| line.unwrap().contains(READY));
+        assert!(ready, "{role} has ended");
+        Self(child)
+    }
+
+    /// What the command says is stuck; its exit code says whether anything is.
+    pub fn stuck(&self, older_than: &str) -> Vec<Value> {
+        let output = Command::new(env!("CARGO_BIN_EXE_hotpoll"))
+            .args(["stuck", &self.0.id().to_string(), "--format", "json"])
+            .args(["--older-than", older_than])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code().unwrap();
+        assert!(code < 2, "{said}");
+        let mut answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let Value::Array(problems) = answer["data"]["problems"].take() else {
+            panic!("no problems in {answer}");
+        };
+        assert_eq!(code, i32::from(!problems.is_empty()));
+        problems
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Small numbers, the same for the same seed.
+pub struct Numbers(u64);
+
+impl Numbers {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % n
+    }
+}
