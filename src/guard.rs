@@ -80,6 +80,7 @@ fn symbolize(profile: &mut Profile) {
         ..Default::default()
     };
     hotpoll_symbolizer::symbolize::symbolize(profile, &options);
+    hotpoll_symbolizer::waits::refine(profile);
 }
 
 #[cfg(not(feature = "symbolize"))]

@@ -8,6 +8,7 @@ use crate::text::number::duration;
 use hotpoll_profile::protocol::Fetch;
 use hotpoll_profile::{Profile, Snapshot, pprof};
 use hotpoll_symbolizer::symbolize::{self, Options};
+use hotpoll_symbolizer::waits;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -216,7 +217,9 @@ fn named(
         map_files: true,
         ..Options::default()
     };
-    symbolize::symbolize(profile, &options)
+    let summary = symbolize::symbolize(profile, &options);
+    waits::refine(profile);
+    summary
 }
 
 /// A duration as the protocol has it.

@@ -204,6 +204,7 @@ fn a_dead_runtime_is_reported_through_its_corpse() {
         let blocked = rows(answer, "threads").iter().filter(|thread| {
             thread["state"] == "lock"
                 && thread["polls"]["kind"] == "handler"
+                && thread["wait"] == "mutex"
                 && names(&thread["stack"], "read_settings")
         });
         blocked.count() == 2
@@ -229,6 +230,21 @@ fn a_lost_waker_is_told_from_patience() {
     assert_eq!(hermit["problem"], Value::Null);
     assert_eq!(hermit["state"], "no waker");
     assert_eq!(answer["maybe"][0]["tasks"], 1);
+    // Workers that have nothing to do, and the postman at his channel, wait for no lock.
+    let answer = example.until(&["threads"], |answer| {
+        let waits = |what: &str| {
+            rows(answer, "threads")
+                .iter()
+                .any(|one| one["wait"] == what)
+        };
+        waits("park") && waits("channel recv")
+    });
+    let locks = rows(&answer, "threads").iter();
+    assert_eq!(
+        locks.filter(|one| one["state"] == "lock").count(),
+        0,
+        "{answer:#}"
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub enum State {
     Kernel,
     /// Ready to run, and waiting for a processor.
     Runnable,
-    /// Waiting for a lock, a condition variable or a channel: in `futex` and the like.
+    /// Waiting for a lock that somebody holds: a mutex, a read-write lock, a file's.
     Lock,
     /// Waiting for input or output.
     Io,
@@ -21,6 +21,8 @@ pub enum State {
     OtherWait,
     /// Waiting in the kernel where no signal reaches it: a disk, mostly.
     Uninterruptible,
+    /// Waiting in `futex`, for whatever is made of it: a lock, a condition, a message, to be unparked. The stack says which, where it has names.
+    Futex,
 }
 
 impl State {
@@ -34,6 +36,7 @@ impl State {
         Self::Sleep,
         Self::OtherWait,
         Self::Uninterruptible,
+        Self::Futex,
     ];
 
     /// The state's place in [`State::ALL`]; stable across versions, as it is written to files.
@@ -67,6 +70,7 @@ impl State {
             Self::Sleep => "sleep",
             Self::OtherWait => "other wait",
             Self::Uninterruptible => "uninterruptible",
+            Self::Futex => "futex wait",
         }
     }
 }

@@ -150,7 +150,7 @@ fn states_of_known_threads() {
                 println!("{name}: {:?}", seen.by_state);
             }
             let share = |name: &str, states: &[State]| seen[name].share(states);
-            assert!(share("waits", &[State::Lock]) > 0.99);
+            assert!(share("waits", &[State::Futex]) > 0.99);
             assert!(share("sleeps", &[State::Sleep]) > 0.9);
             assert!(share("reads", &[State::Io]) > 0.99);
             assert!(share("vfork", &[State::Uninterruptible]) > 0.99);

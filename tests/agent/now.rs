@@ -104,7 +104,7 @@ fn a_blocked_runtime_says_where_its_tasks_wait() {
         let polls = threads
             .find(|now| now.task == blocker.id)
             .expect("its thread");
-        assert_eq!(polls.state, State::Lock, "parked is waiting on a futex");
+        assert_eq!(polls.state, State::Futex, "parked is waiting on a futex");
         assert!(
             polls.poll_ns > 0 && polls.runtime_worker && !polls.parked,
             "{polls:?} {:?}",

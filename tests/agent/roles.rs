@@ -401,7 +401,7 @@ fn sleepers(count: usize) {
     let parked = profile
         .samples
         .iter()
-        .filter(|sample| sample.state == State::Lock && sample.stack.len() > 3);
+        .filter(|sample| sample.state == State::Futex && sample.stack.len() > 3);
     let wall_ns: u64 = parked.map(|sample| sample.wall_ns).sum();
     println!("{:.3}", wall_ns as f64 / totals.wall_ns as f64);
     std::process::exit(0);

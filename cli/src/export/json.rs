@@ -170,6 +170,7 @@ pub(super) fn state(state: State) -> &'static str {
         State::Sleep => "sleep",
         State::OtherWait => "other_wait",
         State::Uninterruptible => "uninterruptible",
+        State::Futex => "futex_wait",
         _ => "unknown",
     }
 }

@@ -431,6 +431,8 @@ pub struct WallThreadData {
 pub struct PlaceData {
     /// In what.
     pub state: &'static str,
+    /// For what, by the functions on the stack: `mutex`, `condvar`, `park`, `channel recv` and so on; null where they do not say.
+    pub wait: Option<&'static str>,
     /// How long.
     pub wall_ns: u64,
     /// Its part of the whole that it belongs to: of the threads' lives, of the kind's time off the processor.

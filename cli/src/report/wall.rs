@@ -87,6 +87,7 @@ fn places(frames: &Frames, places: &[WallPlace], whole_ns: u64) -> Vec<PlaceData
     (places.iter().take(PLACES))
         .map(|place| PlaceData {
             state: place.state.label(),
+            wait: place.wait.map(|wait| wait.label()),
             wall_ns: place.wall_ns,
             share: weight::share(place.wall_ns, whole_ns),
             folded: stack::folded(frames, &place.stack),

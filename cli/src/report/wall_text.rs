@@ -7,6 +7,7 @@ use crate::text::name;
 use crate::text::number::{compact, count, counted, duration, hertz, percent, percent_in_words};
 use crate::text::style::{DIM, STRONG, heading, heat, paint};
 use crate::text::width::{keep_end, keep_start, pad_left, width, wrap};
+use hotpoll_profile::State;
 
 /// Places of each thread in a report that is left to fit a screen.
 const PLACES: usize = 2;
@@ -151,7 +152,11 @@ fn place_line(place: &PlaceData, columns: usize) -> String {
     let before = format!(
         "      {} {} in ",
         pad_left(&percent(place.share), 6),
-        place.state
+        // A wait in futex is what it is for; a lock stays a lock.
+        match place.wait {
+            Some(wait) if place.state == State::Futex.label() => wait,
+            _ => place.state,
+        }
     );
     let room = columns.saturating_sub(width(&before));
     let line = stack::line(&place.folded, room);

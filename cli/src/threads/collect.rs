@@ -6,6 +6,7 @@ use crate::stack;
 use hotpoll_profile::{Reason, TaskKind};
 use hotpoll_symbolizer::view::Frames;
 use hotpoll_symbolizer::view::live_threads::{LiveThread, Role, Stuck, live_threads};
+use hotpoll_symbolizer::waits;
 use regex::Regex;
 
 /// The threads of a process whose name, or a function on whose stack, matches.
@@ -60,6 +61,10 @@ fn thread(frames: &Frames, one: &LiveThread<'_>) -> ThreadData {
         name: one.thread.name.clone(),
         own: one.thread.own,
         state: now.state.label(),
+        wait: (now.state.is_blocked())
+            .then(|| waits::wait_of(frames.profile(), &now.stack))
+            .flatten()
+            .map(|wait| wait.kind.label()),
         state_ns: now.state_ns,
         syscall: now.syscall,
         role: one.role.map(Role::label),

@@ -49,8 +49,10 @@ pub struct ThreadData {
     pub name: String,
     /// Whether it belongs to hotpoll.
     pub own: bool,
-    /// `running`, `kernel`, `runnable`, `lock`, `I/O`, `sleep`, `other wait` or `uninterruptible`.
+    /// `running`, `kernel`, `runnable`, `lock`, `futex wait`, `I/O`, `sleep`, `other wait` or `uninterruptible`.
     pub state: &'static str,
+    /// What it waits for, by the functions on its stack: `mutex`, `rwlock read`, `condvar`, `park`, `channel recv` and so on; null where they do not say.
+    pub wait: Option<&'static str>,
     /// For at least how long; 0 when not known.
     pub state_ns: u64,
     /// The system call that it is in, by number.

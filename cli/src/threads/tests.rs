@@ -26,13 +26,13 @@ fn stuck_threads_stand_first() {
   ! stuck: 1 blocked in a long poll
 
 Threads (CPU: of one core, in the last seconds; how long in which poll)
-  state           for    CPU  thread, and where it is
-  lock          1.19s   4.0%  tokio-rt-worker 4250  1.20s in #9 request
+  state            for    CPU  thread, and where it is
+  lock           1.19s   4.0%  tokio-rt-worker 4250  1.20s in #9 request
       ! blocked in a long poll
       db::query db.rs:47 → Mutex::lock_contended
-  running      30.0ms  20.0%  tokio-rt-worker 4251  2.00ms in #4 request
-  lock         30.0ms   0.0%  shop 4242
-  I/O          30.0ms   0.0%  tokio-rt-worker 4252  parked
+  running       30.0ms  20.0%  tokio-rt-worker 4251  2.00ms in #4 request
+  lock          30.0ms   0.0%  shop 4242
+  I/O           30.0ms   0.0%  tokio-rt-worker 4252  parked
       tokio::runtime::task::harness::Harness
   and 1 of hotpoll's own
 "

@@ -7,11 +7,12 @@ use crate::text::name;
 use crate::text::number::{compact, count, counted, moment, percent, percent_in_words};
 use crate::text::style::{DIM, HEADING, STRONG, WARNING, heading, heat, paint};
 use crate::text::width::{keep_start, pad_left, pad_right, width, wrap};
+use hotpoll_profile::State;
 
 /// The columns before a thread's name.
 const FIGURES: usize = 2 + STATE + 8 + 7 + 2;
 /// The column of the state.
-const STATE: usize = 11;
+const STATE: usize = 12;
 /// Threads of a screen, or groups of them.
 const ROWS: usize = 30;
 
@@ -123,7 +124,7 @@ fn alike<'d>(threads: &[&'d ThreadData]) -> Vec<Vec<&'d ThreadData>> {
             let first = group[0];
             is_idle(first)
                 && stem(&first.name) == stem(&thread.name)
-                && (first.state, first.role) == (thread.state, thread.role)
+                && (first.state, first.wait, first.role) == (thread.state, thread.wait, thread.role)
                 && first.folded == thread.folded
         };
         match groups.iter_mut().find(like).filter(|_| is_idle(thread)) {
@@ -179,7 +180,12 @@ fn line(group: &[&ThreadData], columns: usize) -> String {
     let room = columns.saturating_sub(FIGURES);
     let who = keep_start(&who, room);
     let what = keep_start(&what, room.saturating_sub(width(&who)));
-    let state = pad_right(&keep_start(first.state, STATE), STATE);
+    // A wait in futex is what it is for; a lock stays a lock.
+    let state = match first.wait {
+        Some(wait) if first.state == State::Futex.label() => wait,
+        _ => first.state,
+    };
+    let state = pad_right(&keep_start(state, STATE), STATE);
     format!(
         "  {}{}{}  {}{}",
         if first.stuck.is_some() {

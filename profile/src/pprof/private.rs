@@ -16,7 +16,8 @@ pub const VERSION: u32 = 1;
 ///
 /// 1: states off the processor with wall time, accounts of looks, the snapshot.
 /// 2: resources in the snapshot, and those that samples wait for or hold.
-pub(super) const MINOR: u32 = 2;
+/// 3: waits in futex are a state of their own, and tasks that left their waker with nobody.
+pub(super) const MINOR: u32 = 3;
 
 /// Field numbers of the private message.
 pub(super) mod field {

@@ -8,10 +8,9 @@ pub(super) fn state(syscall: Option<u32>) -> State {
         return State::OtherWait;
     };
     match i64::from(number) {
-        libc::SYS_futex
-        | FUTEX_WAITV
-        | FUTEX_WAIT
-        | libc::SYS_flock
+        // Locks, conditions, channels, parking: the stack knows.
+        libc::SYS_futex | FUTEX_WAITV | FUTEX_WAIT => State::Futex,
+        libc::SYS_flock
         // Of fcntl only the commands that wait for a record lock block.
         | libc::SYS_fcntl
         | libc::SYS_semop
@@ -137,7 +136,8 @@ mod tests {
     #[test]
     fn the_usual_ones() {
         for (number, expected) in [
-            (libc::SYS_futex, State::Lock),
+            (libc::SYS_futex, State::Futex),
+            (libc::SYS_flock, State::Lock),
             (libc::SYS_epoll_wait, State::Io),
             (libc::SYS_clock_nanosleep, State::Sleep),
             (libc::SYS_wait4, State::OtherWait),

@@ -126,7 +126,7 @@ impl<'s> Names<'s> {
             return Doing::default();
         };
         let state = match now.state {
-            hotpoll_profile::State::Lock => "blocked",
+            hotpoll_profile::State::Lock | hotpoll_profile::State::Futex => "blocked",
             hotpoll_profile::State::Io => "in I/O",
             hotpoll_profile::State::Sleep => "asleep",
             hotpoll_profile::State::OtherWait => "waiting",

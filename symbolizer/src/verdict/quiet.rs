@@ -31,7 +31,7 @@ pub(super) fn quiet(
         match one.now.state {
             _ if known || one.thread.own || one.stuck.is_some() => {}
             State::Io if !parked => external += 1,
-            State::Lock | State::Sleep | State::OtherWait | State::Io => idle += 1,
+            State::Lock | State::Futex | State::Sleep | State::OtherWait | State::Io => idle += 1,
             _ => {}
         }
     }

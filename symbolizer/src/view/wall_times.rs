@@ -6,6 +6,7 @@
 use super::await_stack::{self, Level};
 use super::frames::{FrameId, Frames};
 use super::threads::{Grouping, group};
+use crate::waits::{WaitKind, wait_of};
 use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{Profile, Sample, State};
 use std::collections::HashMap;
@@ -94,6 +95,8 @@ pub struct WallGroup {
 pub struct WallPlace {
     /// What they did there.
     pub state: State,
+    /// What they waited for, where the stack says.
+    pub wait: Option<WaitKind>,
     /// The stack of the first sample there, folded, innermost first; empty where none was taken.
     pub stack: Vec<Level>,
     /// For how long.
@@ -180,6 +183,7 @@ pub fn places(frames: &Frames, samples: &[&Sample]) -> Vec<WallPlace> {
         if at == places.len() {
             places.push(WallPlace {
                 state: sample.state,
+                wait: wait_of(frames.profile(), &sample.stack).map(|wait| wait.kind),
                 stack,
                 wall_ns: 0,
             });

@@ -7,12 +7,14 @@
 //! - `table.rs`: which function waits for what; `rust_rules.rs` and `c_rules.rs` list them
 //! - `name.rs`: a frame's name as the tables have it
 //! - `known.rs`: reading a stack
+//! - `states.rs`: what the states of a profile's threads are, by that
 
 mod c_rules;
 mod kind;
 mod known;
 mod name;
 mod rust_rules;
+mod states;
 mod table;
 
 #[cfg(test)]
@@ -20,3 +22,4 @@ mod tests;
 
 pub use kind::WaitKind;
 pub use known::{Frame, KnownWait, known_wait};
+pub use states::{refine, wait_of};
