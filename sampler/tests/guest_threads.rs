@@ -312,3 +312,35 @@ fn found_key(harness: &Harness, tid: u32) -> &ThreadKey {
     let found = harness.info.iter().find(|(_, info)| info.tid == tid);
     found.expect("the thread was found").0
 }
+
+/// It was found before it had named itself, and then slept: its maker's name stayed with it, as only threads that run were asked again.
+#[test]
+fn a_sleeper_that_was_found_too_early_has_its_own_name() {
+    in_child(
+        "a_sleeper_that_was_found_too_early_has_its_own_name",
+        || {
+            let (mut sampler, _modules) = hotpoll_sampler::start(at_hz(99)).unwrap();
+            sampler.scan_threads();
+            let (named, is_named) = std::sync::mpsc::channel::<()>();
+            let (tid_to, tid_at) = std::sync::mpsc::channel();
+            std::thread::spawn(move || {
+                tid_to.send(support::tid()).unwrap();
+                is_named.recv().unwrap();
+                // SAFETY: a name that ends with a zero.
+                unsafe { libc::prctl(libc::PR_SET_NAME, c"late".as_ptr()) };
+                tid_to.send(0).unwrap();
+                std::thread::park();
+            });
+            let tid = tid_at.recv().unwrap();
+            sampler.scan_threads();
+            sampler.close_slice();
+            named.send(()).unwrap();
+            tid_at.recv().unwrap();
+            std::thread::sleep(Duration::from_millis(150));
+            sampler.close_slice();
+            let mut threads = sampler.threads();
+            let (_, info) = threads.find(|(_, info)| info.tid == tid).unwrap();
+            assert_eq!(info.name, "late");
+        },
+    );
+}

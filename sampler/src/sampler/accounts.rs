@@ -13,6 +13,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(super) const USER_TICK_NS: u64 = 10_000_000;
 /// Threads that used less CPU time than this in a slice are not asked for their name, mask and switches.
 const LEAST_CPU_NS: u64 = 1_000_000;
+/// But until they are so old: a thread names itself some moments after its birth, and may sleep for good from then on. Found in between it would have
+/// its maker's name for ever.
+const NAMED_BY_NS: u64 = 100_000_000;
 
 /// What the running slice is measured from.
 #[derive(Debug, Clone, Copy, Default)]
@@ -162,7 +165,8 @@ impl Entry {
             }
         }
         self.read_status(settings.signal);
-        self.inspected = true;
+        let age_ns = sys::monotonic_ns().saturating_sub(self.begun_ns);
+        self.inspected = self.was_there || age_ns >= NAMED_BY_NS;
     }
 
     /// Reads its signal mask and switches.
