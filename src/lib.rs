@@ -75,7 +75,6 @@ pub use hotpoll_hooks::tasks::{
 pub use hotpoll_hooks::{Hooks, runtime};
 
 #[cfg(feature = "tokio")]
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod tokio {
     //! tokio's locks, channels and timers, that tell who holds them and who waits: `use hotpoll::tokio::sync::Mutex` in the place of
     //! `use tokio::sync::Mutex` is the whole change. Each goes by the place where it was made, or by the name it is given.
@@ -95,16 +94,16 @@ pub mod tokio {
     /// Locks and channels. What is not wrapped is tokio's own.
     pub mod sync {
         pub use hotpoll_hooks::sync::tokio::{
-            AcquireError, MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard,
-            OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, SemaphorePermit, SetError, SetOnce,
-            SetOnceError, TryAcquireError, TryLockError, mpsc, oneshot,
+            AcquireError, Barrier, BarrierWaitResult, MappedMutexGuard, Mutex, MutexGuard, Notify,
+            OnceCell, OwnedMappedMutexGuard, OwnedMutexGuard, OwnedRwLockMappedWriteGuard,
+            OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock,
+            RwLockMappedWriteGuard, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit,
+            SetError, SetOnce, SetOnceError, TryAcquireError, TryLockError, broadcast, futures,
+            mpsc, oneshot, watch,
         };
     }
 }
 
-#[cfg(feature = "tokio")]
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-pub use ::tokio;
 #[cfg(feature = "tokio")]
 pub use hotpoll_macros::{instrument, main};
 

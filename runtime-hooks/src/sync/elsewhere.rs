@@ -144,6 +144,31 @@ impl Notified {
 #[derive(Debug)]
 pub struct Resource;
 
+/// A thread that blocks and is not told of.
+#[derive(Debug)]
+pub struct Blocking;
+
+impl Blocking {
+    /// Nothing ends.
+    pub fn got(self) {}
+}
+
+/// What has happened in a channel: see `core`.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(missing_docs)]
+pub struct SoFar {
+    pub capacity: Option<u64>,
+    pub sent: u64,
+    pub received: u64,
+    pub dropped: u64,
+    pub keeps: bool,
+    pub senders_made: u64,
+    pub senders_gone: u64,
+    pub receivers_made: u64,
+    pub receivers_gone: u64,
+    pub closed: Option<Closed>,
+}
+
 /// A wait that is not told of.
 #[derive(Debug, Default)]
 pub struct WaitToken;
@@ -164,9 +189,29 @@ impl Resource {
 
     pub const fn set_name(&mut self, _name: &'static str) {}
 
+    pub fn rename(&self, _name: &'static str) {}
+
     pub fn id(&self) -> u64 {
         0
     }
+
+    pub fn begin_block(&self, _mode: Mode, _timed: bool, _site: Site) -> Blocking {
+        Blocking
+    }
+
+    pub fn held(&self, _mode: Mode, _amount: u64, _site: Site) -> HoldToken {
+        HoldToken
+    }
+
+    pub fn so_far(&self, _register: bool, _so_far: impl FnOnce() -> SoFar) {}
+
+    pub fn set_length(&self, _length: u64) {}
+
+    pub fn has_sent(&self, _sent: u64, _all: impl FnOnce() -> SoFar) {}
+
+    pub fn has_received(&self, _received: u64, _all: impl FnOnce() -> SoFar) {}
+
+    pub fn channel_ends(&self, _so_far: &SoFar) {}
 
     pub fn begin_wait(&self, _mode: Mode, _amount: u64, _timed: bool, _site: Site) -> WaitToken {
         WaitToken
@@ -219,6 +264,8 @@ impl Resource {
 
 #[allow(missing_docs)] // as in `core`
 impl WaitToken {
+    pub fn polled(&self) {}
+
     pub fn got(self) {}
 
     pub fn timed_out(self) {}
@@ -230,6 +277,10 @@ impl WaitToken {
 
 #[allow(missing_docs)] // as in `core`
 impl HoldToken {
+    pub fn split(&self, _amount: u64) -> Self {
+        Self
+    }
+
     pub fn movable(self) -> Self {
         self
     }

@@ -24,7 +24,7 @@ mod raw_rwlock;
 mod remutex;
 #[cfg(feature = "parking_lot")]
 mod rwlock;
-#[cfg(all(feature = "tokio", target_os = "linux", target_arch = "x86_64"))]
+#[cfg(feature = "tokio")]
 pub mod tokio;
 
 pub use self::core::{Limits, begin, end, snapshot};

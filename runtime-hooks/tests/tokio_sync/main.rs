@@ -2,6 +2,7 @@
 
 mod channels;
 mod locks;
+mod rest;
 mod semaphores;
 #[path = "../lock_support/mod.rs"]
 mod support;

@@ -12,6 +12,8 @@ pub(super) struct ChannelCounts {
     is_semaphore: AtomicBool,
     /// 0: none; else one more than it is.
     capacity: AtomicU64,
+    /// 0: what was sent and has not left; else one more than it is.
+    pub length: AtomicU64,
     pub sent: AtomicU64,
     pub received: AtomicU64,
     /// Values that left it without anybody receiving them: they were dropped with it, or pushed out by newer ones.
@@ -100,6 +102,7 @@ impl ChannelCounts {
     pub fn clear(&self) {
         for number in [
             &self.capacity,
+            &self.length,
             &self.sent,
             &self.received,
             &self.dropped,
@@ -131,7 +134,7 @@ impl ChannelCounts {
         let sent = self.sent.load(Relaxed);
         Some(Channel {
             capacity: self.capacity.load(Relaxed).checked_sub(1),
-            length: sent.saturating_sub(gone),
+            length: (self.length.load(Relaxed).checked_sub(1)).unwrap_or(sent.saturating_sub(gone)),
             sent,
             received: self.received.load(Relaxed),
             senders: living(&self.senders, &self.senders_gone),

@@ -21,6 +21,8 @@ pub struct SoFar {
     pub received: u64,
     /// Values that left it with nobody receiving them.
     pub dropped: u64,
+    /// Whether what was sent and not received is in it. Else its length is told apart: [`Resource::set_length`].
+    pub keeps: bool,
     /// Senders that were made.
     pub senders_made: u64,
     /// Senders that are gone.
@@ -48,6 +50,10 @@ impl ChannelCounts {
         }
         if let Some(why) = so_far.closed {
             self.close(why);
+        }
+        if !so_far.keeps {
+            // No length yet: none, and not the difference.
+            let _ = self.length.compare_exchange(0, 1, Relaxed, Relaxed);
         }
         self.is_one(so_far.capacity);
     }
@@ -78,6 +84,17 @@ impl Resource {
         {
             // Read after the row can be seen: what others count meanwhile they bring themselves.
             row.channel().take_over(&so_far());
+        }
+    }
+
+    /// So many values are in it now. For channels whose values are received by many or by nobody.
+    pub fn set_length(&self, length: u64) {
+        if let Some(row) = self.row()
+            && !row.is_sites
+        {
+            row.channel()
+                .length
+                .store(length.saturating_add(1), Relaxed);
         }
     }
 

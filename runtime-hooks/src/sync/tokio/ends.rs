@@ -4,7 +4,10 @@ use super::super::core::{Resource, SoFar, is_on};
 use hotpoll_profile::{Closed, Library, ResourceKind};
 use std::panic::Location;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed, fence};
+
+/// How often a length is read again while it changes.
+const MOST_READS: usize = 1000;
 
 /// A channel.
 #[derive(Debug)]
@@ -13,6 +16,8 @@ pub(super) struct Channel {
     capacity: Option<u64>,
     /// A channel of many that live for a moment: it is registered when somebody waits, not before.
     is_short: bool,
+    /// What was sent and not received is in it.
+    keeps: bool,
     sent: AtomicU64,
     received: AtomicU64,
     dropped: AtomicU64,
@@ -35,6 +40,7 @@ impl Channel {
             resource: Resource::at(kind, Library::Tokio, site),
             capacity,
             is_short: kind == ResourceKind::Oneshot,
+            keeps: kind != ResourceKind::Watch && kind != ResourceKind::Broadcast,
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -53,6 +59,7 @@ impl Channel {
             sent: self.sent.load(Relaxed),
             received: self.received.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
+            keeps: self.keeps,
             senders_made: self.senders_made.load(Relaxed),
             senders_gone: self.senders_gone.load(Relaxed),
             receivers_made: self.receivers_made.load(Relaxed),
@@ -107,6 +114,31 @@ impl Channel {
         let received = self.received.fetch_add(values, Relaxed) + values;
         if is_on() && !self.is_short {
             self.resource.has_received(received, || self.so_far());
+        }
+    }
+
+    /// How many receivers there are.
+    pub fn receivers(&self) -> u64 {
+        Self::living(&self.receivers_made, &self.receivers_gone)
+    }
+
+    /// Tells tokio's own length, read again after it was told: so the last one who changes it tells the last one.
+    #[inline]
+    pub fn has_length(&self, length: impl Fn() -> usize) {
+        if is_on() {
+            self.tell_length(length);
+        }
+    }
+
+    fn tell_length(&self, length: impl Fn() -> usize) {
+        for _ in 0..MOST_READS {
+            let told = length();
+            self.resource.set_length(told as u64);
+            // What was told is there before the length is read again.
+            fence(Ordering::SeqCst);
+            if length() == told {
+                break;
+            }
         }
     }
 

@@ -6,21 +6,42 @@
 //! - Who holds is told after tokio gave it, and taken back before it is given back: nobody is named who does not hold.
 //! - Channels count for themselves, sampling or not (`ends.rs`), so that their lengths are right from the first moment on.
 
+mod barrier;
+pub mod broadcast;
 mod ends;
 mod guards;
 pub mod mpsc;
 mod mutex;
 mod mutex_guards;
+mod notify;
+mod once_cell;
 pub mod oneshot;
 mod permits;
+mod read_guards;
+mod rwlock;
 mod semaphore;
 pub mod time;
 mod waiting;
+pub mod watch;
+mod write_guards;
 
+/// Named futures.
+pub mod futures {
+    pub use super::notify::{Notified, OwnedNotified};
+}
+
+pub use barrier::Barrier;
 pub use mutex::Mutex;
 pub use mutex_guards::{MappedMutexGuard, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
+pub use notify::Notify;
+pub use once_cell::OnceCell;
 pub use permits::{OwnedSemaphorePermit, SemaphorePermit};
+pub use read_guards::{OwnedRwLockReadGuard, RwLockReadGuard};
+pub use rwlock::RwLock;
 pub use semaphore::Semaphore;
 pub use tokio::sync::{
-    AcquireError, SetError, SetOnce, SetOnceError, TryAcquireError, TryLockError,
+    AcquireError, BarrierWaitResult, SetError, SetOnce, SetOnceError, TryAcquireError, TryLockError,
+};
+pub use write_guards::{
+    OwnedRwLockMappedWriteGuard, OwnedRwLockWriteGuard, RwLockMappedWriteGuard, RwLockWriteGuard,
 };
