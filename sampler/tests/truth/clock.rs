@@ -21,6 +21,25 @@ fn clock_ns(clock: libc::clockid_t) -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
+/// How long the calling thread has waited for a processor so far, by the scheduler's count; 0 where that is not kept.
+pub fn thread_delayed_ns() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let mut fields = text.split_whitespace();
+    fields.nth(1).and_then(|ns| ns.parse().ok()).unwrap_or(0)
+}
+
+/// Time that a host has taken from this machine's processors so far, all together, in nanoseconds: the kernel counts it in hundredths of a second.
+pub fn stolen_ns() -> u64 {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let all = text.lines().next().unwrap_or_default();
+    // cpu user nice system idle iowait irq softirq steal
+    let hundredths = all
+        .split_whitespace()
+        .nth(8)
+        .and_then(|text| text.parse().ok());
+    hundredths.map_or(0, |hundredths: u64| hundredths * 10_000_000)
+}
+
 /// User and kernel time of the calling thread, in nanoseconds: their sum is exact, their ratio comes from the ticks.
 pub fn thread_usage() -> Usage {
     usage(libc::RUSAGE_THREAD)

@@ -20,6 +20,8 @@ pub struct Truth<T> {
     pub most_ns: u64,
     /// Kernel time between the same outer readings, as getrusage says it.
     pub kernel_ns: u64,
+    /// How long it waited for a processor meanwhile, by the scheduler's count.
+    pub delayed_ns: u64,
     /// What the work returned.
     pub said: T,
 }
@@ -30,6 +32,8 @@ pub struct Observed<T> {
     pub truths: Vec<Truth<T>>,
     pub interval_ns: u64,
     pub tick_ns: u64,
+    /// What a host took from the processors meanwhile.
+    pub stolen_ns: u64,
 }
 
 /// How to observe.
@@ -84,6 +88,7 @@ pub fn observe<T: Send + 'static>(
         })
         .collect();
     gates[0].wait();
+    let stolen_before_ns = clock::stolen_ns();
     let mut harness = Harness::start(plan.settings);
     begin(&mut harness);
     gates[1].wait();
@@ -116,6 +121,7 @@ pub fn observe<T: Send + 'static>(
         truths,
         interval_ns,
         tick_ns,
+        stolen_ns: clock::stolen_ns() - stolen_before_ns,
     }
 }
 
@@ -139,9 +145,11 @@ fn one<T>(
     let first = read();
     gates[0].wait();
     gates[1].wait();
+    let delayed_before_ns = clock::thread_delayed_ns();
     let begun = read();
     let said = work(number, stop);
     let done = read();
+    let delayed_ns = clock::thread_delayed_ns() - delayed_before_ns;
     gates[2].wait();
     gates[3].wait();
     let last = read();
@@ -151,6 +159,7 @@ fn one<T>(
         least_ns: done.0 - begun.0,
         most_ns: last.0 - first.0,
         kernel_ns: kernel(last.1) - kernel(first.1),
+        delayed_ns,
         said,
     }
 }
