@@ -15,6 +15,11 @@ pub(crate) extern "C" fn current() -> u64 {
 
 /// tokio's ID as a number.
 pub(crate) fn number(id: tokio::task::Id) -> u64 {
+    number_of(&id)
+}
+
+/// The number in one of tokio's IDs, of a task or of a runtime.
+pub(crate) fn number_of(id: &impl Hash) -> u64 {
     // tokio gives its number to a hasher or a formatter only, and formatting is no work for a signal handler.
     let mut number = Number(0);
     id.hash(&mut number);

@@ -122,6 +122,18 @@ impl Future for Gives {
     }
 }
 
+/// Loses the wakers that these tasks have given, once their polls have ended: in the poll itself it is not known that anybody had them.
+#[track_caller]
+fn lose(given: &std::sync::mpsc::Receiver<std::task::Waker>, names: &[&str]) {
+    let wakers: Vec<_> = names.iter().map(|_| given.recv().unwrap()).collect();
+    until("polled", |seen| {
+        let of_all = names.iter().flat_map(|name| seen.of(name));
+        let polled = of_all.filter(|task| task.polls == 1 && task.state != TaskState::Polling);
+        polled.count() == names.len()
+    });
+    drop(wakers);
+}
+
 /// Says which states these tasks are in once all of them have been polled and `lost` is true of the snapshot.
 #[track_caller]
 fn check_states(expected: &[(&str, TaskState)], lost: impl Fn(&support::Seen) -> bool) {
@@ -164,9 +176,7 @@ fn a_lost_waker_is_told_and_a_kept_one_is_not() {
     });
     // But where nothing else can wake the task, both are.
     let around = tasks::spawn_named("around", async { Gives(give).tracked("inside").await });
-    for _ in 0..3 {
-        given.recv().unwrap();
-    }
+    lose(&given, &["lost", "silent", "inside"]);
     let expected = [
         ("lost", TaskState::LostWaker),
         ("not lost", TaskState::Waiting),
@@ -212,7 +222,7 @@ fn where_a_lost_waker_cannot_be_known_it_is_not_said() {
             _ = receive => {}
         }
     });
-    drop(given.recv().unwrap());
+    lose(&given, &["child of the untracked"]);
     check_states(
         &[
             ("hermit", TaskState::NoWaker),
@@ -235,7 +245,7 @@ fn looking_does_not_hide_a_lost_waker() {
     let _inside = runtime.enter();
     let (give, given) = std::sync::mpsc::channel();
     let lost = tasks::spawn_named("lost while looked at", Gives(give));
-    drop(given.recv().unwrap());
+    lose(&given, &["lost while looked at"]);
     check_states(&[("lost while looked at", TaskState::LostWaker)], |seen| {
         seen.one("lost while looked at").wakers == 0
     });
@@ -409,6 +419,29 @@ fn an_open_poll_is_seen_while_every_worker_is_blocked() {
         runtime.block_on(task).unwrap();
     }
     idle.abort();
+}
+
+/// Both have one worker with the number 0: the second was taken for the first, which was kept for as long as the thread lived.
+#[test]
+fn one_runtime_after_another_on_one_thread() {
+    support::sampling();
+    let tid = hotpoll_sampler::current_tid();
+    for name in ["the first", "the second", "the third"] {
+        // Built without our hooks, so that polls alone tell of it.
+        let mut builder = Builder::new_current_thread();
+        let runtime = builder.name(name).build().unwrap();
+        runtime.block_on(async {
+            let task = tasks::spawn_named("on one thread", async move {
+                let seen = support::snapshot();
+                let runtimes = seen.tasks.runtimes.into_iter();
+                runtimes
+                    .filter(|one| one.workers.contains(&tid))
+                    .map(|one| one.name)
+                    .collect::<Vec<_>>()
+            });
+            assert_eq!(task.await.unwrap(), [name]);
+        });
+    }
 }
 
 #[test]

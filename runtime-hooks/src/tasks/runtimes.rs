@@ -18,8 +18,26 @@ struct Known {
     threads: Vec<u32>,
     /// Threads inside its `block_on`, and others that polled its tasks.
     visitors: Vec<u32>,
+    /// Those of the visitors that are known by their polls only: nothing says when they leave.
+    passing: Vec<u32>,
     /// Worker number -> thread, as far as polls have shown.
     workers: BTreeMap<usize, u32>,
+}
+
+impl Known {
+    /// The thread polls for another runtime now. Where nothing else is known of it, it works for this one no longer.
+    fn left_by(&mut self, tid: u32) {
+        let Some(place) = self.passing.iter().position(|thread| *thread == tid) else {
+            return;
+        };
+        self.passing.swap_remove(place);
+        if let Some(place) = self.visitors.iter().position(|thread| *thread == tid) {
+            self.visitors.remove(place);
+        }
+        if !self.visitors.contains(&tid) && !self.threads.contains(&tid) {
+            self.workers.retain(|_, thread| *thread != tid);
+        }
+    }
 }
 
 static KNOWN: ForkLock<Vec<Known>> = ForkLock::new();
@@ -47,6 +65,7 @@ fn with(handle: &Handle, and: impl FnOnce(&mut Known)) {
                 handle: handle.clone(),
                 threads: Vec::new(),
                 visitors: Vec::new(),
+                passing: Vec::new(),
                 workers: BTreeMap::new(),
             });
             known.len() - 1
@@ -60,6 +79,7 @@ pub(crate) fn end(tid: u32) {
     change(|one| {
         one.threads.retain(|thread| *thread != tid);
         one.visitors.retain(|thread| *thread != tid);
+        one.passing.retain(|thread| *thread != tid);
         one.workers.retain(|_, thread| *thread != tid);
     });
 }
@@ -117,19 +137,37 @@ pub(super) fn look(local: &'static Local) {
     let Some(index) = tokio::runtime::worker_index() else {
         return;
     };
-    let token = index as u64 + 1;
-    if local.worker.load(Relaxed) != token
-        && let Ok(handle) = Handle::try_current()
-    {
-        local.worker.store(token, Relaxed);
-        let tid = thread::tid();
-        with(&handle, |one| {
-            one.workers.insert(index, tid);
-            if !one.threads.contains(&tid) && !one.visitors.contains(&tid) {
-                one.visitors.push(tid);
+    // A thread may be the worker of one runtime after another, each time with the same number: the runtime's ID is what is known of it.
+    let Ok(handle) = Handle::try_current() else {
+        return;
+    };
+    let token = token(&handle, index);
+    let before = local.worker.swap(token, Relaxed);
+    if before == token {
+        return;
+    }
+    let tid = thread::tid();
+    with(&handle, |one| {
+        one.workers.insert(index, tid);
+        if !one.threads.contains(&tid) && !one.visitors.contains(&tid) {
+            one.visitors.push(tid);
+            one.passing.push(tid);
+        }
+    });
+    if before != 0 {
+        let id = handle.id();
+        change(|one| {
+            if one.handle.id() != id {
+                one.left_by(tid);
             }
         });
     }
+}
+
+/// A number for a worker of a runtime, never 0.
+fn token(handle: &Handle, index: usize) -> u64 {
+    // Runtimes count from 1, and none has so many workers.
+    crate::task_id::number_of(&handle.id()) << 16 | (index as u64 + 1) & 0xffff
 }
 
 /// Every known runtime, without its `blocked`, and whether all of its workers are listed: nothing can be said of those that are not.
