@@ -45,6 +45,7 @@ mod error;
 mod guard;
 mod output;
 mod report;
+pub mod std;
 #[cfg(feature = "parking_lot")]
 pub mod sync;
 

@@ -24,6 +24,7 @@ mod raw_rwlock;
 mod remutex;
 #[cfg(feature = "parking_lot")]
 mod rwlock;
+pub mod standard;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 

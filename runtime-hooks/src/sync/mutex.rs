@@ -208,4 +208,4 @@ impl<T> From<T> for Mutex<T> {
     }
 }
 
-const _: () = assert!(std::mem::size_of::<Mutex<u8>>() <= 72);
+const _: () = assert!(std::mem::size_of::<Mutex<u8>>() <= 80);

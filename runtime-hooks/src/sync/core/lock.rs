@@ -16,9 +16,6 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 
 /// One of so many acquisitions is timed. A power of two.
 pub(super) const SAMPLED: u64 = 64;
-/// In `attention`: the present exclusive acquisition is timed. Above it is the number of waiters.
-pub(super) const TIMED: u32 = 1;
-pub(super) const WAITER: u32 = 2;
 /// In an owner's word: the lock is held upgradable. Addresses of sites are multiples of 8.
 pub(super) const UPGRADABLE: u64 = 1;
 
@@ -32,7 +29,10 @@ pub struct LockWords {
     pub(super) count: AtomicU64,
     /// The row, once there is one.
     pub(super) row: AtomicU64,
-    pub(super) attention: AtomicU32,
+    /// How many wait.
+    pub(super) waiters: AtomicU32,
+    /// 1: the present exclusive acquisition is timed. Written by the holder.
+    timed: AtomicU32,
     pub(super) kind: ResourceKind,
     library: Library,
     site: &'static Location<'static>,
@@ -46,14 +46,15 @@ pub(super) struct Head {
     pub owner: u64,
     pub count: u64,
     pub row: u64,
-    pub attention: u32,
+    pub waiters: u32,
+    pub timed: u32,
 }
 
-const _: () = assert!(std::mem::offset_of!(LockWords, attention) == 24);
+const _: () = assert!(std::mem::offset_of!(LockWords, timed) == 28);
 
 impl Head {
     pub fn is_timed(self) -> bool {
-        self.attention & TIMED != 0
+        self.timed != 0
     }
 }
 
@@ -68,7 +69,8 @@ impl LockWords {
             owner: AtomicU64::new(0),
             count: AtomicU64::new(0),
             row: AtomicU64::new(0),
-            attention: AtomicU32::new(0),
+            waiters: AtomicU32::new(0),
+            timed: AtomicU32::new(0),
             kind,
             library,
             site,
@@ -145,7 +147,7 @@ impl LockWords {
     #[inline(always)]
     fn taken_as(&self, place: u64) {
         let count = self.note(place);
-        if count.is_multiple_of(SAMPLED) || self.attention.load(Relaxed) != 0 {
+        if count.is_multiple_of(SAMPLED) || self.has_waiters() {
             self.taken_and_timed(count);
         }
     }
@@ -173,21 +175,19 @@ impl LockWords {
             return;
         }
         row.acquired[Side::Exclusive as usize].store(count, Relaxed);
-        self.time_from(row, clock::now(), TIMED);
+        self.time_from(row, clock::now());
     }
 
-    /// The holder begins to time; `change` is what `attention` gets.
-    pub(super) fn time_from(&self, row: &Row, now: u64, change: u32) {
+    /// The holder begins to time. Plain stores: what is done here keeps others waiting.
+    pub(super) fn time_from(&self, row: &Row, now: u64) {
         row.words.store(self.address(), Relaxed);
         row.since.store(now, Relaxed);
-        let attention = self
-            .attention
-            .fetch_add(change, Relaxed)
-            .wrapping_add(change);
-        if attention >= WAITER
+        self.timed.store(1, Relaxed);
+        if self.has_waiters()
             && let Some(words) = threads::local().and_then(Local::words)
+            && words.holds.load(Relaxed) == 0
         {
-            row.set_holds(words);
+            words.holds.store(row.id.load(Relaxed), Relaxed);
         }
     }
 
@@ -198,7 +198,7 @@ impl LockWords {
     /// The lock is about to be given back. By its holder, in any case: on or off.
     #[inline(always)]
     pub fn released(&self) {
-        if self.attention.load(Relaxed) != 0 {
+        if self.waiters.load(Relaxed) | self.timed.load(Relaxed) != 0 {
             self.released_and_timed();
         }
         self.owner.store(0, Relaxed);
@@ -207,11 +207,8 @@ impl LockWords {
     #[cold]
     #[inline(never)]
     fn released_and_timed(&self) {
-        let attention = self.attention.load(Relaxed);
-        let timed = attention & TIMED != 0;
-        if timed {
-            self.attention.fetch_sub(TIMED, Relaxed);
-        }
+        let timed = self.timed.load(Relaxed) != 0;
+        self.timed.store(0, Relaxed);
         let Some(row) = Row::of(self.row.load(Ordering::Acquire)) else {
             return;
         };
@@ -228,6 +225,12 @@ impl LockWords {
                 since,
             );
         }
+        if let Some(words) = threads::existing().and_then(Local::words)
+            && words.holds.load(Relaxed) == row.id.load(Relaxed)
+        {
+            words.holds.store(0, Relaxed);
+        }
+        // A waiter said so of another thread: the one that took it, before the guard was sent here.
         if !row.holds_on.load(Relaxed).is_null() {
             row.clear_holds(std::ptr::null_mut());
         }
@@ -257,9 +260,9 @@ impl LockWords {
     }
 
     /// Somebody waits. For who has a cheaper way when nobody does.
-    #[inline]
+    #[inline(always)]
     pub fn has_waiters(&self) -> bool {
-        self.attention.load(Relaxed) >= WAITER
+        self.waiters.load(Relaxed) != 0
     }
 
     /// A try found the lock taken.

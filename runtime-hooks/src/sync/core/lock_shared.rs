@@ -1,7 +1,7 @@
 //! The words of a lock in shared use: readers are told of by their own threads' lines.
 
 use super::is_running;
-use super::lock::{LockWords, SAMPLED, WAITER};
+use super::lock::{LockWords, SAMPLED};
 use super::readers::{Line, first_line};
 use super::row::{Row, Side, site_word};
 use super::threads::{self, Local};
@@ -99,7 +99,7 @@ impl LockWords {
     /// The lock is about to be given back by a reader. In any case: on or off.
     #[inline(always)]
     pub fn released_shared(&self, hold: SharedHold) {
-        if hold.timed || self.attention.load(Relaxed) != 0 {
+        if hold.timed || self.has_waiters() {
             self.shared_release_timed(&hold);
         }
         if let Some(line) = hold.line {
@@ -123,7 +123,7 @@ impl LockWords {
         }
         let since = match hold.line {
             Some(line) if hold.timed => line.since.load(Relaxed),
-            _ if self.attention.load(Relaxed) >= WAITER => row.first_wait.load(Relaxed),
+            _ if self.has_waiters() => row.first_wait.load(Relaxed),
             _ => 0,
         };
         if since != 0 {
@@ -149,7 +149,7 @@ impl LockWords {
         let mut hold = None;
         let guard = self.wait(Mode::Shared, timed, site, again, block, |wait| {
             if let Some((_, _, waiters)) = wait {
-                self.attention.fetch_sub(waiters, Relaxed);
+                self.waiters.fetch_sub(waiters, Relaxed);
             }
             let mut shared = self.taken_shared(site);
             if let (Some((_, now, _)), Some(line)) = (wait, shared.line) {

@@ -1,6 +1,6 @@
 //! Waiting for a lock: tried again a little, then told of, then left to the library's own waiting.
 
-use super::lock::{LockWords, TIMED, UPGRADABLE, WAITER, side};
+use super::lock::{LockWords, UPGRADABLE, side};
 use super::row::{ADDRESS, Row, Side, SiteWord, site_word};
 use super::threads::{self, Local};
 use super::uses::{Adds, Tell};
@@ -36,14 +36,16 @@ impl LockWords {
         self.wait(mode, timed, site, again, block, |wait| match wait {
             Some((row, now, waiters)) => {
                 let count = self.note(place);
+                if waiters != 0 {
+                    self.waiters.fetch_sub(waiters, Relaxed);
+                }
                 if row.is_sites {
-                    self.attention.fetch_sub(waiters, Relaxed);
                     row.acquired[Side::Exclusive as usize].fetch_add(1, Relaxed);
                 } else {
                     row.acquired[Side::Exclusive as usize].store(count, Relaxed);
                     // After a short wait nobody need be told how long this holds it, unless somebody waits.
-                    if waiters != 0 || self.attention.load(Relaxed) != 0 {
-                        self.time_from(row, now, TIMED.wrapping_sub(waiters));
+                    if waiters != 0 || self.has_waiters() {
+                        self.time_from(row, now);
                     }
                 }
             }
@@ -72,7 +74,7 @@ impl LockWords {
             |wait| {
                 self.owner.store(threads::number() | word, Relaxed);
                 if let Some((_, _, waiters)) = wait {
-                    self.attention.fetch_sub(waiters, Relaxed);
+                    self.waiters.fetch_sub(waiters, Relaxed);
                 }
             },
         )
@@ -96,10 +98,10 @@ impl LockWords {
         if waited > threads::ticks_of(LEAST_RETAKING_NS) {
             row.counts(Side::Exclusive).waited_by(Adds::Holder, waited);
         }
-        self.time_from(row, clock::now(), TIMED);
+        self.time_from(row, clock::now());
     }
 
-    /// The wait itself. `taken` is told the row, the time, and what `attention` is to be rid of; or nothing where nothing could be told of the wait.
+    /// The wait itself. `taken` is told the row, the time, and how many waiters there are fewer; or nothing where nothing could be told of the wait.
     pub(super) fn wait<G>(
         &self,
         mode: Mode,
@@ -128,10 +130,10 @@ impl LockWords {
             Some(guard) => guard,
             None => {
                 // SeqCst: either the holder sees this when it gives the lock back, or it has given it back before `block` looks.
-                if self.attention.fetch_add(WAITER, Ordering::SeqCst) < WAITER {
+                if self.waiters.fetch_add(1, Ordering::SeqCst) == 0 {
                     row.first_wait.store(begun, Relaxed);
                 }
-                waiters = WAITER;
+                waiters = 1;
                 // Now, as its thread may have ended by the end of the wait.
                 holder = threads::by_word(before).map(Local::party);
                 row.words.store(self.address(), Relaxed);
@@ -145,7 +147,7 @@ impl LockWords {
                     }
                     None => {
                         waiting.end();
-                        self.attention.fetch_sub(WAITER, Relaxed);
+                        self.waiters.fetch_sub(1, Relaxed);
                         let ticks = clock::now().saturating_sub(begun);
                         row.counts(side).waited_in_vain(ticks, timed);
                         return None;

@@ -85,7 +85,11 @@ fn told(
     } else {
         channel.received.fetch_add(1, Relaxed);
         // The last one to be notified may have been another: what is left for the mutex is at least so long.
-        let woken = channel.last_sent.load(Relaxed).clamp(since, now);
+        // Where nobody says who is woken, all of it is this wait.
+        let woken = match channel.last_sent.load(Relaxed) {
+            0 => now,
+            last => last.clamp(since, now),
+        };
         counts.waited(woken - since);
         mutex.retaken(site, now - woken);
     }

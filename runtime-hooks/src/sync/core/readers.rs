@@ -94,10 +94,12 @@ impl Line {
         self.held() == 0
     }
 
-    /// Acquisitions that the row's own number does not have.
-    pub fn not_brought(&self) -> u64 {
+    /// Its lock, and how many acquisitions the row's own number does not have.
+    pub fn not_brought(&self) -> Option<(TaggedRow, u64)> {
+        let row = self.row.load(Ordering::Acquire);
         let brought = self.brought.load(Relaxed);
-        self.acquired.load(Relaxed).saturating_sub(brought)
+        let missing = self.acquired.load(Relaxed).saturating_sub(brought);
+        (row != 0 && missing > 0).then_some((row, missing))
     }
 
     /// Brings what was counted to the row. For its thread.
@@ -134,15 +136,6 @@ impl Line {
             amount,
         };
         (amount > 0 && self.row.load(Relaxed) == row).then_some(held)
-    }
-
-    /// How many acquisitions of this lock it has that the row's own number lacks.
-    pub fn not_brought_of(&self, row: TaggedRow) -> u64 {
-        if self.row.load(Ordering::Acquire) == row {
-            self.not_brought()
-        } else {
-            0
-        }
     }
 
     /// The thread ends. What it still holds it never gives back.
@@ -221,8 +214,7 @@ mod tests {
         assert_eq!(line.read().unwrap().amount, 1);
         line.give_back();
         assert!(line.read().is_none());
-        assert_eq!(line.not_brought_of(7), 2);
-        assert_eq!(line.not_brought_of(8), 0);
+        assert_eq!(line.not_brought(), Some((7, 2)));
     }
 
     #[test]
@@ -251,6 +243,6 @@ mod tests {
         line.tell_of(other);
         line.take(1);
         assert_eq!(line.read().unwrap().amount, 1);
-        assert_eq!(line.not_brought_of(other), 1);
+        assert_eq!(line.not_brought(), Some((other, 1)));
     }
 }

@@ -4,14 +4,14 @@
 //! between them; so everything that is confirmed was there at one time, and a cycle of confirmed edges is real.
 
 use super::look::{Look, SeenHolder};
-use super::readers::Line;
 use super::registry;
-use super::row::{Row, Side, site};
+use super::row::{Row, Side, TaggedRow, site};
 use super::threads;
 use super::uses::Clock;
 use super::waits::Seen;
-use hotpoll_profile::{Holder, Resource, ResourceKind, Resources, Since, Uses, Waiter};
+use hotpoll_profile::{Holder, Resource, Resources, Since, Uses, Waiter};
 use hotpoll_sampler::Memory;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// How much a snapshot lists.
@@ -61,6 +61,7 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> R
         first,
         second,
         clock,
+        not_brought: not_brought(),
         limits,
         intern,
     };
@@ -92,10 +93,22 @@ fn cut(all: &mut Resources, most: usize) {
     list.truncate(most);
 }
 
+fn not_brought() -> HashMap<TaggedRow, u64> {
+    let mut all = HashMap::new();
+    for line in threads::all().flat_map(|local| &local.lines) {
+        if let Some((row, count)) = line.not_brought() {
+            *all.entry(row).or_default() += count;
+        }
+    }
+    all
+}
+
 struct Describe<'a> {
     first: Look,
     second: Look,
     clock: Clock,
+    /// Shared acquisitions that are still in their threads' lines, by the rows they are of.
+    not_brought: HashMap<TaggedRow, u64>,
     limits: Limits,
     intern: &'a mut dyn FnMut(&[u64]) -> Vec<u32>,
 }
@@ -111,11 +124,6 @@ impl Describe<'_> {
         resource.instances = 1;
         if let Some(&acquired) = self.second.acquired.get(&resource.id) {
             resource.exclusive.acquired = acquired;
-        }
-        let shared = threads::all().flat_map(|local| &local.lines);
-        if row.existing_counts(Side::Shared).is_some() || row.kind() == ResourceKind::RwLock {
-            let missing: u64 = shared.map(|line: &Line| line.not_brought_of(tagged)).sum();
-            resource.shared.acquired += missing;
         }
         self.parties(row, &mut resource);
         // Another resource has the row by now.
@@ -159,6 +167,9 @@ impl Describe<'_> {
                 *uses = Uses::default();
             }
             uses.acquired = row.acquired[side as usize].load(Relaxed);
+        }
+        if let Some(missing) = self.not_brought.get(&tagged) {
+            resource.shared.acquired += missing;
         }
         if let Some(channel) = row.existing_channel() {
             resource.channel = channel.channel(&self.clock);
