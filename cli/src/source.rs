@@ -68,7 +68,7 @@ pub fn fetch(client: &mut Client, window: Window) -> Result<Profile, Failure> {
     }
 }
 
-/// What a process's task kinds have counted up to now: a snapshot of nothing else. A process that cannot tell has none.
+/// What a process's task kinds and locks have counted up to now: a snapshot of nothing else. A process that cannot tell has none.
 pub fn kinds(client: &mut Client) -> Option<Snapshot> {
     let fetch = Fetch {
         // No slices.
@@ -84,6 +84,7 @@ pub fn kinds(client: &mut Client) -> Option<Snapshot> {
         kind.longest_poll = None;
         kind.long_polls.clear();
     }
+    snapshot.resources.keep_counts();
     Some(snapshot)
 }
 

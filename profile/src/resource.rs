@@ -406,6 +406,16 @@ impl Resources {
         self.resources.iter().find(|resource| resource.id == id)
     }
 
+    /// Leaves what is of no moment and of no profile: names and counts, without holders, waiters and stacks.
+    pub fn keep_counts(&mut self) {
+        for one in &mut self.resources {
+            one.holders.clear();
+            one.waiters.clear();
+            (one.more_holders, one.more_waiters) = (0, 0);
+        }
+        self.stacks_mut().for_each(Vec::clear);
+    }
+
     /// Every stack in it.
     pub fn stacks(&self) -> impl Iterator<Item = &Vec<u32>> {
         self.resources.iter().flat_map(|resource| {

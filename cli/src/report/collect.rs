@@ -7,7 +7,7 @@ use super::data::{
 };
 use super::notices::notices;
 use super::options::{By, Options};
-use super::{tree, wall};
+use super::{locks, tree, wall};
 use hotpoll_profile::{Engine, EngineReason, Profile, Reason, Sample};
 use hotpoll_symbolizer::view::{
     Focus, FrameId, Frames, FunctionRow, Grouping, HotPath, Origin, Summary, ThreadGroup, Weight,
@@ -108,6 +108,8 @@ pub fn collect(profile: &Profile, options: &Options) -> Data {
         runnable_in_no_kind_ns: (options.by == By::Task)
             .then(|| kind_times::runnable_in_no_kind(profile, |one| focus.selects(&frames, one))),
         kinds_since_start: (options.by == By::Task).then_some(!options.kinds_of_window),
+        locks: (options.by == By::Lock)
+            .then(|| locks::locks(&frames, |one| focus.selects(&frames, one), top)),
         tasks: (options.by == By::Task).then(|| task_rows(&frames, &selected, whole, top)),
         wall: options
             .wall

@@ -25,6 +25,7 @@ Examples:
   hotpoll report shop.pb.gz --tree       a file, as a call tree
   hotpoll report shop --wall             what its threads wait for, and how long
   hotpoll report shop --by task --for 10s   task kinds: CPU, blocked, suspended
+  hotpoll report shop --by lock             what holders did while others waited
   hotpoll report --focus 'json|serde'    only stacks with such a function
   hotpoll report --format json | jq .data.functions[0]";
 
@@ -101,9 +102,8 @@ impl ReportArgs {
 /// Carries the command out.
 pub fn run(args: &ReportArgs) -> Outcome {
     let options = args.options();
-    if args.wall && matches!(args.by, By::Function | By::Module) {
-        let what =
-            "--wall is about threads and tasks, which wait; functions and modules have CPU time";
+    if args.wall && matches!(args.by, By::Function | By::Module | By::Lock) {
+        let what = "--wall is about threads and tasks; --by lock has waiting already, and functions and modules have CPU time";
         return Err(Failure::new(what)
             .next("leave --by out, or take --by task; `hotpoll export --wall` draws what waits, by function"));
     }
@@ -148,7 +148,7 @@ pub fn run(args: &ReportArgs) -> Outcome {
                 _ => None,
             };
             let mut profile = source::fetch(&mut client, args.window())?;
-            if by_task {
+            if by_task || args.by == By::Lock {
                 profile.snapshot = source::kinds(&mut client);
             }
             let mut options = options;

@@ -55,6 +55,9 @@ pub struct Data {
     /// that poll nothing tracked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runnable_in_no_kind_ns: Option<u64>,
+    /// Locks and channels that were waited for: by whom, and what their holders did meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locks: Option<Vec<LockData>>,
     /// CPU by task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<TaskData>>,
@@ -461,4 +464,55 @@ pub struct TreeData {
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+/// A lock or channel, and what samples say of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LockData {
+    /// Its number.
+    pub id: u64,
+    /// `mutex`, `rwlock`, …; empty: it is gone.
+    pub kind: &'static str,
+    /// Its name, or its site.
+    pub title: String,
+    /// Threads blocked in waiting for it, all together, in the window.
+    pub waited_ns: u64,
+    /// Waits that ended, all together, by its own clock; since sampling began.
+    pub total_wait_ns: u64,
+    /// Who waited, longest first.
+    pub waits: Vec<LockWaitData>,
+    /// Time for which samples found it held while others waited.
+    pub held_ns: u64,
+    /// What its holders did in that time.
+    pub holds: Vec<LockHoldData>,
+}
+
+/// Who waited for a lock.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LockWaitData {
+    /// A task kind's title, or threads' name.
+    pub who: String,
+    /// The task kind; 0: threads.
+    pub kind: u64,
+    /// For how long.
+    pub waited_ns: u64,
+    /// The part of its time in polls (of threads: of their lives) that samples stand for.
+    pub share: f64,
+}
+
+/// What holders of a lock did while others waited.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LockHoldData {
+    /// A task kind's title, or threads' name.
+    pub who: String,
+    /// The task kind; 0: threads.
+    pub kind: u64,
+    /// `running`, `I/O`, …
+    pub state: &'static str,
+    /// For how long.
+    pub ns: u64,
+    /// The part of the time that it was held while others waited.
+    pub share: f64,
+    /// The program's innermost function, and what it called.
+    pub folded: Vec<LevelData>,
 }

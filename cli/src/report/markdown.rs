@@ -49,6 +49,11 @@ pub fn render(data: &Data, options: &Options) -> String {
         }
         By::Function => functions(&mut out, &data.functions, rows),
         By::Module => modules(&mut out, data, rows),
+        By::Lock => {
+            let mut lines = Vec::new();
+            super::locks_text::section(&mut lines, data, Some(rows), NAME);
+            drawn(&mut out, &lines);
+        }
         By::Task => {
             if data.kinds.as_deref().is_some_and(|kinds| !kinds.is_empty()) {
                 let mut lines = Vec::new();

@@ -9,6 +9,8 @@ pub mod collect;
 pub mod command;
 pub mod data;
 pub mod header;
+pub mod locks;
+pub mod locks_text;
 pub mod markdown;
 pub mod notices;
 pub mod options;

@@ -15,6 +15,8 @@ pub enum By {
     Module,
     /// Tasks of the runtime.
     Task,
+    /// Locks: who waited for them, and what their holders did meanwhile.
+    Lock,
 }
 
 /// How a report is written.

@@ -73,6 +73,7 @@ pub fn render(data: &Data, options: &Options, columns: usize) -> String {
                 data.modules.as_deref().unwrap_or_default(),
                 columns,
             ),
+            By::Lock => super::locks_text::section(&mut lines, data, options.top, columns),
             By::Task => {
                 let kinds = data.kinds.as_deref().unwrap_or_default();
                 if !kinds.is_empty() {

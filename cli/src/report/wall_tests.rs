@@ -129,3 +129,42 @@ fn json_and_markdown_have_it() {
     assert_eq!(wall["failed"].as_array().unwrap().len(), 2);
     assert!(markdown::render(&data, &options).contains("Wall clock"));
 }
+
+/// A request holds the sessions' lock over a query and some computing, while other requests and a worker wait for it.
+#[test]
+fn locks_and_what_their_holders_did() {
+    let mut profile = waiting();
+    let snapshot = profile.snapshot.as_mut().unwrap();
+    snapshot.resources = crate::stuck::fixture::resources();
+    profile.samples[0].holds = 1;
+    profile.samples[1].lock = 1;
+    profile.samples[4].holds = 1;
+    profile.samples[4].thread = 0;
+    profile.samples[4].wall_ns = 800 * MS;
+    let options = Options {
+        by: By::Lock,
+        ..Options::default()
+    };
+    let data = collect(&profile, &options);
+    let report = plain(&text::render(&data, &options, 80));
+    for line in report.lines() {
+        assert!(width(line) <= 80, "{} columns: {line}", width(line));
+    }
+    let after = report.split_once("\n\nLocks ").unwrap().1;
+    assert_eq!(
+        after,
+        "(threads waiting; below each: what its holders did while others waited)
+    waited    held  lock
+     1.20s   1.20s  sessions mutex
+       66.7% sleep in clone3 (shop)
+       33.3% running in db::query db.rs:47 (task request)
+      waited for by request 1.20s (74% of its time in polls)
+  Waits are of threads; a task that is suspended while it waits or holds has no
+  samples: hotpoll locks has its times. Shares are of the samples of holders
+  while others waited, on processors and off them.
+"
+    );
+    let locks = data.locks.as_ref().unwrap();
+    assert_eq!(locks[0].total_wait_ns, 12_000 * MS);
+    assert!(markdown::render(&data, &options).contains("db::query"));
+}

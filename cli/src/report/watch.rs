@@ -49,8 +49,8 @@ pub fn run(
         let fetch = Fetch {
             since_sequence,
             last_ns: window_ns,
-            // For the names and the times of task kinds.
-            snapshot: options.by == By::Task,
+            // For the names and the times of task kinds, and for the names of locks.
+            snapshot: matches!(options.by, By::Task | By::Lock),
             ..Fetch::default()
         };
         let newer = (lasting.fetch(client, fetch)).map_err(|error| error.failure(&endpoint))?;

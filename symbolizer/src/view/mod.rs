@@ -11,6 +11,7 @@ pub mod hot_path;
 pub mod kind_times;
 pub mod live_tasks;
 pub mod live_threads;
+pub mod lock_times;
 pub mod modules;
 pub mod origin;
 pub mod own_code;

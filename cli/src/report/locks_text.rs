@@ -1,0 +1,114 @@
+//! The section of a report about locks: who waited for each, and what its holders did meanwhile.
+
+use super::data::{Data, LockData, LockHoldData};
+use crate::export::text::printable;
+use crate::stack;
+use crate::text::number::{compact, percent, percent_in_words};
+use crate::text::style::{DIM, STRONG, heading, paint};
+use crate::text::width::{keep_end, keep_start, pad_left, width, wrap};
+
+/// Locks of a screen.
+const ROWS: usize = 10;
+/// Places of each, and who waited, on such a screen.
+const PLACES: usize = 4;
+/// The columns before a lock's title.
+const FIGURES: usize = 2 + 8 + 8 + 2;
+
+/// Locks, those waited for longest first.
+pub fn section(lines: &mut Vec<String>, data: &Data, top: Option<usize>, columns: usize) {
+    let locks = data.locks.as_deref().unwrap_or_default();
+    lines.push(String::new());
+    lines.push(heading(
+        "Locks",
+        "(threads waiting; below each: what its holders did while others waited)",
+        columns,
+    ));
+    lines.push(paint(DIM, format!("  {:>8}{:>8}  lock", "waited", "held")));
+    for lock in locks.iter().take(top.unwrap_or(ROWS)) {
+        let kind = if lock.kind.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", lock.kind)
+        };
+        let room = columns.saturating_sub(FIGURES + width(&kind));
+        lines.push(format!(
+            "  {}{}  {}{}",
+            pad_left(&compact(lock.waited_ns), 8),
+            pad_left(&compact(lock.held_ns), 8),
+            paint(STRONG, keep_end(&printable(&lock.title), room)),
+            paint(DIM, kind),
+        ));
+        let places = if top.is_some() { usize::MAX } else { PLACES };
+        for hold in lock.holds.iter().take(places) {
+            lines.extend(hold_lines(hold, columns));
+        }
+        lines.extend(waits_line(lock, places, columns));
+    }
+    if locks.is_empty() {
+        lines.push(paint(
+            DIM,
+            "  none: no thread was seen waiting for a lock of hotpoll's types",
+        ));
+        return;
+    }
+    let note = "Waits are of threads; a task that is suspended while it waits or holds has no samples: hotpoll locks has its times. Shares are of the samples of holders while others waited, on processors and off them.";
+    lines.extend(
+        (wrap(note, columns.saturating_sub(2)).iter()).map(|line| paint(DIM, format!("  {line}"))),
+    );
+}
+
+/// `62.0% running under serde_json::to_vec in save::store save.rs:41, task save`.
+fn hold_lines(hold: &LockHoldData, columns: usize) -> Vec<String> {
+    let before = format!(
+        "      {} {} in ",
+        pad_left(&percent(hold.share), 6),
+        hold.state
+    );
+    let who = printable(&hold.who);
+    let who = match hold.kind {
+        0 => format!(" ({who})"),
+        _ => format!(" (task {who})"),
+    };
+    let who = keep_start(&who, columns / 3);
+    let room = columns.saturating_sub(width(&before) + width(&who));
+    let line = stack::line(&hold.folded, room);
+    let line = if line.is_empty() {
+        paint(DIM, "an unknown place")
+    } else {
+        line
+    };
+    vec![format!("{}{line}{}", paint(DIM, before), paint(DIM, who))]
+}
+
+fn waits_line(lock: &LockData, most: usize, columns: usize) -> Vec<String> {
+    let mut parts: Vec<String> = (lock.waits.iter().take(most))
+        .map(|one| {
+            let of = match one.kind {
+                0 => "of its threads' time",
+                _ => "of its time in polls",
+            };
+            format!(
+                "{} {} ({} {of})",
+                printable(&one.who),
+                compact(one.waited_ns),
+                percent_in_words(one.share)
+            )
+        })
+        .collect();
+    if parts.is_empty() {
+        return Vec::new();
+    }
+    let more = lock.waits.len().saturating_sub(most);
+    if more > 0 {
+        parts.push(format!("{more} others"));
+    }
+    let text = format!("waited for by {}", parts.join(", "));
+    let lines = wrap(&text, columns.saturating_sub(8));
+    let lines = lines.iter().enumerate();
+    lines
+        .map(|(index, line)| {
+            let indent = if index == 0 { "      " } else { "        " };
+            paint(DIM, format!("{indent}{line}"))
+        })
+        .collect()
+}
