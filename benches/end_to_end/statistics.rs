@@ -7,8 +7,11 @@ pub struct Loss {
     /// One-sided 95 % bounds: the truth is below `high` in 95 of 100 runs of all this.
     pub low: f64,
     pub high: f64,
+    pairs: usize,
 }
 
+/// With fewer pairs nothing is said of a promise.
+const LEAST_PAIRS: usize = 10;
 /// The normal distribution's 95 % point.
 const ONE_SIDED: f64 = 1.645;
 
@@ -37,6 +40,7 @@ impl Loss {
             estimate: per_cent((means[last / 2] + means[last.div_ceil(2)]) / 2.0),
             low: per_cent(means[outside]),
             high: per_cent(means[last - outside]),
+            pairs: differences.len(),
         }
     }
 
@@ -46,9 +50,12 @@ impl Loss {
             estimate,
             low,
             high,
+            pairs,
         } = self;
         let width = high - low;
-        if *high <= most {
+        if *pairs < LEAST_PAIRS {
+            format!("not resolved: {pairs} rounds are too few")
+        } else if *high <= most {
             format!("loss at most {high:.2} % (95 %): within the {most} % promised")
         } else if *low > most {
             format!("loss at least {low:.2} % (95 %): above the {most} % promised")

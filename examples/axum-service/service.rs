@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 const RENDERING: Duration = Duration::from_millis(15);
 const STOCK_ANSWERS_AFTER: Duration = Duration::from_millis(20);
-const ITEMS_ON_THE_LIST: u64 = 20;
+const ITEMS: u64 = 1_000;
+const ITEMS_SHOWN: u64 = 20;
 
 /// The service as somebody writes it who uses hotpoll.
 pub fn tracked() -> Router {
@@ -49,12 +50,17 @@ async fn stock() -> &'static str {
     "17 in stock\n"
 }
 
-/// A route without a fault: some microseconds of work, and one time to let others go first.
+/// A route without a fault: some fifty microseconds of work, as a small answer takes, and one time to let others go first.
 async fn price() -> String {
     let mut list = String::new();
-    for item in 0..ITEMS_ON_THE_LIST {
-        list += &format!("item {item}: {}.{:02}\n", black_box(item * 7), item * 3);
+    let mut longest = 0;
+    for item in 0..ITEMS {
+        let line = format!("item {item}: {}.{:02}\n", black_box(item * 7), item % 100);
+        longest = longest.max(line.len());
+        if item < ITEMS_SHOWN {
+            list += &line;
+        }
     }
     tokio::task::yield_now().await;
-    list
+    list + &format!("{ITEMS} items, the longest of {longest} letters\n")
 }
