@@ -237,6 +237,61 @@ fn children_of_a_set_show_where_they_wait_when_tracked() {
     drop(task);
 }
 
+/// A wake to be shown anew is none: a future inside of a task, or of a set in it, woke the task in the name of whoever asked.
+#[test]
+fn a_refresh_leaves_who_woke_a_task_as_it_was() {
+    use futures::StreamExt;
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let notify = Arc::new(Notify::new());
+    let waits = |name| {
+        let notify = notify.clone();
+        async move { notify.notified().await }.tracked(name)
+    };
+    let (direct, [first, second]) = (waits("awaited"), ["in a set", "in a set"].map(waits));
+    let with_child = tasks::spawn_named("with a child", direct);
+    let with_set = tasks::spawn_named("with a set of two", async {
+        let mut set: futures::stream::FuturesUnordered<_> = [first, second].into_iter().collect();
+        while set.next().await.is_some() {}
+    });
+    let names = ["awaited", "in a set", "with a child", "with a set of two"];
+    let seen = until("all wait", |seen| {
+        let of_all = names.iter().flat_map(|name| seen.of(name));
+        of_all
+            .filter(|task| task.state == TaskState::Waiting && task.polls > 0)
+            .count()
+            == 5
+    });
+    let said = |seen: &support::Seen| {
+        let tasks = names.iter().flat_map(|name| seen.of(name));
+        let mut said: Vec<_> = tasks
+            .map(|task| (task.id, task.wakes, task.last_waker))
+            .collect();
+        said.sort_by_key(|one| one.0);
+        said
+    };
+    let before = said(&seen);
+    let polls = |seen: &support::Seen| -> u64 {
+        names
+            .iter()
+            .flat_map(|name| seen.of(name))
+            .map(|task| task.polls)
+            .sum()
+    };
+    let polled = polls(&seen);
+    assert!(tasks::refresh(1, Duration::from_millis(1)) >= 4);
+    let seen = until("polled again", |seen| {
+        polls(seen) >= polled + 5
+            && (seen.tasks.tasks.iter()).all(|task| task.state != TaskState::Polling)
+    });
+    assert_eq!(said(&seen), before);
+    notify.notify_waiters();
+    runtime.block_on(async {
+        with_child.await.unwrap();
+        with_set.await.unwrap();
+    });
+}
+
 #[test]
 fn a_leaf_that_keeps_its_waker_is_told_as_old_until_refreshed() {
     let runtime = runtime();

@@ -187,6 +187,12 @@ pub(super) fn all() -> (Vec<&'static Kind>, usize) {
     (registry.all.clone(), registry.folded.len())
 }
 
+/// The first kind, once there is one.
+pub(super) fn any() -> Option<&'static Kind> {
+    // SAFETY: null, or leaked in `leak`; Acquire pairs with the Release in `Registry::keep`: the kind is whole.
+    unsafe { ALL[0].load(Ordering::Acquire).as_ref() }
+}
+
 #[inline]
 fn find(
     address: usize,

@@ -23,7 +23,6 @@ pub(super) struct Links {
 #[derive(Default)]
 struct List {
     first: Option<NonNull<Record>>,
-    length: usize,
 }
 
 // SAFETY: the pointers are followed under the list's lock only; a record leaves its list, under the lock, before its owner gives it up.
@@ -40,7 +39,6 @@ pub(super) fn add(record: &Handle) {
     let pointer = record.pointer();
     let mut list = list(record.list);
     let first = list.first.replace(pointer);
-    list.length += 1;
     record.links.next.set(first);
     if let Some(first) = first {
         // SAFETY: it is in the list, so it is held by its owner; its links are touched under this lock only.
@@ -50,32 +48,127 @@ pub(super) fn add(record: &Handle) {
 
 /// Takes a record out of its list: one that was added in this process.
 pub(super) fn remove(record: &Handle) {
-    let mut list = list(record.list);
-    let (previous, next) = (record.links.previous.take(), record.links.next.take());
-    list.length -= 1;
-    match previous {
-        // SAFETY: neighbours are in the list, so they are held; their links are touched under this lock only.
-        Some(previous) => unsafe { previous.as_ref() }.links.next.set(next),
-        None => list.first = next,
+    list(record.list).unlink(record);
+}
+
+/// Records that are gone through under a list's lock at a time: some microseconds, for which a spawn may have to wait.
+const BATCH: usize = 256;
+
+/// Holds on every record of one list that was there when this began and is there still. The list's lock is let go now and then: a marker in the list
+/// keeps the place.
+pub(super) fn hold_all(number: usize) -> Vec<Handle> {
+    let number = number as u8;
+    // A list is empty as long as there is no kind.
+    let Some(kind) = super::kind::any() else {
+        return Vec::new();
+    };
+    let marker = Handle::new(Record::marker(kind, number));
+    let mut holds = Vec::new();
+    add(&marker);
+    loop {
+        // Room is made before the lock is taken.
+        holds.reserve(BATCH);
+        if !hold_next(&marker, &mut holds) {
+            break;
+        }
     }
-    if let Some(next) = next {
-        // SAFETY: as above.
-        unsafe { next.as_ref() }.links.previous.set(previous);
+    remove(&marker);
+    holds
+}
+
+/// Holds on the records behind the marker, which moves on behind them. False at the list's end.
+fn hold_next(marker: &Handle, holds: &mut Vec<Handle>) -> bool {
+    let mut list = list(marker.list);
+    let mut last = None;
+    let mut next = marker.links.next.get();
+    for _ in 0..BATCH {
+        let Some(record) = next else {
+            return false;
+        };
+        // SAFETY: it is in the list, so its owner holds it, and cannot give it up without this lock.
+        let known = unsafe { record.as_ref() };
+        // Others may go through the list at the same time.
+        if !known.is_marker() {
+            // SAFETY: as above.
+            holds.push(unsafe { Handle::to(record) });
+        }
+        next = known.links.next.get();
+        last = Some(record);
+    }
+    let Some(last) = last else { return false };
+    list.unlink(marker);
+    list.link_behind(last, marker);
+    true
+}
+
+impl List {
+    fn unlink(&mut self, record: &Handle) {
+        let (previous, next) = (record.links.previous.take(), record.links.next.take());
+        match previous {
+            // SAFETY: neighbours are in the list, so they are held; their links are touched under this lock only.
+            Some(previous) => unsafe { previous.as_ref() }.links.next.set(next),
+            None => self.first = next,
+        }
+        if let Some(next) = next {
+            // SAFETY: as above.
+            unsafe { next.as_ref() }.links.previous.set(previous);
+        }
+    }
+
+    /// Puts a record that is in no list behind one that is in this.
+    fn link_behind(&mut self, previous: NonNull<Record>, record: &Handle) {
+        let pointer = record.pointer();
+        // SAFETY: it is in the list, so it is held; its links are touched under this lock only.
+        let next = unsafe { previous.as_ref() }
+            .links
+            .next
+            .replace(Some(pointer));
+        record.links.previous.set(Some(previous));
+        record.links.next.set(next);
+        if let Some(next) = next {
+            // SAFETY: as above.
+            unsafe { next.as_ref() }.links.previous.set(Some(pointer));
+        }
     }
 }
 
-/// Holds on every record of one list.
-pub(super) fn hold_all(number: usize) -> Vec<Handle> {
-    // Room is made before the lock is taken; what comes in between makes the list's lock wait for an allocation.
-    let length = list(number as u8).length;
-    let mut holds = Vec::with_capacity(length + length / 8 + 16);
-    let list = list(number as u8);
-    let mut next = list.first;
-    while let Some(record) = next {
-        // SAFETY: it is in the list, so its owner holds it, and cannot give it up without this lock.
-        holds.push(unsafe { Handle::to(record) });
-        // SAFETY: as above.
-        next = unsafe { record.as_ref() }.links.next.get();
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::kind::Kind;
+
+    /// One that no thread adds to here.
+    const LIST: usize = LISTS - 1;
+
+    #[test]
+    fn all_are_held_however_many_batches_they_are_and_whoever_else_looks() {
+        let kind = Kind::named("live-test");
+        let records: Vec<Handle> = (0..3 * BATCH + 7)
+            .map(|_| Handle::new(Record::new(kind, 0, 1, LIST as u8, false)))
+            .collect();
+        let is_ours = |held: &Handle| std::ptr::eq(held.kind, kind);
+        records.iter().for_each(add);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..if cfg!(miri) { 1 } else { 50 } {
+                        let held = hold_all(LIST);
+                        assert_eq!(
+                            held.iter().filter(|one| is_ours(one)).count(),
+                            records.len()
+                        );
+                    }
+                });
+            }
+        });
+        // While half of them leave.
+        let (leave, stay) = records.split_at(records.len() / 2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| leave.iter().for_each(remove));
+            let held = hold_all(LIST);
+            assert!(held.iter().filter(|one| is_ours(one)).count() >= stay.len());
+        });
+        stay.iter().for_each(remove);
+        assert!(!hold_all(LIST).iter().any(is_ours));
     }
-    holds
 }

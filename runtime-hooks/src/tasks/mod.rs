@@ -35,6 +35,8 @@ mod open_polls;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod record;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod refresh;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod run_delay;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod runtimes;
@@ -69,8 +71,9 @@ use self::{
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::{
     open_polls::{OpenPoll, any_pollers, open_polls, outermost_polls},
+    refresh::refresh,
     run_delay::{OutsideCount, Waited, charge_open_polls, pollers, run_delays},
-    snapshot::{Limits, refresh, snapshot},
+    snapshot::{Limits, snapshot},
     tracked::Tracked,
     watch::{i_watch_polls, long_poll_ns, set_long_poll_ns, wake_me_at_the_next_poll},
 };

@@ -73,6 +73,9 @@ pub(super) const HOLDS_PARENTS: u8 = 8;
 /// It is a closure on a blocking thread: nobody will hold a waker.
 pub(super) const BLOCKING: u8 = 4;
 
+/// It is no task.
+pub(super) const MARKER: u8 = 16;
+
 /// A clone of the waker, and another hold, in `handles`.
 const WAKER: usize = 1;
 const HOLD: usize = 1 << 32;
@@ -194,6 +197,17 @@ impl Record {
             generation: hotpoll_sampler::generation(),
             links: live::Links::default(),
         }
+    }
+
+    /// One that is no task, to keep a place in a list.
+    pub fn marker(kind: &'static Kind, list: u8) -> Self {
+        let marker = Self::new(kind, 0, 0, list, false);
+        marker.flags.store(MARKER, Relaxed);
+        marker
+    }
+
+    pub fn is_marker(&self) -> bool {
+        self.flags.load(Relaxed) & MARKER != 0
     }
 
     /// Counts a hold.

@@ -5,7 +5,7 @@
 
 use super::kind::{self, Kind};
 use super::open_polls::open_polls;
-use super::record::{BLOCKING, HOLDS_PARENTS, Handle, Record, Wait};
+use super::record::{BLOCKING, HOLDS_PARENTS, Record, Wait};
 use super::stats::Totals;
 use super::wake_stamp::{DURING_POLL, Who};
 use super::{LONG_POLL, live, lost, runtimes, stacks, thread};
@@ -352,31 +352,4 @@ fn describe(kind: &Kind, clock: &Clock) -> TaskKind {
         long_polls: polls.recent.iter().rev().map(noun).collect(),
         ..TaskKind::default()
     }
-}
-
-/// Wakes every task that is waiting, with a new waker, so that each leaf that it waits for takes that and shows where it is. In batches, with a pause
-/// between them; returns how many tasks were woken. Each costs a poll that would not have been: so only when somebody asks.
-pub fn refresh(batch: usize, pause: std::time::Duration) -> u64 {
-    super::waker::next_generation();
-    let mut woken = 0;
-    for list in 0..live::LISTS {
-        for batch in live::hold_all(list).chunks(batch.max(1)) {
-            for task in batch {
-                woken += u64::from(wake(task));
-            }
-            std::thread::sleep(pause);
-        }
-    }
-    woken
-}
-
-fn wake(task: &Handle) -> bool {
-    let waits = task.poll_start.load(Relaxed) == 0
-        && task.totals.polls.load(Relaxed) > 0
-        && task.stamp.peek().is_none();
-    if waits {
-        // Without a stamp: nothing that it waits for has happened.
-        task.inner.wake();
-    }
-    waits
 }

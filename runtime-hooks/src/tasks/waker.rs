@@ -9,7 +9,7 @@
 use super::record::{GENERATIONS, Handle, Record};
 use super::thread::{self, Local};
 use super::wake_stamp::Who;
-use super::{deferral, stacks, stats};
+use super::{deferral, refresh, stacks, stats};
 use hotpoll_profile::Truncation;
 use hotpoll_sampler::clock;
 use std::mem::ManuallyDrop;
@@ -90,7 +90,10 @@ unsafe fn wake_by_ref(data: *const ()) {
         task.inner.wake_from_poll();
         return;
     }
-    task.stamp.stamp(|| (clock::now(), who(local)));
+    let polls = local.is_some_and(|local| !local.current.get().is_null());
+    if polls || !refresh::is_on() {
+        task.stamp.stamp(|| (clock::now(), who(local)));
+    }
     task.inner.wake();
 }
 
