@@ -396,6 +396,28 @@ fn the_targets_end_and_the_next_one_of_its_name() {
 }
 
 #[test]
+fn a_dump_is_looked_at() {
+    let file = std::env::temp_dir().join(format!("hotpoll-top-{}.pb.gz", std::process::id()));
+    let file = file.to_str().unwrap();
+    {
+        let live = Live::start();
+        let dump = Command::new(env!("CARGO_BIN_EXE_hotpoll"))
+            .args(["dump", &live.pid(), "-o", file])
+            .output()
+            .unwrap();
+        assert!(dump.status.success(), "{dump:?}");
+    }
+    let mut top = Top::start(&[file], &[]);
+    top.shows("burner");
+    top.types("2").shows("waiter");
+    let text = top.types("\r").shows("waiting");
+    assert!(!text.contains("no answer"), "{text}");
+    top.types("q");
+    assert!(top.ends_and_gives_back().success());
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
 fn no_color_is_respected() {
     let live = Live::start();
     let mut top = Top::start(&[&live.pid()], &[("NO_COLOR", "1")]);

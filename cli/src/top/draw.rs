@@ -39,6 +39,10 @@ pub fn draw(model: &mut Model, buffer: &mut Buffer, colored: bool) {
     match model.picture.clone() {
         None => before_the_first(model, buffer),
         Some(picture) => {
+            // Before the line that says how many rows a filter leaves.
+            if let Some(Page::List { what, list }) = model.page_mut() {
+                list.arrange(&*what.rows(&picture), picture.number);
+            }
             let used = top(model, &picture, buffer);
             let body = Rect::new(0, used as u16, area.width, (lines - used - 2) as u16);
             page(model, &picture, buffer, body);
@@ -204,7 +208,6 @@ fn page(model: &mut Model, picture: &Picture, buffer: &mut Buffer, body: Rect) {
         Some(Page::List { what, list }) => {
             let what = *what;
             let table = what.rows(picture);
-            list.arrange(&*table, picture.number);
             let columns_of = table.columns();
             let widths = columns::widths(columns_of, columns);
             put(
@@ -255,12 +258,11 @@ fn status(model: &mut Model, picture: &Picture, columns: usize) -> String {
     if model.is_typing {
         let typed = printable(model.filter());
         let typed = keep_end(&typed, columns.saturating_sub(3));
-        let left = format!(
+        return format!(
             "{}{}",
             paint(STRONG, format!("/{typed}")),
             paint(STRONG, "▏")
         );
-        return with_right(&left, &paint(DIM, "Enter keeps it, Esc clears it"), columns);
     }
     match model.page() {
         None => flame_draw::status(&mut model.flame, picture, columns),
@@ -288,6 +290,12 @@ fn status(model: &mut Model, picture: &Picture, columns: usize) -> String {
     }
 }
 
+fn typing_keys() -> String {
+    let keys = [("Enter", "keep"), ("Esc", "clear"), ("Ctrl-C", "quit")];
+    let keys = keys.map(|(key, what)| format!("{} {}", paint(STRONG, key), paint(DIM, what)));
+    keys.join("  ")
+}
+
 /// The keys, as many as have room; those without which nobody gets on always.
 fn keys(model: &Model, columns: usize) -> String {
     let pause = if model.paused_since.is_some() {
@@ -305,6 +313,7 @@ fn keys(model: &Model, columns: usize) -> String {
     };
     let page: &[(&str, &str)] = match model.page() {
         _ if model.picture.is_none() => &[],
+        _ if model.is_typing => return typing_keys(),
         None => &[
             ("↑↓←→", ""),
             ("Enter", "zoom"),

@@ -8,6 +8,7 @@ use super::resource_rows::ResourceRow;
 use super::task_rows::{Places, TaskRow};
 use crate::now::Now;
 use crate::report::{self, By};
+use crate::threads::data::ThreadData;
 use crate::{stack, tasks, threads};
 use hotpoll_profile::{Profile, Resource, TaskKind};
 use hotpoll_symbolizer::verdict::{self, Actor, Names, Settings, Verdicts};
@@ -65,7 +66,8 @@ impl Picture {
             ..report::Options::default()
         };
         let report = report::collect::collect(now.profile(), &options);
-        let threads = threads::collect::collect(&now, None, None);
+        let mut threads = threads::collect::collect(&now, None, None);
+        steady(&mut threads.threads);
         let options = tasks::collect::Options {
             // Of tasks that are alike one will do: they are all in `task_rows`.
             alike: Some(1),
@@ -135,6 +137,18 @@ impl Picture {
             taken_unix_ns: self.taken_unix_ns(),
             kinds: kinds.collect(),
         }
+    }
+}
+
+/// Threads that differ in less than what is shown of their CPU time stand by their numbers: else thousands of idle ones changed places each second.
+fn steady(threads: &mut [ThreadData]) {
+    for alike in threads.chunk_by_mut(|a, b| (a.own, a.stuck) == (b.own, b.stuck)) {
+        alike.sort_by_key(|one| {
+            (
+                std::cmp::Reverse((one.cores * 1_000.0).round() as u64),
+                one.tid,
+            )
+        });
     }
 }
 
