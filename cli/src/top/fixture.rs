@@ -50,6 +50,7 @@ pub fn with_samples() -> Profile {
         .collect();
     profile.snapshot.as_mut().unwrap().resources = resources();
     profile.process.cpus = 4;
+    profile.process.self_time_measured = true;
     profile.process.start_unix_ns = profile.start_unix_ns - 1_000_000 * MS;
     profile.process_cpu_ns = 2_400 * MS;
     profile.interval_ns = 10 * MS;

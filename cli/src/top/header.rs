@@ -73,12 +73,20 @@ pub fn sampling(picture: &Picture, columns: usize) -> String {
         ),
     };
     let overhead = &report.overhead;
+    let notices = match report.notices.len() as u64 {
+        0 => String::new(),
+        n => paint(WARNING, format!("! {} (i)", counted(n, "notice"))),
+    };
     parts(
         &[
+            notices,
             engines.join(", "),
             rate,
             lost,
-            format!("overhead {}", percent_in_words(overhead.fraction)),
+            match overhead.handler_measured {
+                true => format!("overhead {}", percent_in_words(overhead.fraction)),
+                false => "overhead not measured".to_owned(),
+            },
             format!("agent {}", percent_in_words(overhead.agent_cores)),
         ],
         columns,

@@ -43,6 +43,10 @@ const KEYS: &[(&str, &str)] = &[
         "o",
         "in the flame graph: every frame, or the program's own and what they call",
     ),
+    (
+        "i",
+        "how it is sampled: rates, losses, overhead, and what to know before believing a number",
+    ),
     ("space", "pause: the picture stays, the process runs on"),
     ("Ctrl-L Ctrl-Z", "draw anew; back to the shell for a while"),
     ("q Ctrl-C", "quit"),

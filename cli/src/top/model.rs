@@ -257,6 +257,18 @@ impl Model {
             KeyCode::Char('q') => return Wish::Quit,
             KeyCode::Char('?' | 'h') | KeyCode::F(1) => self.help = Some(0),
             KeyCode::Char(' ') => self.pause(),
+            KeyCode::Char('i') if self.picture.is_some() => {
+                let is_open = matches!(
+                    self.page(),
+                    Some(Page::Text {
+                        subject: Subject::Sampling,
+                        ..
+                    })
+                );
+                if !is_open {
+                    self.open(Page::text(Subject::Sampling));
+                }
+            }
             KeyCode::Tab => self.next_tab(1),
             KeyCode::BackTab => self.next_tab(Tab::ALL.len() - 1),
             KeyCode::Char(digit @ '1'..='9') => {
@@ -264,7 +276,7 @@ impl Model {
                 if let Some(&tab) = Tab::ALL.get(index) {
                     // Once more the same one: back to its first page.
                     if tab == self.tab {
-                        self.pages[index].truncate(1);
+                        self.pages[index].truncate(usize::from(tab.first().is_some()));
                     }
                     self.tab = tab;
                 }
@@ -335,6 +347,7 @@ impl Model {
                         Subject::Places(kind) => Of::Kind(kind),
                         Subject::Lock(lock) => Of::Holders(lock),
                         Subject::Problem(id) => of_problem(&picture, id),
+                        Subject::Sampling => Of::All,
                     };
                     self.show_flame(of);
                 }
@@ -382,12 +395,18 @@ impl Model {
 
     fn back(&mut self) {
         let tab = self.tab_index();
-        if self.pages[tab].len() > 1 {
+        // The flame graph has no page below.
+        if self.pages[tab].len() > usize::from(self.tab.first().is_some()) {
             self.pages[tab].pop();
         }
     }
 
     fn show_flame(&mut self, of: Of) {
+        // Nothing lies over it any more.
+        let flame = Tab::ALL.iter().position(|&tab| tab == Tab::Flame);
+        flame
+            .into_iter()
+            .for_each(|flame| self.pages[flame].clear());
         self.flame.show(of);
         self.tab = Tab::Flame;
     }

@@ -116,6 +116,8 @@ pub enum Subject {
     Lock(u64),
     /// Something that is stuck.
     Problem(u64),
+    /// How it is sampled, and what a person should know before she believes a number.
+    Sampling,
 }
 
 impl Page {
@@ -153,6 +155,7 @@ impl Page {
                     let row = picture.resource_rows.iter().find(|row| row.id == *id);
                     row.map_or("gone".to_owned(), |row| row.title.clone())
                 }
+                Subject::Sampling => "how it is sampled".to_owned(),
                 Subject::Problem(wanted) => {
                     let mut problems = picture.verdicts.problems.iter();
                     let problem = problems.find(|one| problem_rows::id(one) == *wanted);

@@ -19,6 +19,8 @@ pub struct ResourceRow {
     pub title: String,
     /// Whether a problem is about it.
     pub is_odd: bool,
+    /// Whether waiting for it is being held up: who waits for a message has nothing to do.
+    pub is_held_up: bool,
     /// Who waits for it now.
     pub waiters: u64,
     /// The longest of them waits for so long.
@@ -58,11 +60,14 @@ impl ResourceRow {
         if resource.instances > 1 {
             title += &format!(" x{}", count(resource.instances));
         }
+        let waiters = resource.waiters.len() as u64 + resource.more_waiters;
+        let is_owned = resource.kind.is_lock() || resource.permits.is_some() || resource.inferred;
         Self {
             id: resource.id,
             title: printable(&title),
             is_odd,
-            waiters: resource.waiters.len() as u64 + resource.more_waiters,
+            is_held_up: is_odd || (is_owned && waiters > 0),
+            waiters,
             waits_ns: resource
                 .waiters
                 .iter()
@@ -94,13 +99,15 @@ impl ResourceRow {
 
     /// What is worst stands first: problems, then who waits longest, then what was waited for longest.
     pub fn badness(&self) -> impl Ord + use<> {
-        std::cmp::Reverse((
+        let waits_ns = if self.is_held_up { self.waits_ns } else { 0 };
+        let badness = (
             self.is_odd,
-            self.waiters > 0,
-            self.waits_ns,
+            self.is_held_up,
+            waits_ns,
             self.waited_ns,
             self.acquired,
-        ))
+        );
+        (std::cmp::Reverse(badness), self.id)
     }
 }
 
@@ -166,8 +173,8 @@ impl Rows for ResourceRows<'_> {
     fn cell(&self, row: usize, column: usize, columns: usize) -> String {
         let one = &self.0[row];
         match column {
-            0 if one.waiters > 0 => paint(WARNING, compact_count(one.waiters)),
-            0 => "0".to_owned(),
+            0 if one.is_held_up => paint(WARNING, compact_count(one.waiters)),
+            0 => compact_count(one.waiters),
             1 if one.waiters == 0 => "-".to_owned(),
             1 => compact(one.waits_ns),
             2 => match one.held {

@@ -97,6 +97,7 @@ fn details() {
         Hands::before(80, 40).types("4").presses(KeyCode::Enter),
     );
     check("flame-of-holders", Hands::before(80, 24).types("3f"));
+    check("sampling", Hands::before(80, 24).types("i"));
     check("flame-all-frames", Hands::before(80, 24).types("5o"));
     check("flame-of-waiting", Hands::before(80, 24).types("5w"));
 }
@@ -332,6 +333,26 @@ fn a_flame_graph_is_walked_and_zoomed() {
     assert_eq!(hands.look(), zoomed);
     hands.presses(KeyCode::Esc);
     assert!(hands.look().contains("all CPU time"));
+}
+
+#[test]
+fn how_it_is_sampled_is_a_page_of_every_tab() {
+    let mut profile = with_samples();
+    profile
+        .process
+        .notices
+        .push("another handler was installed over hotpoll's".to_owned());
+    let mut hands = Hands::before(80, 24);
+    hands
+        .model
+        .update(Event::Picture(Arc::new(Picture::new(2, profile, None))));
+    assert!(hands.look().contains("! 1 notice (i)"));
+    for tab in ["1", "2", "3", "4", "5"] {
+        let before = hands.types(tab).look();
+        let page = hands.types("ii").look();
+        assert!(page.contains("! another handler was installed"), "{page}");
+        assert_eq!(hands.presses(KeyCode::Esc).look(), before);
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use super::picture::Picture;
 use super::thread_rows::polls;
 use crate::export::text::printable;
 use crate::report::collect::hottest;
+use crate::report::header;
 use crate::report::wall::of_thread;
-use crate::stack;
 use crate::tasks::data::{TaskData, WakerData};
 use crate::tasks::text::{id, place_lines};
 use crate::tasks::{self, collect};
@@ -15,6 +15,7 @@ use crate::text::number::{count, counted, duration, percent};
 use crate::text::style::{DIM, STRONG, WARNING, heading, heat, paint};
 use crate::text::width::{keep_start, pad_left, wrap};
 use crate::threads::data::ThreadData;
+use crate::{stack, stuck};
 use hotpoll_profile::Sample;
 use hotpoll_symbolizer::view::{Frames, Weight};
 
@@ -41,6 +42,13 @@ pub fn lines(picture: &Picture, subject: Subject, columns: usize) -> Vec<String>
         },
         Subject::Places(kind) => of_places(picture, kind, columns),
         Subject::Lock(id) => super::resource_page::lines(picture, id, columns),
+        Subject::Sampling => {
+            let mut lines = header::lines(&picture.report, columns);
+            if let Some(notice) = stuck::unlisted(&picture.now.snapshot().resources) {
+                warn(&mut lines, &notice, columns);
+            }
+            lines
+        }
         Subject::Problem(id) => super::problem_page::lines(picture, id, columns),
     }
 }
