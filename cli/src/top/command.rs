@@ -18,12 +18,12 @@ use std::time::Duration;
 const EXAMPLES: &str = "\
 Examples:
   hotpoll top                     the only live process
-  hotpoll top shop                and when it is restarted, the next one of the name
+  hotpoll top shop                by name: its successor will do, too
   hotpoll top 4242 --interval 5s
   hotpoll top shop.dump.pb.gz     look around in what `hotpoll dump` wrote
 
-Keys: 1 to 5 tabs, Enter opens, Esc goes back, / filters, s sorts, f draws a flame graph,
-space pauses, ? says the rest, q quits.";
+Keys: 1 to 5 tabs, Enter opens, Esc goes back, / filters, s sorts, f draws a
+flame graph, space pauses, ? says the rest, q quits.";
 
 /// Look around in a live process, in the terminal: its threads, tasks, locks, what is stuck, a flame graph
 ///
