@@ -13,7 +13,7 @@ use std::path::PathBuf;
 const EXAMPLES: &str = "\
 Examples:
   hotpoll graph                        the only live process
-  hotpoll graph shop --filter cache    what such a lock, thread or task has to do with
+  hotpoll graph shop --filter cache    such a lock or task, and around it
   hotpoll graph shop --format dot | dot -Tsvg > wait.svg
   hotpoll graph shop.dump.pb.gz        as it was when `hotpoll dump` looked
   hotpoll graph --all                  idle ones, too: who waits for messages and times";
