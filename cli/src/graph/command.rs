@@ -16,7 +16,7 @@ Examples:
   hotpoll graph shop --filter cache    such a lock or task, and around it
   hotpoll graph shop --format dot | dot -Tsvg > wait.svg
   hotpoll graph shop.dump.pb.gz        as it was when `hotpoll dump` looked
-  hotpoll graph --all                  idle ones, too: who waits for messages and times";
+  hotpoll graph --all                  idle ones, too: for messages and times";
 
 /// Show who waits for what in a process, and who can end that
 ///
