@@ -46,10 +46,6 @@ impl Watched {
     /// Asks the thread, if it should be: whether it was.
     pub fn ask(&mut self, capturer: &Capturer, roster: &Roster, now_ns: u64) -> bool {
         use CaptureFailure::{ForeignStack, NoStackPointer, Unreadable, Unwind};
-        let asking = &mut self.asking;
-        asking
-            .open
-            .take_if(|open| now_ns.saturating_sub(open.at_ns) > PATIENCE_NS);
         let look = self.last();
         let cannot_be_taken = matches!(
             look.failure,
@@ -83,6 +79,13 @@ impl Watched {
             place,
         });
         asking.open.is_some()
+    }
+
+    /// Whether an answer is awaited.
+    pub fn is_asked(&mut self, now_ns: u64) -> bool {
+        let open = &mut self.asking.open;
+        open.take_if(|open| now_ns.saturating_sub(open.at_ns) > PATIENCE_NS);
+        open.is_some()
     }
 
     /// The thread has shown its stack in the signal.

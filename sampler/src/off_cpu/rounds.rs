@@ -26,12 +26,16 @@ pub struct OffCpu {
     /// Whether sleepers may get a signal, and how often that was done.
     may_ask: bool,
     asked: u64,
+    /// Those whose answer is awaited.
+    awaited: Vec<ThreadKey>,
 }
 
 /// After so many looks a round sees what it has cost so far.
 const LOOKS_A_CHECK: usize = 16;
 /// Sleepers that get a signal in one round, where that is wanted at all.
-const ASKED_A_ROUND: u64 = 4;
+const ASKED_A_ROUND: usize = 4;
+/// Timers for that at a time: each holds one of the user's pending signals, and a thread that blocks the signal never answers.
+const MOST_ASKED: usize = 16;
 
 impl OffCpu {
     pub(crate) fn new(roster: Arc<Roster>, max_depth: usize) -> Self {
@@ -46,6 +50,7 @@ impl OffCpu {
             looked: Vec::new(),
             may_ask: false,
             asked: 0,
+            awaited: Vec::new(),
         }
     }
 
@@ -95,8 +100,12 @@ impl OffCpu {
         let mut looked = std::mem::take(&mut self.looked);
         looked.clear();
         let first = if budget_ns.is_some() { self.next } else { 0 };
+        self.awaited.retain(|key| {
+            let thread = self.threads.get_mut(key);
+            thread.is_some_and(|thread| thread.is_asked(now_ns))
+        });
         let mut may_ask = match self.may_ask && budget_ns.is_some() {
-            true => ASKED_A_ROUND,
+            true => ASKED_A_ROUND.min(MOST_ASKED.saturating_sub(self.awaited.len())),
             false => 0,
         };
         'round: for range in [first..ThreadKey::MAX, 0..first] {
@@ -116,6 +125,7 @@ impl OffCpu {
                 if may_ask > 0 && thread.ask(&self.capturer, &self.roster, now_ns) {
                     may_ask -= 1;
                     self.asked += 1;
+                    self.awaited.push(key);
                 }
                 looked.push(key);
             }
