@@ -5,7 +5,7 @@ use crate::{CaptureFailure, Resources, State, Tasks};
 /// A process at one moment, beside the window that the profile is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// When it was taken, nanoseconds since 1970.
+    /// When it was taken, nanoseconds since 1970; 0 where it is of no moment.
     pub taken_unix_ns: u64,
     /// The threads that were alive. None at all: it was put together, or taken when sampling had stopped, and says nothing of one moment; the kinds of
     /// tasks have their names and counts nonetheless.

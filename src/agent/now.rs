@@ -28,7 +28,8 @@ pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Pro
     long_polls(shared, &mut tasks, &mut places);
     mark_workers(&mut threads, &tasks, places.threads);
     let mut resources = resources(&mut places);
-    if !shared.is_in_force() {
+    let is_of_now = shared.is_in_force();
+    if !is_of_now {
         tasks.tasks.clear();
         for one in &mut resources.resources {
             one.holders.clear();
@@ -36,7 +37,10 @@ pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Pro
         }
     }
     profile.snapshot = Some(Snapshot {
-        taken_unix_ns: now.map_or(0, |now| now.as_nanos() as u64),
+        taken_unix_ns: match now {
+            Ok(now) if is_of_now => now.as_nanos() as u64,
+            _ => 0,
+        },
         threads,
         tasks,
         resources,
