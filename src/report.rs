@@ -3,14 +3,18 @@
 use crate::Profile;
 use hotpoll_profile::Reason;
 use hotpoll_symbolizer::view::frames::Frames;
-use hotpoll_symbolizer::view::functions::functions;
+use hotpoll_symbolizer::view::functions::{FunctionRow, functions};
+use hotpoll_symbolizer::view::origin::Origin;
 use hotpoll_symbolizer::view::summary::Summary;
 use hotpoll_symbolizer::view::threads::{Grouping, group};
 use hotpoll_symbolizer::view::weight::share;
+use std::cmp::Reverse;
 use std::fmt;
 
 /// Threads and functions listed; the rest is said in one line.
 const MOST_ROWS: usize = 15;
+/// The program's own functions listed.
+const MOST_OWN_ROWS: usize = 8;
 
 /// Where the CPU time went: displays itself as a text of some forty lines. `hotpoll report` says more.
 #[derive(Debug, Clone)]
@@ -125,9 +129,10 @@ fn threads(f: &mut fmt::Formatter<'_>, profile: &Profile, summary: &Summary) -> 
 }
 
 fn hottest(f: &mut fmt::Formatter<'_>, profile: &Profile, summary: &Summary) -> fmt::Result {
-    writeln!(f, "\n   self      total  samples  function")?;
     let frames = Frames::new(profile);
     let rows = functions(&frames, profile.samples.iter());
+    own_code(f, &frames, &rows, summary)?;
+    writeln!(f, "\n   self      total  samples  function")?;
     for row in rows.iter().take(MOST_ROWS) {
         writeln!(
             f,
@@ -139,6 +144,27 @@ fn hottest(f: &mut fmt::Formatter<'_>, profile: &Profile, summary: &Summary) -> 
         )?;
     }
     rest(f, rows.len(), "functions")
+}
+
+/// The program's own functions by their total: what burns is mostly a library's, and who called it is what one can change.
+fn own_code(
+    f: &mut fmt::Formatter<'_>,
+    frames: &Frames<'_>,
+    rows: &[FunctionRow],
+    summary: &Summary,
+) -> fmt::Result {
+    let is_own = |row: &&FunctionRow| frames.get(row.frame).origin == Origin::Own;
+    let mut own: Vec<&FunctionRow> = rows.iter().filter(is_own).collect();
+    if own.is_empty() {
+        return Ok(());
+    }
+    own.sort_by_key(|row| Reverse(row.total.cpu_ns));
+    writeln!(f, "\n  total  own code")?;
+    for row in own.into_iter().take(MOST_OWN_ROWS) {
+        let total = percent(row.total.cpu_ns, summary.cpu_ns);
+        writeln!(f, "{total:6.1} %  {}", frames.get(row.frame).name)?;
+    }
+    Ok(())
 }
 
 fn rest(f: &mut fmt::Formatter<'_>, rows: usize, what: &str) -> fmt::Result {

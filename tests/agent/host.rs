@@ -49,7 +49,13 @@ impl Folder {
 
     /// This binary in a role, with no variable of hotpoll but these.
     pub fn command(&self, role: &str, variables: &[(&str, &str)]) -> Command {
-        let mut command = Command::new(std::env::current_exe().expect("this binary"));
+        let program = std::env::current_exe().expect("this binary");
+        self.command_of(&program, role, variables)
+    }
+
+    /// The same, of a copy of this binary.
+    fn command_of(&self, program: &Path, role: &str, variables: &[(&str, &str)]) -> Command {
+        let mut command = Command::new(program);
         for name in [
             "HOTPOLL",
             "HOTPOLL_HZ",
@@ -72,6 +78,15 @@ impl Folder {
     /// Runs a role to its end and returns what it printed.
     pub fn run(&self, role: &str, variables: &[(&str, &str)]) -> String {
         let mut host = self.start(role, variables);
+        let printed = host.rest();
+        let status = host.wait();
+        assert!(status.success(), "{role}: {status}, printed {printed:?}");
+        printed
+    }
+
+    /// Runs a role of a copy of this binary to its end and returns what it printed.
+    pub fn run_program(&self, program: &Path, role: &str) -> String {
+        let mut host = self.spawn(self.command_of(program, role, &[]));
         let printed = host.rest();
         let status = host.wait();
         assert!(status.success(), "{role}: {status}, printed {printed:?}");

@@ -8,6 +8,7 @@
 mod clients;
 mod crowded;
 mod host;
+mod names;
 mod now;
 mod output;
 mod roles;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         socket::TESTS,
         clients::TESTS,
         now::TESTS,
+        names::TESTS,
         sleepers::TESTS,
     ]
     .into_iter()

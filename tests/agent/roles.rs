@@ -1,6 +1,6 @@
 //! What the processes under test do. A role that goes on until it is told to end reads its input to the end.
 
-use crate::{sleepers, waits};
+use crate::{names, sleepers, waits};
 use hotpoll::{Builder, Guard};
 use hotpoll_profile::State;
 use std::fs;
@@ -72,6 +72,10 @@ pub fn play(role: &str, arguments: &[String]) {
         "dead-runtime" => waits::dead_runtime(),
         "waits" => waits::waits(argument),
         "handles-usr2" => waits::handles_usr2(),
+        "named-service" => names::service(argument),
+        "named-memory" => names::memory(),
+        "named-replaced" => names::replaced(),
+        "asked-by-many" => names::asked_by_many(),
         "kinds" => waits::kinds(argument, &arguments[1]),
         "slow-polls" => waits::slow_polls(),
         "odd-sleeper" => sleepers::odd_sleeper(),

@@ -73,7 +73,7 @@ fn what_was_recorded_stays_after_stop() {
     assert!(printed.starts_with("true\n"), "{printed}");
     assert!(printed.contains("asked 99 Hz"), "{printed}");
     assert!(printed.contains("samples  function"), "{printed}");
-    let named = printed.contains("Iterator");
+    let named = printed.contains("agent::roles::burn_for");
     assert_eq!(named, cfg!(feature = "symbolize"), "{printed}");
 }
 
