@@ -3,11 +3,11 @@
 //! Runs where `go` is installed (Debian: `apt-get install golang-go`). Elsewhere it says that it was skipped, and fails if
 //! `HOTPOLL_REQUIRE_TOOLS=1` is set.
 
-use hotpoll_profile::pprof::{decode, encode_gzip};
+use hotpoll_profile::pprof::{decode, encode_contention_gzip, encode_gzip};
 use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{
-    Counts, Function, Line, Location, Module, Process, Profile, Sample, Snapshot, State, TaskKind,
-    Tasks, Thread, Truncation, row,
+    Counts, Function, Line, Location, Module, Process, Profile, Resource, Resources, Sample,
+    Snapshot, State, TaskKind, Tasks, Thread, Truncation, row,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -388,4 +388,45 @@ fn what_go_writes_is_read() {
         Some("_ZN7service5parse17h0E")
     );
     assert_eq!(read.modules[0].build_id, [0xab, 0xcd, 0x01]);
+}
+
+/// Go's mutex profiles have these two types of values, and its tool shows ours as one of them.
+#[test]
+fn contention_is_a_mutex_profile() {
+    if !go_is_here() {
+        return;
+    }
+    let mut profile = profile();
+    let held = |location: u32, count, delay_ns| Sample {
+        stack: vec![location],
+        lock: 7,
+        count,
+        cpu_ns: delay_ns,
+        ..Sample::default()
+    };
+    profile.samples = vec![held(0, 30, 2_000_000_000), held(2, 10, 500_000_000)];
+    profile.snapshot = Some(Snapshot {
+        resources: Resources {
+            resources: vec![Resource {
+                id: 7,
+                name: "sessions".to_owned(),
+                ..Resource::default()
+            }],
+            ..Resources::default()
+        },
+        ..Snapshot::default()
+    });
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("contention.pb.gz");
+    std::fs::write(&file, encode_contention_gzip(&profile)).unwrap();
+    let top = pprof(&["-top"], &file);
+    assert!(top.contains("Type: delay"), "{top}");
+    assert!(
+        top.contains("2500ms total") || top.contains("2.50s total"),
+        "{top}"
+    );
+    let counts = pprof(&["-top", "-sample_index=contentions"], &file);
+    assert!(counts.contains("Type: contentions"), "{counts}");
+    assert!(counts.contains("40 total"), "{counts}");
+    let tags = pprof(&["-tags"], &file);
+    assert!(tags.contains("sessions"), "{tags}");
 }

@@ -8,8 +8,9 @@ use crate::source;
 use crate::target::{self, Target, ThisHost};
 use crate::text::terminal;
 use clap::{Args, ValueEnum};
-use hotpoll_profile::Profile;
 use hotpoll_profile::protocol::Fetch;
+use hotpoll_profile::{Profile, pprof};
+use hotpoll_symbolizer::view::contention::contention;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -32,6 +33,10 @@ pub struct ExportArgs {
     /// Draw waiting too, by the wall clock: what a thread was blocked in is a frame at the end of its stack
     #[arg(long)]
     pub wall: bool,
+    /// Not CPU time but waits for locks, in the shape of Go's mutex profiles: how often and how long others waited, on the stacks of holders. For
+    /// `pprof` and `folded`
+    #[arg(long, conflicts_with = "wall")]
+    pub contention: bool,
     /// What stacks stand on: the kind of the task that was being polled
     #[arg(long, value_enum)]
     pub by: Option<Root>,
@@ -75,17 +80,47 @@ fn write(args: &ExportArgs, profile: &Profile) -> Result<(), Failure> {
         let what = "the profile has no samples of waiting";
         return Err(Failure::new(what).next(source::NO_WALL));
     }
+    if args.contention {
+        return write_contention(args, profile);
+    }
     let options = Options {
         unit: args.unit,
         wall: args.wall,
         by: args.by,
     };
-    let encoded = encode(profile, args.format, &options)?;
+    put(args, &encode(profile, args.format, &options)?)
+}
+
+fn write_contention(args: &ExportArgs, profile: &Profile) -> Result<(), Failure> {
+    let contention = contention(profile);
+    if contention.samples.is_empty() {
+        let what = "nobody had to wait for a lock of hotpoll's types";
+        return Err(Failure::new(what).next("hotpoll::sync, hotpoll::std::sync and hotpoll::tokio::sync are known; --wall draws all other waiting"));
+    }
+    let encoded = match args.format {
+        Format::Pprof => pprof::encode_contention_gzip(&contention),
+        Format::Folded => encode(
+            &contention,
+            args.format,
+            &Options {
+                unit: args.unit,
+                ..Options::default()
+            },
+        )?,
+        _ => {
+            let what = "--contention is for the formats pprof and folded";
+            return Err(Failure::new(what).next("the others name their weights CPU time"));
+        }
+    };
+    put(args, &encoded)
+}
+
+fn put(args: &ExportArgs, encoded: &[u8]) -> Result<(), Failure> {
     match &args.output {
         Some(path) => {
-            profile_file::replace(path, &encoded).map_err(|error| Failure::writing(path, &error))
+            profile_file::replace(path, encoded).map_err(|error| Failure::writing(path, &error))
         }
-        None => print(&encoded),
+        None => print(encoded),
     }
 }
 
@@ -125,6 +160,7 @@ mod tests {
             output: Some(output.into()),
             unit: Unit::Ns,
             wall: false,
+            contention: false,
             by: None,
         }
     }

@@ -25,10 +25,19 @@ pub fn encode(profile: &Profile) -> Vec<u8> {
 
 /// Writes a profile as a gzipped pprof message: the content of a `.pb.gz` file.
 pub fn encode_gzip(profile: &Profile) -> Vec<u8> {
-    let raw = encode(profile);
+    gzip(&encode(profile))
+}
+
+/// Writes a profile of contention, gzipped, in the shape of Go's mutex profiles: each sample's count is how often somebody had to wait, its CPU time for how
+/// long, and its lock is a label. Other tools show it; it is no profile of ours any more, and [`crate::pprof::decode`] reads it as another tool's.
+pub fn encode_contention_gzip(profile: &Profile) -> Vec<u8> {
+    gzip(&Writer::new(profile).write_contention())
+}
+
+fn gzip(raw: &[u8]) -> Vec<u8> {
     // No file name and no time in the header: equal profiles give equal files.
     let mut gzip = GzEncoder::new(Vec::with_capacity(raw.len() / 4), Compression::default());
-    gzip.write_all(&raw)
+    gzip.write_all(raw)
         .and_then(|()| gzip.finish())
         .expect("writing to a Vec does not fail")
 }
@@ -72,8 +81,30 @@ impl<'a> Writer<'a> {
         self.mappings();
         self.locations();
         self.functions();
-        self.comments();
+        self.comments(comments(self.profile));
         self.private();
+        self.string_table()
+    }
+
+    fn write_contention(mut self) -> Vec<u8> {
+        self.has_wall = false;
+        let contentions = self.value_type("contentions", "count");
+        let delay = self.value_type("delay", "nanoseconds");
+        self.types(contentions, contentions, delay);
+        int64::encode(field::PERIOD, &1, &mut self.out);
+        self.samples();
+        self.mappings();
+        self.locations();
+        self.functions();
+        let process = &self.profile.process;
+        self.comments(vec![format!(
+            "hotpoll {}: process {} ({}), waits for locks since sampling began, on the stacks of holders where samples know them",
+            process.hotpoll_version, process.name, process.pid
+        )]);
+        self.string_table()
+    }
+
+    fn string_table(mut self) -> Vec<u8> {
         for text in self.strings.into_table() {
             string::encode(field::STRING_TABLE, &text.into_owned(), &mut self.out);
         }
@@ -90,16 +121,25 @@ impl<'a> Writer<'a> {
     fn sample_types(&mut self) {
         let samples = self.value_type("samples", "count");
         let cpu = self.value_type("cpu", "nanoseconds");
-        message::encode(field::SAMPLE_TYPE, &samples, &mut self.out);
-        message::encode(field::SAMPLE_TYPE, &cpu, &mut self.out);
+        self.types(cpu, samples, cpu);
+        int64::encode(
+            field::PERIOD,
+            &self.profile.interval_ns.cast_signed(),
+            &mut self.out,
+        );
+    }
+
+    /// The two types of values that every file has, the second of which is shown unless asked otherwise.
+    fn types(&mut self, period: wire::ValueType, count: wire::ValueType, time: wire::ValueType) {
+        message::encode(field::SAMPLE_TYPE, &count, &mut self.out);
+        message::encode(field::SAMPLE_TYPE, &time, &mut self.out);
         if self.has_wall {
             let wall = self.value_type("wall", "nanoseconds");
             message::encode(field::SAMPLE_TYPE, &wall, &mut self.out);
         }
-        message::encode(field::PERIOD_TYPE, &cpu, &mut self.out);
+        message::encode(field::PERIOD_TYPE, &period, &mut self.out);
         for (tag, value) in [
-            (field::PERIOD, self.profile.interval_ns.cast_signed()),
-            (field::DEFAULT_SAMPLE_TYPE, cpu.kind),
+            (field::DEFAULT_SAMPLE_TYPE, time.kind),
             (field::TIME_NANOS, self.profile.start_unix_ns.cast_signed()),
             (
                 field::DURATION_NANOS,
@@ -330,8 +370,8 @@ impl<'a> Writer<'a> {
     }
 
     /// Sentences for people who look at the file with another tool (`go tool pprof -comments`).
-    fn comments(&mut self) {
-        let comments: Vec<i64> = comments(self.profile)
+    fn comments(&mut self, comments: Vec<String>) {
+        let comments: Vec<i64> = comments
             .into_iter()
             .map(|comment| self.strings.intern(comment))
             .collect();

@@ -25,7 +25,7 @@ mod tests;
 mod wire;
 
 pub use decode::{decode, decode_with};
-pub use encode::{encode, encode_gzip};
+pub use encode::{encode, encode_contention_gzip, encode_gzip};
 pub use error::DecodeError;
 pub use limits::Limits;
 pub use private::{PRIVATE_FIELD, VERSION};

@@ -46,8 +46,10 @@ impl Finder<'_, '_> {
             let stack = representative(one.task).map_or_else(Vec::new, |wait| wait.stack.clone());
             let who = self.names.actor(Actor::Task(one.task.id));
             let evidence = vec![format!(
-                "{} polls and {} wakes so far, {} of them its own",
-                one.task.polls, one.task.wakes, one.task.self_wakes
+                "{} and {} so far, {} of them its own",
+                counted(one.task.polls as usize, "poll"),
+                counted(one.task.wakes as usize, "wake"),
+                one.task.self_wakes
             )];
             problems.push(Problem {
                 kind,
@@ -157,12 +159,17 @@ impl Finder<'_, '_> {
                 "{all} blocked: none of its {} goes on",
                 counted(runtime.alive as usize, "task")
             );
-            let explains = |problem: &&mut Problem| {
-                (problem.kind != ProblemKind::InferredLock)
-                    && workers.keys().all(|tid| problem.threads.contains(tid))
-            };
+            let explains =
+                |problem: &&mut Problem| workers.keys().all(|tid| problem.threads.contains(tid));
             if let Some(problem) = problems.iter_mut().find(explains) {
-                problem.evidence.push(sentence);
+                if problem.kind == ProblemKind::InferredLock {
+                    // Who holds the lock is not known: that nothing goes on is what there is to say.
+                    problem.kind = ProblemKind::BlockedRuntime;
+                    let why = std::mem::replace(&mut problem.headline, sentence);
+                    problem.evidence.insert(0, why);
+                } else {
+                    problem.evidence.push(sentence);
+                }
                 continue;
             }
             let mut evidence: Vec<String> = (workers.iter())

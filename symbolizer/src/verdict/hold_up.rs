@@ -61,10 +61,7 @@ impl Finder<'_, '_> {
             duration(first.since_ns)
         )];
         if waiters > 1 {
-            evidence.push(format!(
-                "{} wait for it, one behind the other",
-                counted(waiters, "party").replace("partys", "parties")
-            ));
+            evidence.push(format!("{waiters} wait for it, one behind the other"));
         }
         let behind = victims.len().saturating_sub(resource.waiters.len());
         if behind > 0 {

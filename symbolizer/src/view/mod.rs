@@ -4,6 +4,7 @@
 //! names. Nothing here formats, reads a file or knows the time; the command's text, JSON and Markdown are written from these.
 
 pub mod await_stack;
+pub mod contention;
 pub mod focus;
 pub mod frames;
 pub mod functions;
