@@ -4,10 +4,10 @@
 mod support;
 
 use hotpoll_hooks::sync::{
-    Condvar, Mutex, Once, OnceState, ReentrantMutex, RwLock, RwLockReadGuard,
+    Condvar, Mutex, Once, OnceState, RecursiveRwLock, ReentrantMutex, RwLock, RwLockReadGuard,
     RwLockUpgradableReadGuard, RwLockWriteGuard,
 };
-use hotpoll_profile::{Mode, Resource};
+use hotpoll_profile::{Mode, Resource, Since};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
@@ -434,4 +434,35 @@ fn every_acquisition_is_counted() {
     for tid in tids {
         assert!(hotpoll_sampler::published_by(tid).is_none_or(|words| words.words().lock == 0));
     }
+}
+
+/// Readers come before a writer that waits, each timed by its own clock: so it shows that the writer was passed over.
+#[test]
+fn recursive_readers_pass_a_writer() {
+    sampling();
+    let lock = Arc::new(RecursiveRwLock::new(0).named("recursive"));
+    let reader = lock.read();
+    let writer = std::thread::spawn({
+        let lock = Arc::clone(&lock);
+        move || *lock.write() += 1
+    });
+    until("recursive", waits(1));
+    let (late, stop, reads) = thread({
+        let lock = Arc::clone(&lock);
+        move |wait| {
+            let _guard = lock.read();
+            wait();
+        }
+    });
+    drop(reader);
+    std::thread::sleep(Duration::from_millis(2));
+    let seen = snapshot();
+    let resource = one(&seen, "recursive");
+    assert_eq!(holders(resource), [(reads, Mode::Shared, 1)]);
+    let held = &resource.holders[0];
+    assert_eq!(held.since, Since::Exact);
+    assert!(held.since_ns >= 2_000_000 && held.since_ns < resource.waiters[0].since_ns);
+    drop(stop);
+    late.join().unwrap();
+    writer.join().unwrap();
 }

@@ -42,8 +42,10 @@ pub use self::{
     },
     rwlock::{
         ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
-        MappedRwLockReadGuard, MappedRwLockWriteGuard, RwLock, RwLockReadGuard,
-        RwLockUpgradableReadGuard, RwLockWriteGuard,
+        MappedRecursiveRwLockReadGuard, MappedRecursiveRwLockWriteGuard, MappedRwLockReadGuard,
+        MappedRwLockWriteGuard, RecursiveRwLock, RecursiveRwLockReadGuard,
+        RecursiveRwLockUpgradableReadGuard, RecursiveRwLockWriteGuard, RwLock, RwLockReadGuard,
+        RwLockUpgradableReadGuard, RwLockWriteGuard, ToldRwLock,
     },
 };
 #[cfg(feature = "parking_lot")]

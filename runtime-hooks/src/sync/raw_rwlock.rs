@@ -1,4 +1,4 @@
-//! parking_lot's raw reader-writer lock, told of: `lock_api` makes every guard from it.
+//! parking_lot's raw reader-writer locks, told of: `lock_api` makes every guard from them.
 #![allow(unsafe_code)] // The raw lock's contract is parking_lot's own, passed on.
 
 use super::core::{LockWords, SharedHold, is_on};
@@ -10,23 +10,35 @@ use lock_api::{
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-type Exclusive = <parking_lot::RawRwLock as Raw>::ExclusiveGuard;
-type Upgradable = <parking_lot::RawRwLock as RawRwLockUpgrade>::UpgradableGuard;
+/// What parking_lot's raw reader-writer locks can do, both of them.
+pub trait Inner:
+    RawRwLockUpgradeDowngrade
+    + RawRwLockUpgradeFair
+    + RawRwLockUpgradeTimed
+    + RawRwLockTimed<Duration = Duration, Instant = Instant>
+{
+}
+
+impl Inner for parking_lot::RawRwLock {}
+impl Inner for parking_lot::RawRwLockRecursive {}
+
+type Exclusive<R> = <R as Raw>::ExclusiveGuard;
+type Upgradable<R> = <R as RawRwLockUpgrade>::UpgradableGuard;
 type Site = &'static Location<'static>;
 
 /// What a read guard has: parking_lot's own state, which is nothing, and what tells of the reader.
-pub struct SharedGuard {
-    raw: <parking_lot::RawRwLock as Raw>::SharedGuard,
+pub struct SharedGuard<R: Raw = parking_lot::RawRwLock> {
+    raw: R::SharedGuard,
     hold: SharedHold,
 }
 
 /// parking_lot's raw reader-writer lock, and the words that tell of it.
-pub struct RawRwLock {
+pub struct RawRwLock<R = parking_lot::RawRwLock> {
     pub(super) words: LockWords,
-    raw: parking_lot::RawRwLock,
+    raw: R,
 }
 
-impl RawRwLock {
+impl<R: Inner> RawRwLock<R> {
     /// A raw lock that goes by this place.
     #[track_caller]
     pub const fn new() -> Self {
@@ -36,7 +48,7 @@ impl RawRwLock {
     pub(super) const fn of_site(site: Site) -> Self {
         Self {
             words: LockWords::new(ResourceKind::RwLock, Library::ParkingLot, site),
-            raw: parking_lot::RawRwLock::INIT,
+            raw: R::INIT,
         }
     }
 
@@ -46,8 +58,8 @@ impl RawRwLock {
         &self,
         timed: bool,
         site: Site,
-        block: impl FnOnce() -> Option<Exclusive>,
-    ) -> Option<Exclusive> {
+        block: impl FnOnce() -> Option<Exclusive<R>>,
+    ) -> Option<Exclusive<R>> {
         if !is_on() {
             return block();
         }
@@ -64,8 +76,8 @@ impl RawRwLock {
         &self,
         timed: bool,
         site: Site,
-        block: impl FnOnce() -> Option<Upgradable>,
-    ) -> Option<Upgradable> {
+        block: impl FnOnce() -> Option<Upgradable<R>>,
+    ) -> Option<Upgradable<R>> {
         if !is_on() {
             return block();
         }
@@ -82,8 +94,8 @@ impl RawRwLock {
         &self,
         timed: bool,
         site: Site,
-        block: impl FnOnce() -> Option<<parking_lot::RawRwLock as Raw>::SharedGuard>,
-    ) -> Option<SharedGuard> {
+        block: impl FnOnce() -> Option<R::SharedGuard>,
+    ) -> Option<SharedGuard<R>> {
         if !is_on() {
             return Some(SharedGuard {
                 raw: block()?,
@@ -101,11 +113,7 @@ impl RawRwLock {
 
     /// The reader that a writer has become.
     #[inline]
-    fn now_shared(
-        &self,
-        site: Site,
-        raw: <parking_lot::RawRwLock as Raw>::SharedGuard,
-    ) -> SharedGuard {
+    fn now_shared(&self, site: Site, raw: R::SharedGuard) -> SharedGuard<R> {
         let hold = if is_on() {
             self.words.taken_shared(site)
         } else {
@@ -115,7 +123,7 @@ impl RawRwLock {
     }
 }
 
-impl Default for RawRwLock {
+impl<R: Inner> Default for RawRwLock<R> {
     #[track_caller]
     fn default() -> Self {
         Self::new()
@@ -132,23 +140,23 @@ fn certain<G>(guard: Option<G>) -> G {
 }
 
 // SAFETY: exclusion is parking_lot's; the words beside it decide nothing. Here and below.
-unsafe impl Raw for RawRwLock {
+unsafe impl<R: Inner> Raw for RawRwLock<R> {
     #[allow(clippy::declare_interior_mutable_const)]
     const INIT: Self = Self::new();
 
-    type SharedGuard = SharedGuard;
-    type ExclusiveGuard = Exclusive;
+    type SharedGuard = SharedGuard<R>;
+    type ExclusiveGuard = Exclusive<R>;
 
     #[inline]
     #[track_caller]
-    fn lock_shared(&self) -> SharedGuard {
+    fn lock_shared(&self) -> SharedGuard<R> {
         let block = || Some(self.raw.lock_shared());
         certain(self.shared(false, Location::caller(), block))
     }
 
     #[inline]
     #[track_caller]
-    fn try_lock_shared(&self) -> Option<SharedGuard> {
+    fn try_lock_shared(&self) -> Option<SharedGuard<R>> {
         match self.raw.try_lock_shared() {
             Some(raw) => Some(self.now_shared(Location::caller(), raw)),
             None => {
@@ -159,7 +167,7 @@ unsafe impl Raw for RawRwLock {
     }
 
     #[inline]
-    unsafe fn unlock_shared(&self, guard: SharedGuard) {
+    unsafe fn unlock_shared(&self, guard: SharedGuard<R>) {
         self.words.released_shared(guard.hold);
         // SAFETY: the caller's word.
         unsafe { self.raw.unlock_shared(guard.raw) };
@@ -167,14 +175,14 @@ unsafe impl Raw for RawRwLock {
 
     #[inline]
     #[track_caller]
-    fn lock_exclusive(&self) -> Exclusive {
+    fn lock_exclusive(&self) -> Exclusive<R> {
         let block = || Some(self.raw.lock_exclusive());
         certain(self.exclusive(false, Location::caller(), block))
     }
 
     #[inline]
     #[track_caller]
-    fn try_lock_exclusive(&self) -> Option<Exclusive> {
+    fn try_lock_exclusive(&self) -> Option<Exclusive<R>> {
         let guard = self.raw.try_lock_exclusive();
         match guard {
             Some(_) if is_on() => self.words.taken(Location::caller()),
@@ -185,7 +193,7 @@ unsafe impl Raw for RawRwLock {
     }
 
     #[inline]
-    unsafe fn unlock_exclusive(&self, guard: Exclusive) {
+    unsafe fn unlock_exclusive(&self, guard: Exclusive<R>) {
         self.words.released();
         // SAFETY: the caller's word.
         unsafe { self.raw.unlock_exclusive(guard) };
@@ -203,16 +211,16 @@ unsafe impl Raw for RawRwLock {
 }
 
 // SAFETY: as above.
-unsafe impl RawRwLockFair for RawRwLock {
+unsafe impl<R: Inner> RawRwLockFair for RawRwLock<R> {
     #[inline]
-    unsafe fn unlock_shared_fair(&self, guard: SharedGuard) {
+    unsafe fn unlock_shared_fair(&self, guard: SharedGuard<R>) {
         self.words.released_shared(guard.hold);
         // SAFETY: the caller's word.
         unsafe { self.raw.unlock_shared_fair(guard.raw) };
     }
 
     #[inline]
-    unsafe fn unlock_exclusive_fair(&self, guard: Exclusive) {
+    unsafe fn unlock_exclusive_fair(&self, guard: Exclusive<R>) {
         self.words.released();
         // SAFETY: the caller's word.
         unsafe { self.raw.unlock_exclusive_fair(guard) };
@@ -220,7 +228,7 @@ unsafe impl RawRwLockFair for RawRwLock {
 
     #[inline]
     #[track_caller]
-    unsafe fn bump_shared(&self, guard: &mut SharedGuard) {
+    unsafe fn bump_shared(&self, guard: &mut SharedGuard<R>) {
         if !self.words.has_waiters() {
             // SAFETY: the caller's word.
             return unsafe { self.raw.bump_shared(&mut guard.raw) };
@@ -234,7 +242,7 @@ unsafe impl RawRwLockFair for RawRwLock {
 
     #[inline]
     #[track_caller]
-    unsafe fn bump_exclusive(&self, guard: &mut Exclusive) {
+    unsafe fn bump_exclusive(&self, guard: &mut Exclusive<R>) {
         if !self.words.has_waiters() {
             // SAFETY: the caller's word.
             return unsafe { self.raw.bump_exclusive(guard) };
@@ -248,10 +256,10 @@ unsafe impl RawRwLockFair for RawRwLock {
 }
 
 // SAFETY: as above.
-unsafe impl RawRwLockDowngrade for RawRwLock {
+unsafe impl<R: Inner> RawRwLockDowngrade for RawRwLock<R> {
     #[inline]
     #[track_caller]
-    unsafe fn downgrade(&self, guard: Exclusive) -> SharedGuard {
+    unsafe fn downgrade(&self, guard: Exclusive<R>) -> SharedGuard<R> {
         self.words.released();
         // SAFETY: the caller's word.
         let raw = unsafe { self.raw.downgrade(guard) };
@@ -260,53 +268,53 @@ unsafe impl RawRwLockDowngrade for RawRwLock {
 }
 
 // SAFETY: as above.
-unsafe impl RawRwLockTimed for RawRwLock {
+unsafe impl<R: Inner> RawRwLockTimed for RawRwLock<R> {
     type Duration = Duration;
     type Instant = Instant;
 
     #[inline]
     #[track_caller]
-    fn try_lock_shared_for(&self, timeout: Duration) -> Option<SharedGuard> {
+    fn try_lock_shared_for(&self, timeout: Duration) -> Option<SharedGuard<R>> {
         let block = || self.raw.try_lock_shared_for(timeout);
         self.shared(true, Location::caller(), block)
     }
 
     #[inline]
     #[track_caller]
-    fn try_lock_shared_until(&self, timeout: Instant) -> Option<SharedGuard> {
+    fn try_lock_shared_until(&self, timeout: Instant) -> Option<SharedGuard<R>> {
         let block = || self.raw.try_lock_shared_until(timeout);
         self.shared(true, Location::caller(), block)
     }
 
     #[inline]
     #[track_caller]
-    fn try_lock_exclusive_for(&self, timeout: Duration) -> Option<Exclusive> {
+    fn try_lock_exclusive_for(&self, timeout: Duration) -> Option<Exclusive<R>> {
         let block = || self.raw.try_lock_exclusive_for(timeout);
         self.exclusive(true, Location::caller(), block)
     }
 
     #[inline]
     #[track_caller]
-    fn try_lock_exclusive_until(&self, timeout: Instant) -> Option<Exclusive> {
+    fn try_lock_exclusive_until(&self, timeout: Instant) -> Option<Exclusive<R>> {
         let block = || self.raw.try_lock_exclusive_until(timeout);
         self.exclusive(true, Location::caller(), block)
     }
 }
 
 // SAFETY: as above.
-unsafe impl RawRwLockUpgrade for RawRwLock {
-    type UpgradableGuard = Upgradable;
+unsafe impl<R: Inner> RawRwLockUpgrade for RawRwLock<R> {
+    type UpgradableGuard = Upgradable<R>;
 
     #[inline]
     #[track_caller]
-    fn lock_upgradable(&self) -> Upgradable {
+    fn lock_upgradable(&self) -> Upgradable<R> {
         let block = || Some(self.raw.lock_upgradable());
         certain(self.upgradable(false, Location::caller(), block))
     }
 
     #[inline]
     #[track_caller]
-    fn try_lock_upgradable(&self) -> Option<Upgradable> {
+    fn try_lock_upgradable(&self) -> Option<Upgradable<R>> {
         let guard = self.raw.try_lock_upgradable();
         match guard {
             Some(_) if is_on() => self.words.taken_upgradable(Location::caller()),
@@ -317,7 +325,7 @@ unsafe impl RawRwLockUpgrade for RawRwLock {
     }
 
     #[inline]
-    unsafe fn unlock_upgradable(&self, guard: Upgradable) {
+    unsafe fn unlock_upgradable(&self, guard: Upgradable<R>) {
         self.words.released();
         // SAFETY: the caller's word.
         unsafe { self.raw.unlock_upgradable(guard) };
@@ -325,7 +333,7 @@ unsafe impl RawRwLockUpgrade for RawRwLock {
 
     #[inline]
     #[track_caller]
-    unsafe fn upgrade(&self, guard: Upgradable) -> Exclusive {
+    unsafe fn upgrade(&self, guard: Upgradable<R>) -> Exclusive<R> {
         let site = Location::caller();
         // SAFETY: the caller's word, here and below.
         match unsafe { self.try_upgrade(guard) } {
@@ -340,7 +348,7 @@ unsafe impl RawRwLockUpgrade for RawRwLock {
 
     #[inline]
     #[track_caller]
-    unsafe fn try_upgrade(&self, guard: Upgradable) -> Result<Exclusive, Upgradable> {
+    unsafe fn try_upgrade(&self, guard: Upgradable<R>) -> Result<Exclusive<R>, Upgradable<R>> {
         // SAFETY: the caller's word.
         let upgraded = unsafe { self.raw.try_upgrade(guard) };
         if upgraded.is_ok() {
@@ -351,9 +359,9 @@ unsafe impl RawRwLockUpgrade for RawRwLock {
 }
 
 // SAFETY: as above.
-unsafe impl RawRwLockUpgradeFair for RawRwLock {
+unsafe impl<R: Inner> RawRwLockUpgradeFair for RawRwLock<R> {
     #[inline]
-    unsafe fn unlock_upgradable_fair(&self, guard: Upgradable) {
+    unsafe fn unlock_upgradable_fair(&self, guard: Upgradable<R>) {
         self.words.released();
         // SAFETY: the caller's word.
         unsafe { self.raw.unlock_upgradable_fair(guard) };
@@ -361,7 +369,7 @@ unsafe impl RawRwLockUpgradeFair for RawRwLock {
 
     #[inline]
     #[track_caller]
-    unsafe fn bump_upgradable(&self, guard: &mut Upgradable) {
+    unsafe fn bump_upgradable(&self, guard: &mut Upgradable<R>) {
         if !self.words.has_waiters() {
             // SAFETY: the caller's word.
             return unsafe { self.raw.bump_upgradable(guard) };
@@ -375,10 +383,10 @@ unsafe impl RawRwLockUpgradeFair for RawRwLock {
 }
 
 // SAFETY: as above.
-unsafe impl RawRwLockUpgradeDowngrade for RawRwLock {
+unsafe impl<R: Inner> RawRwLockUpgradeDowngrade for RawRwLock<R> {
     #[inline]
     #[track_caller]
-    unsafe fn downgrade_upgradable(&self, guard: Upgradable) -> SharedGuard {
+    unsafe fn downgrade_upgradable(&self, guard: Upgradable<R>) -> SharedGuard<R> {
         self.words.released();
         // SAFETY: the caller's word.
         let raw = unsafe { self.raw.downgrade_upgradable(guard) };
@@ -387,7 +395,7 @@ unsafe impl RawRwLockUpgradeDowngrade for RawRwLock {
 
     #[inline]
     #[track_caller]
-    unsafe fn downgrade_to_upgradable(&self, guard: Exclusive) -> Upgradable {
+    unsafe fn downgrade_to_upgradable(&self, guard: Exclusive<R>) -> Upgradable<R> {
         self.words.changed(Mode::Upgradable, Location::caller());
         // SAFETY: the caller's word.
         unsafe { self.raw.downgrade_to_upgradable(guard) }
@@ -395,17 +403,17 @@ unsafe impl RawRwLockUpgradeDowngrade for RawRwLock {
 }
 
 // SAFETY: as above.
-unsafe impl RawRwLockUpgradeTimed for RawRwLock {
+unsafe impl<R: Inner> RawRwLockUpgradeTimed for RawRwLock<R> {
     #[inline]
     #[track_caller]
-    fn try_lock_upgradable_for(&self, timeout: Duration) -> Option<Upgradable> {
+    fn try_lock_upgradable_for(&self, timeout: Duration) -> Option<Upgradable<R>> {
         let block = || self.raw.try_lock_upgradable_for(timeout);
         self.upgradable(true, Location::caller(), block)
     }
 
     #[inline]
     #[track_caller]
-    fn try_lock_upgradable_until(&self, timeout: Instant) -> Option<Upgradable> {
+    fn try_lock_upgradable_until(&self, timeout: Instant) -> Option<Upgradable<R>> {
         let block = || self.raw.try_lock_upgradable_until(timeout);
         self.upgradable(true, Location::caller(), block)
     }
@@ -414,9 +422,9 @@ unsafe impl RawRwLockUpgradeTimed for RawRwLock {
     #[track_caller]
     unsafe fn try_upgrade_for(
         &self,
-        guard: Upgradable,
+        guard: Upgradable<R>,
         timeout: Duration,
-    ) -> Result<Exclusive, Upgradable> {
+    ) -> Result<Exclusive<R>, Upgradable<R>> {
         let site = Location::caller();
         // SAFETY: the caller's word, here and below.
         match unsafe { self.try_upgrade(guard) } {
@@ -432,9 +440,9 @@ unsafe impl RawRwLockUpgradeTimed for RawRwLock {
     #[track_caller]
     unsafe fn try_upgrade_until(
         &self,
-        guard: Upgradable,
+        guard: Upgradable<R>,
         timeout: Instant,
-    ) -> Result<Exclusive, Upgradable> {
+    ) -> Result<Exclusive<R>, Upgradable<R>> {
         let site = Location::caller();
         // SAFETY: the caller's word, here and below.
         match unsafe { self.try_upgrade(guard) } {
@@ -447,14 +455,14 @@ unsafe impl RawRwLockUpgradeTimed for RawRwLock {
     }
 }
 
-impl RawRwLock {
+impl<R: Inner> RawRwLock<R> {
     /// Waits to upgrade, for a time.
     fn upgrade_within(
         &self,
         site: Site,
-        guard: Upgradable,
-        wait: impl FnOnce(Upgradable) -> Result<Exclusive, Upgradable>,
-    ) -> Result<Exclusive, Upgradable> {
+        guard: Upgradable<R>,
+        wait: impl FnOnce(Upgradable<R>) -> Result<Exclusive<R>, Upgradable<R>>,
+    ) -> Result<Exclusive<R>, Upgradable<R>> {
         let mut kept = None;
         let upgraded = (self.words).wait_to_upgrade(true, site, || match wait(guard) {
             Ok(guard) => Some(guard),

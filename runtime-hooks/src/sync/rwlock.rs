@@ -1,40 +1,65 @@
-//! `RwLock`, with parking_lot's API.
+//! `RwLock` and `RecursiveRwLock`, with parking_lot's API.
 #![allow(unsafe_code)] // parking_lot's own unsafe methods, and an Arc of the same memory.
 
-use super::raw_rwlock::{RawRwLock, SharedGuard};
+use super::raw_rwlock::{Inner as Library, RawRwLock, SharedGuard};
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The lock without where it was made.
-type Inner<T> = lock_api::RwLock<RawRwLock, T>;
-type Exclusive = <RawRwLock as lock_api::RawRwLock>::ExclusiveGuard;
+type Inner<R, T> = lock_api::RwLock<RawRwLock<R>, T>;
+type Exclusive<R> = <RawRwLock<R> as lock_api::RawRwLock>::ExclusiveGuard;
+type Recursive = parking_lot::RawRwLockRecursive;
 
 /// A reader's guard of an [`RwLock`].
-pub type RwLockReadGuard<'a, T> = lock_api::RwLockReadGuard<'a, RawRwLock, T>;
+pub type RwLockReadGuard<'a, T, R = parking_lot::RawRwLock> =
+    lock_api::RwLockReadGuard<'a, RawRwLock<R>, T>;
 /// A writer's guard of an [`RwLock`].
-pub type RwLockWriteGuard<'a, T> = lock_api::RwLockWriteGuard<'a, RawRwLock, T>;
+pub type RwLockWriteGuard<'a, T, R = parking_lot::RawRwLock> =
+    lock_api::RwLockWriteGuard<'a, RawRwLock<R>, T>;
 /// The guard of a reader who may become a writer.
-pub type RwLockUpgradableReadGuard<'a, T> = lock_api::RwLockUpgradableReadGuard<'a, RawRwLock, T>;
+pub type RwLockUpgradableReadGuard<'a, T, R = parking_lot::RawRwLock> =
+    lock_api::RwLockUpgradableReadGuard<'a, RawRwLock<R>, T>;
 /// A reader's guard of a part of what an [`RwLock`] protects.
-pub type MappedRwLockReadGuard<'a, T> = lock_api::MappedRwLockReadGuard<'a, RawRwLock, T>;
+pub type MappedRwLockReadGuard<'a, T, R = parking_lot::RawRwLock> =
+    lock_api::MappedRwLockReadGuard<'a, RawRwLock<R>, T>;
 /// A writer's guard of a part of what an [`RwLock`] protects.
-pub type MappedRwLockWriteGuard<'a, T> = lock_api::MappedRwLockWriteGuard<'a, RawRwLock, T>;
+pub type MappedRwLockWriteGuard<'a, T, R = parking_lot::RawRwLock> =
+    lock_api::MappedRwLockWriteGuard<'a, RawRwLock<R>, T>;
 /// A reader's guard that has the [`RwLock`]'s `Arc`.
-pub type ArcRwLockReadGuard<T> = lock_api::ArcRwLockReadGuard<RawRwLock, T>;
+pub type ArcRwLockReadGuard<T, R = parking_lot::RawRwLock> =
+    lock_api::ArcRwLockReadGuard<RawRwLock<R>, T>;
 /// A writer's guard that has the [`RwLock`]'s `Arc`.
-pub type ArcRwLockWriteGuard<T> = lock_api::ArcRwLockWriteGuard<RawRwLock, T>;
+pub type ArcRwLockWriteGuard<T, R = parking_lot::RawRwLock> =
+    lock_api::ArcRwLockWriteGuard<RawRwLock<R>, T>;
 /// The guard of a reader who may become a writer, and has the [`RwLock`]'s `Arc`.
-pub type ArcRwLockUpgradableReadGuard<T> = lock_api::ArcRwLockUpgradableReadGuard<RawRwLock, T>;
+pub type ArcRwLockUpgradableReadGuard<T, R = parking_lot::RawRwLock> =
+    lock_api::ArcRwLockUpgradableReadGuard<RawRwLock<R>, T>;
+/// A reader's guard of a [`RecursiveRwLock`].
+pub type RecursiveRwLockReadGuard<'a, T> = RwLockReadGuard<'a, T, Recursive>;
+/// A writer's guard of a [`RecursiveRwLock`].
+pub type RecursiveRwLockWriteGuard<'a, T> = RwLockWriteGuard<'a, T, Recursive>;
+/// The guard of a reader who may become a writer.
+pub type RecursiveRwLockUpgradableReadGuard<'a, T> = RwLockUpgradableReadGuard<'a, T, Recursive>;
+/// A reader's guard of a part of what a [`RecursiveRwLock`] protects.
+pub type MappedRecursiveRwLockReadGuard<'a, T> = MappedRwLockReadGuard<'a, T, Recursive>;
+/// A writer's guard of a part of what a [`RecursiveRwLock`] protects.
+pub type MappedRecursiveRwLockWriteGuard<'a, T> = MappedRwLockWriteGuard<'a, T, Recursive>;
 
-/// parking_lot's reader-writer lock, telling who reads, who writes and who waits.
+/// parking_lot's reader-writer lock, telling who reads, who writes and who waits. Readers wait behind writers that wait.
 ///
 /// Readers are known by their thread, up to 16 locks at once.
-#[repr(transparent)]
-pub struct RwLock<T: ?Sized>(Inner<T>);
+pub type RwLock<T> = ToldRwLock<parking_lot::RawRwLock, T>;
+/// parking_lot's recursive reader-writer lock, telling who reads, who writes and who waits. Readers come before writers that wait, so who reads may read
+/// again.
+pub type RecursiveRwLock<T> = ToldRwLock<Recursive, T>;
 
-impl<T> RwLock<T> {
+/// One of parking_lot's reader-writer locks, telling who reads, who writes and who waits.
+#[repr(transparent)]
+pub struct ToldRwLock<R, T: ?Sized>(Inner<R, T>);
+
+impl<R: Library, T> ToldRwLock<R, T> {
     /// A lock that goes by the place of this call, until it is named.
     #[inline]
     #[track_caller]
@@ -73,7 +98,7 @@ macro_rules! passed_on {
         $(#[$about])*
         #[inline]
         #[track_caller]
-        pub fn $name(&self) -> $guard<'_, T> {
+        pub fn $name(&self) -> $guard<'_, T, R> {
             self.0.$name()
         }
 
@@ -82,7 +107,7 @@ macro_rules! passed_on {
         /// The guard has the `Arc`.
         #[inline]
         #[track_caller]
-        pub fn $arc_name(self: &Arc<Self>) -> $arc_guard<T> {
+        pub fn $arc_name(self: &Arc<Self>) -> $arc_guard<T, R> {
             inner(self).$arc_name()
         }
     )*};
@@ -91,7 +116,7 @@ macro_rules! passed_on {
         $(#[$about])*
         #[inline]
         #[track_caller]
-        pub fn $name(&self $(, $argument: $type)?) -> Option<$guard<'_, T>> {
+        pub fn $name(&self $(, $argument: $type)?) -> Option<$guard<'_, T, R>> {
             self.0.$name($($argument)?)
         }
 
@@ -100,13 +125,13 @@ macro_rules! passed_on {
         /// The guard has the `Arc`.
         #[inline]
         #[track_caller]
-        pub fn $arc_name(self: &Arc<Self> $(, $argument: $type)?) -> Option<$arc_guard<T>> {
+        pub fn $arc_name(self: &Arc<Self> $(, $argument: $type)?) -> Option<$arc_guard<T, R>> {
             inner(self).$arc_name($($argument)?)
         }
     )*};
 }
 
-impl<T: ?Sized> RwLock<T> {
+impl<R: Library, T: ?Sized> ToldRwLock<R, T> {
     passed_on! {
         /// Locks to read, and waits for that as long as it takes.
         read, read_arc: RwLockReadGuard, ArcRwLockReadGuard;
@@ -166,7 +191,7 @@ impl<T: ?Sized> RwLock<T> {
     /// # Safety
     /// As parking_lot's: the caller has it, and gave the guard away to `mem::forget`.
     #[inline]
-    pub unsafe fn force_unlock_read(&self, guard: SharedGuard) {
+    pub unsafe fn force_unlock_read(&self, guard: SharedGuard<R>) {
         // SAFETY: the caller's word.
         unsafe { self.0.force_unlock_read(guard) }
     }
@@ -176,7 +201,7 @@ impl<T: ?Sized> RwLock<T> {
     /// # Safety
     /// As parking_lot's: the caller has it, and gave the guard away to `mem::forget`.
     #[inline]
-    pub unsafe fn force_unlock_write(&self, guard: Exclusive) {
+    pub unsafe fn force_unlock_write(&self, guard: Exclusive<R>) {
         // SAFETY: the caller's word.
         unsafe { self.0.force_unlock_write(guard) }
     }
@@ -186,7 +211,7 @@ impl<T: ?Sized> RwLock<T> {
     /// # Safety
     /// As parking_lot's: no guard is used while its lock is given back.
     #[inline]
-    pub unsafe fn raw(&self) -> &RawRwLock {
+    pub unsafe fn raw(&self) -> &RawRwLock<R> {
         // SAFETY: the caller's word.
         unsafe { self.0.raw() }
     }
@@ -200,26 +225,26 @@ impl<T: ?Sized> RwLock<T> {
 
 /// The same `Arc`, seen as what it is made of.
 #[inline]
-fn inner<T: ?Sized>(arc: &Arc<RwLock<T>>) -> Arc<Inner<T>> {
-    let pointer = Arc::into_raw(Arc::clone(arc)) as *const Inner<T>;
+fn inner<R, T: ?Sized>(arc: &Arc<ToldRwLock<R, T>>) -> Arc<Inner<R, T>> {
+    let pointer = Arc::into_raw(Arc::clone(arc)) as *const Inner<R, T>;
     // SAFETY: the types are one another's memory (`transparent`), so size, alignment and destructor agree.
     unsafe { Arc::from_raw(pointer) }
 }
 
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
+impl<R: Library, T: ?Sized + fmt::Debug> fmt::Debug for ToldRwLock<R, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl<T: Default> Default for RwLock<T> {
+impl<R: Library, T: Default> Default for ToldRwLock<R, T> {
     #[track_caller]
     fn default() -> Self {
         Self::new(T::default())
     }
 }
 
-impl<T> From<T> for RwLock<T> {
+impl<R: Library, T> From<T> for ToldRwLock<R, T> {
     #[track_caller]
     fn from(value: T) -> Self {
         Self::new(value)

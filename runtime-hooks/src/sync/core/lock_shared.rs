@@ -40,7 +40,7 @@ impl LockWords {
             && line.is_of(row)
         {
             let count = line.take(site_word(site));
-            if !count.is_multiple_of(SAMPLED) {
+            if !count.is_multiple_of(SAMPLED) && !self.has_waiters() {
                 return SharedHold {
                     line: Some(line),
                     timed: false,
@@ -66,6 +66,9 @@ impl LockWords {
         match threads::local().and_then(|local| local.line_for(tagged)) {
             Some(line) => {
                 line.take(site_word(site));
+                if self.has_waiters() {
+                    return self.shared_and_timed(line);
+                }
                 SharedHold {
                     line: Some(line),
                     timed: false,
@@ -85,7 +88,7 @@ impl LockWords {
             Some(row) if is_running() => {
                 row.words.store(self.address(), Relaxed);
                 line.bring(row);
-                line.since.store(clock::now(), Relaxed);
+                line.time_from(clock::now());
                 !row.is_sites
             }
             _ => false,
@@ -122,7 +125,7 @@ impl LockWords {
             return;
         }
         let since = match hold.line {
-            Some(line) if hold.timed => line.since.load(Relaxed),
+            Some(line) if hold.timed => line.since(),
             _ if self.has_waiters() => row.first_wait.load(Relaxed),
             _ => 0,
         };
@@ -153,7 +156,7 @@ impl LockWords {
             }
             let mut shared = self.taken_shared(site);
             if let (Some((_, now, _)), Some(line)) = (wait, shared.line) {
-                line.since.store(now, Relaxed);
+                line.time_from(now);
                 shared.timed = true;
             }
             hold = Some(shared);

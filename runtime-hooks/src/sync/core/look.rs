@@ -155,6 +155,7 @@ impl Look {
                     site,
                     acquisition,
                     amount,
+                    since,
                 } = held;
                 let Some(row) = Row::serving(row) else {
                     continue;
@@ -163,14 +164,14 @@ impl Look {
                     hold: SeenHold {
                         resource: row.id.load(Relaxed),
                         number: acquisition,
-                        since: 0,
+                        since,
                         party: local.party(),
                         site,
                         mode: Mode::Shared,
                         amount,
                         movable: cfg!(feature = "send_guard"),
                     },
-                    exact: false,
+                    exact: since != 0,
                 });
             }
         }

@@ -20,8 +20,9 @@ pub(super) struct Line {
     /// How many of `acquired` the row's own number has.
     brought: AtomicU64,
     site: AtomicU64,
-    /// When the acquisition began that is timed.
-    pub since: AtomicU64,
+    /// When the acquisition with the number `timed` began.
+    since: AtomicU64,
+    timed: AtomicU64,
 }
 
 /// A line as it was read: somebody holds the lock shared.
@@ -32,6 +33,8 @@ pub(super) struct Held {
     /// How many acquisitions there were: equal in two looks, it is the same one.
     pub acquisition: u64,
     pub amount: u64,
+    /// When it was taken; 0 is not known.
+    pub since: u64,
 }
 
 impl Line {
@@ -44,6 +47,7 @@ impl Line {
             brought: AtomicU64::new(0),
             site: AtomicU64::new(0),
             since: AtomicU64::new(0),
+            timed: AtomicU64::new(0),
         }
     }
 
@@ -82,6 +86,20 @@ impl Line {
         // Acquire: pairs with the Release in `take`.
         let acquired = self.acquired.load(Ordering::Acquire);
         acquired.saturating_sub(released)
+    }
+
+    /// The last acquisition began then. For its thread.
+    pub fn time_from(&self, now: u64) {
+        self.timed.store(0, Relaxed);
+        self.since.store(now, Ordering::Release);
+        let acquired = self.acquired.load(Relaxed);
+        // Release: who sees that it is timed sees since when.
+        self.timed.store(acquired, Ordering::Release);
+    }
+
+    /// When the acquisition began that was timed last.
+    pub fn since(&self) -> u64 {
+        self.since.load(Relaxed)
     }
 
     /// Where the lock was taken last.
@@ -129,11 +147,20 @@ impl Line {
             return None;
         }
         let amount = self.held();
+        let timed = self.timed.load(Ordering::Acquire);
+        let since = self.since.load(Relaxed);
+        let acquisition = self.acquired.load(Relaxed);
         let held = Held {
             row,
             site: self.site.load(Relaxed),
-            acquisition: self.acquired.load(Relaxed),
+            acquisition,
             amount,
+            // Of several at once the last one's time is not how long the lock is held.
+            since: if timed == acquisition && amount == 1 {
+                since
+            } else {
+                0
+            },
         };
         (amount > 0 && self.row.load(Relaxed) == row).then_some(held)
     }
