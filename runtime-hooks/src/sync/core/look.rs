@@ -19,8 +19,19 @@ use std::sync::atomic::Ordering::Relaxed;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SeenHolder {
     pub hold: SeenHold,
-    /// `hold.since` is when it was taken.
-    pub exact: bool,
+    /// What `hold.since` is.
+    pub taken: Taken,
+}
+
+/// When something was taken, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// Then.
+    At,
+    /// When nobody waited: what is taken while somebody waits is timed.
+    BeforeAllWaits,
+    /// Several times, the last of which is timed: it is held for longer than that.
+    Unknown,
 }
 
 /// What one look found, by resource.
@@ -51,7 +62,8 @@ impl Look {
         look.readers();
         let own = rows.iter().filter_map(|row| row.existing_holds()).flatten();
         for hold in own.chain(holds::pooled()).filter_map(holds::Hold::read) {
-            look.add(SeenHolder { hold, exact: true });
+            let taken = Taken::At;
+            look.add(SeenHolder { hold, taken });
         }
         look
     }
@@ -141,7 +153,10 @@ impl Look {
                     amount: 1,
                     movable: cfg!(feature = "send_guard"),
                 },
-                exact: head.is_timed(),
+                taken: match head.is_timed() {
+                    true => Taken::At,
+                    false => Taken::BeforeAllWaits,
+                },
             });
         }
     }
@@ -171,7 +186,11 @@ impl Look {
                         amount,
                         movable: cfg!(feature = "send_guard"),
                     },
-                    exact: since != 0,
+                    taken: match since {
+                        0 => Taken::BeforeAllWaits,
+                        _ if amount == 1 => Taken::At,
+                        _ => Taken::Unknown,
+                    },
                 });
             }
         }

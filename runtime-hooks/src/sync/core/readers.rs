@@ -33,7 +33,7 @@ pub(super) struct Held {
     /// How many acquisitions there were: equal in two looks, it is the same one.
     pub acquisition: u64,
     pub amount: u64,
-    /// When it was taken; 0 is not known.
+    /// When it was taken last, if that was timed: it was if somebody waited then. 0: it was not.
     pub since: u64,
 }
 
@@ -155,12 +155,7 @@ impl Line {
             site: self.site.load(Relaxed),
             acquisition,
             amount,
-            // Of several at once the last one's time is not how long the lock is held.
-            since: if timed == acquisition && amount == 1 {
-                since
-            } else {
-                0
-            },
+            since: if timed == acquisition { since } else { 0 },
         };
         (amount > 0 && self.row.load(Relaxed) == row).then_some(held)
     }

@@ -3,7 +3,7 @@
 //! The second look begins after the first has ended. What both found (the same wait, the same acquisition, by number) was there during all the time
 //! between them; so everything that is confirmed was there at one time, and a cycle of confirmed edges is real.
 
-use super::look::{Look, SeenHolder};
+use super::look::{Look, SeenHolder, Taken};
 use super::registry;
 use super::row::{Row, Side, TaggedRow, site};
 use super::threads;
@@ -223,10 +223,10 @@ impl Describe<'_> {
 
     fn holder(&self, holder: &SeenHolder, confirmed: bool, first_wait: Option<u64>) -> Holder {
         let hold = &holder.hold;
-        let (since, at) = match first_wait {
-            _ if holder.exact && hold.since != 0 => (Since::Exact, hold.since),
-            Some(first) => (Since::AtLeast, first),
-            None => (Since::Unknown, self.clock.now),
+        let (since, at) = match (holder.taken, first_wait) {
+            (Taken::At, _) => (Since::Exact, hold.since),
+            (Taken::BeforeAllWaits, Some(first)) => (Since::AtLeast, first),
+            _ => (Since::Unknown, self.clock.now),
         };
         Holder {
             party: hold.party,
