@@ -1,5 +1,6 @@
 //! `tokio::task::try_id()` as a number, callable in the sampling signal.
 
+use std::cell::Cell;
 use std::hash::{Hash, Hasher};
 
 /// The calling thread's current task, 0 when it is polling none.
@@ -7,10 +8,22 @@ use std::hash::{Hash, Hasher};
 /// Signal-safe on every thread where it was called once before: the first call registers tokio's thread-local destructor, which may allocate;
 /// later calls read a cell. After the thread-local is gone it answers 0.
 pub(crate) extern "C" fn current() -> u64 {
+    ASKED.set(true);
     let Some(id) = tokio::task::try_id() else {
         return 0;
     };
     number(id)
+}
+
+thread_local! {
+    /// Whether the thread has asked before. It needs no destructor, and so no memory.
+    static ASKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The same on threads that have asked before, and 0 on others: for calls under anybody's lock, where nothing may be registered or allocated. A thread
+/// that never started in a runtime with our hooks, nor spawned or polled a tracked task, is in no task that we could name.
+pub(crate) fn if_asked_before() -> u64 {
+    if ASKED.get() { current() } else { 0 }
 }
 
 /// tokio's ID as a number.

@@ -275,6 +275,8 @@ impl Record {
     /// A poll begins: what was before it was waiting, then waiting for a thread.
     #[inline(always)]
     pub fn begin(&self, local: &Local, start: u64) {
+        // Here and not where they are first needed: that may be in a clone of the waker, under a lock of the runtime's, and the first time takes memory.
+        let stats = local.stats(self.kind);
         let stamp = self.stamp.take();
         let last_end = self.last_end.load(Relaxed);
         let first = self.totals.polls.load(Relaxed) == 0;
@@ -297,7 +299,7 @@ impl Record {
         let delay = start.saturating_sub(woken);
         add(&self.totals.idle, woken.saturating_sub(last_end));
         add(&self.totals.scheduled, delay);
-        local.stats(self.kind).wake_delay.count(local.ns(delay));
+        stats.wake_delay.count(local.ns(delay));
     }
 
     /// A poll ends.

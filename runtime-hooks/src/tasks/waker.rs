@@ -111,7 +111,7 @@ fn who(local: Option<&'static Local>) -> Who {
         Some(task) if task != 0 => return Who::Task(task),
         _ => {}
     }
-    match crate::task_id::current() {
+    match crate::task_id::if_asked_before() {
         0 => Who::Thread(thread::tid()),
         task => Who::Task(task),
     }
@@ -140,7 +140,10 @@ fn walk(local: &'static Local) -> Option<usize> {
 /// Keeps the stack that was walked into the thread's frames: without this file's own function, and without the frame that holds the poll.
 #[inline]
 fn capture(task: &Record, local: &'static Local, walked: Option<usize>) {
-    let stats = local.stats(task.kind);
+    // Made before the poll began (`Record::begin`).
+    let Some(stats) = local.existing_stats(task.kind) else {
+        return;
+    };
     let number = match walked {
         Some(frames) => {
             // SAFETY: the thread's own, and nobody else has a reference to it: it is used here and in `walk` only, and neither calls out.
