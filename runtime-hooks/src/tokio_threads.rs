@@ -67,6 +67,9 @@ pub fn runtime(builder: &mut Builder) -> &mut Builder {
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn thread_started() {
+    if is_switched_off() {
+        return;
+    }
     // Ordinary code makes the first call, which may allocate; the handler's calls are then safe.
     crate::task_id::current();
     hotpoll_sampler::register_task_id(crate::task_id::current);
@@ -76,8 +79,19 @@ fn thread_started() {
     }
 }
 
+/// Whether `HOTPOLL=off`: nothing will ever start here. Asked by the first thread of a runtime.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn is_switched_off() -> bool {
+    use std::sync::OnceLock;
+    static OFF: OnceLock<bool> = OnceLock::new();
+    *OFF.get_or_init(|| std::env::var_os("HOTPOLL").is_some_and(|value| value == "off"))
+}
+
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn thread_stops() {
+    if is_switched_off() {
+        return;
+    }
     hotpoll_sampler::retire_runtime_thread();
     crate::tasks::runtimes::end(hotpoll_sampler::current_tid());
 }
