@@ -40,7 +40,7 @@ pub struct TaskKind {
     pub spawned: u64,
     /// Tasks that ran to their end.
     pub completed: u64,
-    /// Tasks dropped before their end.
+    /// Tasks dropped before their end: aborted, or gone with what polled them; for futures inside of tasks, those that lost a `select!`, too.
     pub aborted: u64,
     /// Tasks ended by a panic.
     pub panicked: u64,
@@ -52,7 +52,7 @@ pub struct TaskKind {
     pub self_wakes: u64,
     /// Polls that ended because the runtime's budget was used up.
     pub coop_yields: u64,
-    /// Time in polls.
+    /// Time in polls, with those of futures tracked inside of them, which count for their own kinds as well.
     pub busy_ns: u64,
     /// Time woken and not yet polled.
     pub scheduled_ns: u64,

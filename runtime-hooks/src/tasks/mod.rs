@@ -66,7 +66,7 @@ use self::{
     record::Handle,
     runtimes::Inside,
     tracked::blocking,
-    watch::{LONG_POLL, is_on, parent, poll_begins},
+    watch::{LONG_POLL, is_on, is_stopped, parent, poll_begins},
 };
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::{

@@ -247,6 +247,9 @@ fn poll_watched<F: Future>(
     let Some(local) = thread::local() else {
         return future.poll(context);
     };
+    if super::is_stopped() {
+        return poll_unwatched(task, future, context);
+    }
     if task.totals.polls.load(Relaxed) == 0 {
         first_poll(task, local);
     }
@@ -267,6 +270,19 @@ fn poll_watched<F: Future>(
     // Keeps the local in this frame.
     std::hint::black_box(&poll_frame);
     result
+}
+
+/// After sampling was stopped, perhaps for good: the wakers that are out must reach the task, and that is all.
+#[inline(never)]
+fn poll_unwatched<F: Future>(
+    task: &Handle,
+    future: Pin<&mut F>,
+    context: &mut Context<'_>,
+) -> Poll<F::Output> {
+    if !task.inner.is(context.waker()) {
+        task.inner.replace(context.waker());
+    }
+    future.poll(&mut Context::from_waker(&waker::lent(task)))
 }
 
 /// The frame that a suspended task's stack ends with. Not inlined, so that what it calls has return addresses below `poll_frame`.

@@ -57,7 +57,10 @@ impl WakeStamp {
     /// Stamps a wake unless there is a stamp, before the wake is passed on. Any thread; `now` is asked only if there is none.
     #[inline]
     pub fn stamp(&self, now: impl FnOnce() -> (u64, Who)) {
-        // Relaxed: passing the wake on makes this visible to the poll that it leads to.
+        // Relaxed: passing the wake on makes this visible to the poll that it leads to. A stamp that is seen here may just be being taken by a poll that
+        // an earlier wake has led to; then this wake leaves none, and the poll after that counts as one that nobody woke. A stronger order would not
+        // change it: whether the wake came before the poll took the stamp, or just after, is what the two race for. What the wake is for is seen by
+        // one of the two polls, as it is passed on in any case; `a_poll_after_a_wake_finds_a_stamp_of_its_own_time` below has this order of events.
         if self.ticks.load(Ordering::Relaxed) != NONE {
             return;
         }

@@ -73,6 +73,12 @@ pub(super) fn is_on() -> bool {
     true
 }
 
+/// Whether sampling does not run here now. Tests of the wrapper alone sample nothing.
+#[inline(always)]
+pub(super) fn is_stopped() -> bool {
+    !cfg!(test) && hotpoll_sampler::start_number() == 0
+}
+
 /// The task that is running now: what a new one has for a parent.
 pub(super) fn parent(local: Option<&'static Local>) -> u64 {
     let tracked = local
