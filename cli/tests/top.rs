@@ -372,27 +372,30 @@ fn a_stopped_target_holds_no_key_up() {
 
 #[test]
 fn the_targets_end_and_the_next_one_of_its_name() {
-    let folder = std::env::temp_dir().join(format!("hotpoll-top-{}", std::process::id()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("top");
     std::fs::create_dir_all(&folder).unwrap();
-    let program = folder.join("hp-top-shop");
-    std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let program = folder.join(format!("hp-top-{}", std::process::id()));
+    let _ = std::fs::remove_file(&program);
+    // No copy: while another test starts its child, that has the copy's file open for writing, and then nobody can run it.
+    std::fs::hard_link(std::env::current_exe().unwrap(), &program).unwrap();
+    let name = program.file_name().unwrap().to_str().unwrap().to_owned();
     let first = Live::start_as(&program);
     let first_pid = first.pid();
-    let mut top = Top::start(&["hp-top-shop", "--interval", "200ms"], &[]);
-    top.shows(&format!("hp-top-shop {first_pid}"));
+    let mut top = Top::start(&[&name, "--interval", "200ms"], &[]);
+    top.shows(&format!("{name} {first_pid}"));
     top.shows("burner");
     drop(first);
     let text = top.shows("has ended: this is its last picture");
     assert!(text.contains("burner"), "{text}");
     top.types("2").shows("waiter");
     let second = Live::start_as(&program);
-    let header = format!("hp-top-shop {}", second.pid());
+    let header = format!("{name} {}", second.pid());
     top.until("the next one", |text| {
         text.starts_with(&header) && !text.contains("has ended")
     });
     top.types("q");
     assert!(top.ends_and_gives_back().success());
-    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::remove_file(&program).unwrap();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::columns::{parts, with_right};
 use super::draw::put;
 use super::flame::{Measure, Node, Of};
-use super::model::FlameView;
+use super::flame_view::FlameView;
 use super::picture::Picture;
 use crate::export::text::printable;
 use crate::stack::title;

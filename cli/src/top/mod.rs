@@ -14,6 +14,7 @@ mod command;
 mod draw;
 mod flame;
 mod flame_draw;
+mod flame_view;
 mod header;
 mod help;
 mod kind_rows;

@@ -209,10 +209,10 @@ impl Page<'_> {
                 }
             }
             self.say(&sentence);
-            if let Some(spread) = spread(&uses.wait) {
+            if let Some(spread) = spread(&uses.wait, uses.longest_wait.as_ref()) {
                 self.say(&format!("wait {spread}"));
             }
-            if let Some(spread) = spread(&uses.hold) {
+            if let Some(spread) = spread(&uses.hold, uses.longest_hold.as_ref()) {
                 self.say(&format!(
                     "hold {spread} (of {} that were timed)",
                     count(uses.holds_timed)
@@ -243,8 +243,10 @@ impl Page<'_> {
     }
 }
 
-fn spread(histogram: &Histogram) -> Option<String> {
-    let [half, most, all] = [0.5, 0.99, 1.0].map(|q| histogram.quantile(q));
+/// A quantile is the end of a bucket; nothing took longer than the longest.
+fn spread(histogram: &Histogram, longest: Option<&Longest>) -> Option<String> {
+    let most_ns = longest.map_or(u64::MAX, |longest| longest.ns);
+    let [half, most, all] = [0.5, 0.99, 1.0].map(|q| Some(histogram.quantile(q)?.min(most_ns)));
     Some(format!(
         "p50 {}, p99 {}, longest {}",
         compact(half?),
