@@ -1,152 +1,14 @@
 //! The examples of waiting, each asked by the command while it runs: what its header says must come out of the live process.
-//!
-//! The examples are programs of the workspace's root, and built with its tests. Where this file is run alone it builds them if their sources are newer.
 
+mod example;
+
+use example::{Example, names, ns, row, rows};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Once;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The longest wait for an answer to become the known one. Not a measure: a test that needs it has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// For how long a healthy process is watched.
 const QUIET: Duration = Duration::from_secs(3);
-
-/// An example that runs, killed with the test.
-struct Example {
-    child: Child,
-    lines: Vec<String>,
-}
-
-impl Example {
-    fn start(name: &str) -> Self {
-        let child = Command::new(program(name))
-            .arg("300")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .env_remove("HOTPOLL")
-            .spawn()
-            .unwrap();
-        let mut example = Self {
-            child,
-            lines: Vec::new(),
-        };
-        for line in BufReader::new(example.child.stdout.take().unwrap()).lines() {
-            let line = line.unwrap();
-            let is_last = line.contains("ask: ");
-            example.lines.push(line);
-            if is_last {
-                return example;
-            }
-        }
-        panic!("{name} has ended: {:?}", example.lines);
-    }
-
-    /// The data that the command prints.
-    fn ask(&self, arguments: &[&str]) -> Value {
-        let output = Command::new(env!("CARGO_BIN_EXE_hotpoll"))
-            .args(arguments)
-            .arg(self.child.id().to_string())
-            .args(["--format", "json"])
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {said}");
-        let mut answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-        answer["data"].take()
-    }
-
-    /// Asks until the answer is as known.
-    fn until(&self, arguments: &[&str], known: impl Fn(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        loop {
-            let answer = self.ask(arguments);
-            if known(&answer) {
-                return answer;
-            }
-            assert!(
-                began.elapsed() < PATIENCE,
-                "{arguments:?}: not within {PATIENCE:?}; last: {answer:#}"
-            );
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    }
-}
-
-impl Drop for Example {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The example's file beside the command's.
-fn program(name: &str) -> PathBuf {
-    static BUILT: Once = Once::new();
-    let folder = Path::new(env!("CARGO_BIN_EXE_hotpoll")).parent().unwrap();
-    let program = folder.join("examples").join(name);
-    BUILT.call_once(|| {
-        if !is_new(&program) {
-            let mut build = Command::new(env!("CARGO"));
-            build.args(["build", "--quiet", "-p", "hotpoll", "--examples"]);
-            if folder.ends_with("release") {
-                build.arg("--release");
-            }
-            assert!(build.status().unwrap().success());
-        }
-    });
-    program
-}
-
-/// Whether a program is newer than all that it is made of.
-fn is_new(program: &Path) -> bool {
-    const FOLDERS: [&str; 6] = [
-        "examples",
-        "src",
-        "profile/src",
-        "runtime-hooks",
-        "sampler/src",
-        "symbolizer/src",
-    ];
-    let Ok(built) = program.metadata().and_then(|file| file.modified()) else {
-        return false;
-    };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
-    while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir().unwrap().map(Result::unwrap) {
-            let file = entry.metadata().unwrap();
-            if file.is_dir() {
-                folders.push(entry.path());
-            } else if file.modified().unwrap() > built {
-                return false;
-            }
-        }
-    }
-    true
-}
-
-fn rows<'v>(value: &'v Value, list: &str) -> &'v [Value] {
-    value[list].as_array().map_or(&[], Vec::as_slice)
-}
-
-/// The first row of a list that has this text in this field.
-fn row<'v>(value: &'v Value, list: &str, field: &str, text: &str) -> Option<&'v Value> {
-    let mut rows = rows(value, list).iter();
-    rows.find(|row| row[field].as_str() == Some(text))
-}
-
-/// Whether one of the frames is of this function.
-fn names(frames: &Value, function: &str) -> bool {
-    let frames = frames.as_array().map_or(&[][..], Vec::as_slice);
-    frames.iter().any(|frame| {
-        frame["name"]
-            .as_str()
-            .is_some_and(|name| name.contains(function))
-    })
-}
 
 /// Whether a look at a long poll of this kind found it in this state under this function.
 fn was_seen(answer: &Value, kind: &str, state: &str, function: &str) -> bool {
@@ -155,10 +17,6 @@ fn was_seen(answer: &Value, kind: &str, state: &str, function: &str) -> bool {
         .filter(|poll| poll["kind"].as_str() == Some(kind))
         .flat_map(|poll| rows(poll, "stacks"))
         .any(|seen| seen["state"].as_str() == Some(state) && names(&seen["stack"], function))
-}
-
-fn ns(value: &Value) -> u64 {
-    value.as_u64().unwrap_or(0)
 }
 
 #[test]

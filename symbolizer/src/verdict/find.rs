@@ -69,7 +69,7 @@ pub fn find(
             .then(other.age_ns.cmp(&one.age_ns))
             .then(one.headline.cmp(&other.headline))
     });
-    let (idle, external) = quiet(frames, &threads, &tasks, &problems);
+    let (idle, external) = quiet(frames, &graph, &threads, &tasks, &problems);
     Verdicts {
         problems,
         idle,

@@ -58,7 +58,7 @@ pub(super) fn passed_over(
 }
 
 /// A lock that nearly everybody queues for.
-pub(super) fn convoy(resource: &Resource) -> Option<Problem> {
+pub(super) fn convoy(names: &Names<'_>, resource: &Resource) -> Option<Problem> {
     let uses = &resource.exclusive;
     let acquired = uses.acquired + resource.shared.acquired;
     let contended = uses.contended + resource.shared.contended;
@@ -107,7 +107,9 @@ pub(super) fn convoy(resource: &Resource) -> Option<Problem> {
         resource: Some(resource.id),
         owner: None,
         cycle: Vec::new(),
-        victims: Vec::new(),
+        victims: (resource.waiters.iter())
+            .map(|waiter| super::finder::victim(names, resource, waiter))
+            .collect(),
         site: first.site.clone(),
         stack: first.stack.clone(),
         threads: Vec::new(),

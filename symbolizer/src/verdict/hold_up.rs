@@ -228,7 +228,9 @@ impl Finder<'_, '_> {
     pub(super) fn flows(&self, resources: &[Resource], problems: &mut Vec<Problem>) {
         for &resource in &self.graph.resources {
             let known = |problem: &Problem| problem.resource == Some(resource.id);
-            if let Some(convoy) = flow::convoy(resource).filter(|_| !problems.iter().any(known)) {
+            if let Some(convoy) =
+                flow::convoy(self.names, resource).filter(|_| !problems.iter().any(known))
+            {
                 problems.push(convoy);
             }
             if resource.kind == ResourceKind::Oneshot && !resource.waiters.is_empty() {

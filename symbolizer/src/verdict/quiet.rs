@@ -1,6 +1,7 @@
 //! Those who wait, and nothing is wrong with that.
 
 use super::actor::Actor;
+use super::graph::Graph;
 use super::problem::Problem;
 use crate::view::Frames;
 use crate::view::await_stack;
@@ -12,6 +13,7 @@ use std::collections::HashSet;
 /// Those who wait without a problem: for something to do, and for input or output.
 pub(super) fn quiet(
     frames: &Frames<'_>,
+    graph: &Graph<'_>,
     threads: &[LiveThread<'_>],
     tasks: &[LiveTask<'_>],
     problems: &[Problem],
@@ -22,6 +24,12 @@ pub(super) fn quiet(
         let members = problem.cycle.iter().map(|link| link.actor);
         let threads = problem.threads.iter().map(|&tid| Actor::Thread(tid));
         in_trouble.extend(victims.chain(members).chain(threads));
+    }
+    // Who waits for a lock has something to do, if only for a moment.
+    for resource in graph.resources.iter().filter(|one| one.kind.is_lock()) {
+        for waiter in &resource.waiters {
+            in_trouble.extend(Actor::of(waiter.party, resource));
+        }
     }
     let (mut idle, mut external) = (0, 0);
     for one in threads {
