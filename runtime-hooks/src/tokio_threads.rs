@@ -82,9 +82,20 @@ fn thread_started() {
 /// Whether `HOTPOLL=off`: nothing will ever start here. Asked by the first thread of a runtime.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn is_switched_off() -> bool {
-    use std::sync::OnceLock;
-    static OFF: OnceLock<bool> = OnceLock::new();
-    *OFF.get_or_init(|| std::env::var_os("HOTPOLL").is_some_and(|value| value == "off"))
+    use std::sync::atomic::{AtomicU8, Ordering};
+    /// 0 while nobody has asked. Not a `OnceLock`: a child forked while another thread was asking would wait for that thread, which it does not have.
+    static SWITCH: AtomicU8 = AtomicU8::new(0);
+    const ON: u8 = 1;
+    const OFF: u8 = 2;
+    // Relaxed: only the number itself counts, and whoever asks finds the same.
+    match SWITCH.load(Ordering::Relaxed) {
+        0 => {
+            let off = std::env::var_os("HOTPOLL").is_some_and(|value| value == "off");
+            SWITCH.store(if off { OFF } else { ON }, Ordering::Relaxed);
+            off
+        }
+        switch => switch == OFF,
+    }
 }
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

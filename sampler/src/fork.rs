@@ -6,7 +6,7 @@
 //! - locks of what threads have told (own.rs) and of the hooks: on this page, or behind a `ForkLock`; both anew in each process;
 //! - the pool of slots (sampler/pool.rs): only tried, and forgotten where it is held;
 //! - the clock's first reading (clock.rs), the thread descriptor's offsets (signal/stack_bounds.rs), the handler before ours (signal/forward.rs), the
-//!   unwind tables (unwind/publish.rs), the stacks and kinds of tasks: one atomic store makes each of them known, and nobody waits for another to make it;
+//!   unwind tables (unwind/publish.rs), the stacks and kinds of tasks, the hooks' switch: one atomic store makes each of them known, and nobody waits for another to make it;
 //! - the loader's lock (fork_gate.rs): a fork waits for our listing of modules;
 //! - the locks of one start (the agent's `Shared`): a child asks whether that start is its own before it takes one;
 //! - the standard library's lock of the environment: only `set_var` holds it against readers, whose callers promise that no other thread is about;
