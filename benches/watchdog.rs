@@ -1,7 +1,7 @@
 //! How soon does a poll that takes long show its third stack?
 //!
 //! ```text
-//! cargo bench --bench watchdog -- [--quick] [--json FILE]      about half a minute
+//! cargo bench --bench watchdog -- [--quick] [--json FILE]      under a minute
 //! ```
 //! A process of its own has 200 polls of 30 ms that compute and 200 that sleep, at odd moments, one after the other; it is asked over its socket what was
 //! seen of them. Printed is the share of polls of which three stacks were taken within 20 ms, twice the threshold, and when the third one was:

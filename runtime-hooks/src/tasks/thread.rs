@@ -13,7 +13,13 @@ use super::stats::Stats;
 use hotpoll_sampler::{ForkLock, Published, generation};
 use std::cell::{Cell, UnsafeCell};
 use std::sync::MutexGuard;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+/// Numbers of one kind, of one thread, that are made in the process: 32 MB of them. They are never freed, only handed on; kinds that are new to a thread
+/// after that count there as `(other kinds)`.
+const MOST_STATS: usize = 16_384;
+const _: () = assert!(MOST_STATS * size_of::<Stats>() <= 40 << 20);
+static MADE: AtomicUsize = AtomicUsize::new(0);
 
 /// One polling thread. Cells are touched by the thread itself only; atomics may be read by anybody.
 pub(super) struct Local {
@@ -220,7 +226,7 @@ impl Local {
     /// The numbers of a kind, if the thread has any.
     #[inline(always)]
     pub fn existing_stats(&self, kind: &Kind) -> Option<&Stats> {
-        // Acquire: pairs with the Release in `make_stats`.
+        // Acquire: pairs with the Release in `leak_stats`.
         // SAFETY: null, or leaked there.
         unsafe {
             self.stats
@@ -230,10 +236,18 @@ impl Local {
         }
     }
 
+    /// The numbers that the kind counts in on this thread, if they were made.
+    #[inline]
+    pub fn made_stats(&self, kind: &Kind) -> Option<&Stats> {
+        // SAFETY: null, or leaked in `leak_stats`, whose Release this pairs with.
+        (self.existing_stats(kind))
+            .or_else(|| unsafe { self.stats[0].load(Ordering::Acquire).as_ref() })
+    }
+
     /// Every kind's that the thread has numbers of, with what samples call the kind.
     pub fn all_stats(&self) -> impl Iterator<Item = (u64, &Stats)> {
         (1..).zip(&self.stats).filter_map(|(kind, place)| {
-            // SAFETY: null, or leaked in `make_stats`, whose Release this pairs with.
+            // SAFETY: null, or leaked in `leak_stats`, whose Release this pairs with.
             let stats = unsafe { place.load(Ordering::Acquire).as_ref() };
             stats.map(|stats| (kind, stats))
         })
@@ -241,9 +255,55 @@ impl Local {
 
     #[cold]
     fn make_stats(&self, kind: &Kind) -> &Stats {
+        self.make_stats_within(kind.index(), &MADE, MOST_STATS)
+    }
+
+    /// The numbers of the kind with this index, or where there are as many as may be those of other kinds.
+    fn make_stats_within(&self, index: usize, made: &AtomicUsize, most: usize) -> &Stats {
+        if index == 0 {
+            return self.other_stats();
+        }
+        if made.fetch_add(1, Ordering::Relaxed) >= most {
+            made.fetch_sub(1, Ordering::Relaxed);
+            return self.other_stats();
+        }
+        self.leak_stats(index)
+    }
+
+    /// This thread's numbers of the kinds that have found no room.
+    fn other_stats(&self) -> &Stats {
+        // SAFETY: null, or leaked below; only this thread stores here.
+        match unsafe { self.stats[0].load(Ordering::Acquire).as_ref() } {
+            Some(stats) => stats,
+            None => self.leak_stats(0),
+        }
+    }
+
+    fn leak_stats(&self, index: usize) -> &Stats {
         let stats: &'static Stats = Box::leak(Box::default());
         // Release: whoever finds the pointer sees zeros. Only this thread stores here.
-        self.stats[kind.index()].store(std::ptr::from_ref(stats).cast_mut(), Ordering::Release);
+        self.stats[index].store(std::ptr::from_ref(stats).cast_mut(), Ordering::Release);
         stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_the_bound_kinds_share_their_numbers() {
+        let kinds = [3, 5, 7, 9];
+        let (local, made) = (Local::new(0), AtomicUsize::new(0));
+        for kind in kinds {
+            let stats = local.make_stats_within(kind, &made, 2);
+            super::super::stats::add(&stats.spawned, 1);
+        }
+        let spawned = local.all_stats().map(|(kind, stats)| {
+            // What samples call a kind is one more than its index.
+            (kind - 1, stats.spawned.load(Ordering::Relaxed))
+        });
+        assert_eq!(spawned.collect::<Vec<_>>(), [(0, 2), (3, 1), (5, 1)]);
+        assert_eq!(made.into_inner(), 2);
     }
 }

@@ -141,7 +141,7 @@ fn walk(local: &'static Local) -> Option<usize> {
 #[inline]
 fn capture(task: &Record, local: &'static Local, walked: Option<usize>) {
     // Made before the poll began (`Record::begin`).
-    let Some(stats) = local.existing_stats(task.kind) else {
+    let Some(stats) = local.made_stats(task.kind) else {
         return;
     };
     let number = match walked {
