@@ -295,7 +295,7 @@ impl Drop for LockWords {
         let (row, count) = (*self.row.get_mut(), *self.count.get_mut());
         if row != 0 {
             self.retire(row, count);
-        } else if count != 0 {
+        } else if count != 0 && is_running() {
             let _ = registry::ended_without(&self.identity(), count);
         }
     }

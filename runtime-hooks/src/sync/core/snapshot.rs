@@ -137,8 +137,7 @@ impl Describe<'_> {
             return None;
         }
         let mut resource = self.numbers(row)?;
-        // Never 1, which would say that it is one resource: who waits for one of them waits for a different one than its neighbour.
-        resource.instances = (ended + folded).max(2);
+        resource.instances = ended + folded;
         self.parties(row, &mut resource);
         let channel = row.existing_channel();
         resource.channel = channel.and_then(|channel| channel.channel(&self.clock));
