@@ -7,6 +7,8 @@ use crate::{CaptureFailure, Resources, State, Tasks};
 pub struct Snapshot {
     /// When it was taken, nanoseconds since 1970; 0 where it is of no moment.
     pub taken_unix_ns: u64,
+    /// How long it took. A task that has been in its state for longer was in it all the while, so that what else was seen meanwhile was so at the same time.
+    pub took_ns: u64,
     /// The threads that were alive. None at all: it was put together, or taken when sampling had stopped, and says nothing of one moment; the kinds of
     /// tasks have their names and counts nonetheless.
     pub threads: Vec<ThreadNow>,

@@ -17,17 +17,20 @@ use hotpoll_symbolizer::recorder;
 use std::collections::{HashMap, HashSet};
 #[cfg(feature = "tokio")]
 use std::time::Duration;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Puts the snapshot into a profile whose locations have no modules yet.
 pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Profile) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let began = Instant::now();
     let mut places = Places::of(profile);
     let mut threads = threads(shared, known, &mut places);
+    // Before the tasks: one that has been suspended for longer than all of this takes was so while it was seen waiting.
+    let mut resources = resources(&mut places);
     let mut tasks = tasks(&mut places);
+    let took = began.elapsed();
     long_polls(shared, &mut tasks, &mut places);
     mark_workers(&mut threads, &tasks, places.threads);
-    let mut resources = resources(&mut places);
     let is_of_now = shared.is_in_force();
     if !is_of_now {
         tasks.tasks.clear();
@@ -41,13 +44,14 @@ pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Pro
             Ok(now) if is_of_now => now.as_nanos() as u64,
             _ => 0,
         },
+        took_ns: took.as_nanos() as u64,
         threads,
         tasks,
         resources,
     });
 }
 
-/// Locks and channels, with who holds them and who waits. After the tasks: a wait that began after them is younger than any that counts.
+/// Locks and channels, with who holds them and who waits.
 fn resources(places: &mut Places<'_>) -> Resources {
     let limits = hotpoll_hooks::sync::Limits::default();
     let mut intern = |callchain: &[u64]| places.stack(CodeAddress::lookups(callchain));

@@ -1,6 +1,7 @@
 //! `hotpoll stuck` on live processes: each planted deadlock is found, and in a storm of locks, time-outs and panics none that is not there. The
 //! process is this test run once more.
 
+mod async_storm;
 mod planted;
 mod process;
 mod storm;
@@ -19,6 +20,7 @@ fn be_the_process() {
         ["planted", members, seed] => {
             planted::be(members.parse().unwrap(), seed.parse().unwrap());
         }
+        ["planted-async", members] => planted::be_async(members.parse().unwrap()),
         ["storm", seconds, seed] => storm::be(seconds.parse().unwrap(), seed.parse().unwrap()),
         _ => panic!("no role {role}"),
     }

@@ -92,9 +92,58 @@ pub fn be(members: usize, seed: u64) {
     std::thread::sleep(Duration::from_secs(300));
 }
 
+/// Becomes a process in which so many tasks wait for each other in async locks, and two more behind them. No thread is blocked.
+pub fn be_async(members: usize) {
+    use hotpoll::tokio::sync::{Barrier, Mutex, RwLock};
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = hotpoll::runtime(&mut builder)
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .unwrap();
+    let _entered = runtime.enter();
+    // Mutexes and read-write locks in turn.
+    let mutexes: Arc<Vec<Mutex<()>>> = Arc::new((0..members).map(|_| Mutex::new(())).collect());
+    let rwlocks: Arc<Vec<RwLock<()>>> = Arc::new((0..members).map(|_| RwLock::new(())).collect());
+    let all_hold = Arc::new(Barrier::new(members));
+    for member in 0..members {
+        let (mutexes, rwlocks) = (Arc::clone(&mutexes), Arc::clone(&rwlocks));
+        let all_hold = Arc::clone(&all_hold);
+        let next = (member + 1) % members;
+        hotpoll::spawn_named("member", async move {
+            let (_mutex, _reading);
+            if member % 2 == 0 {
+                _mutex = mutexes[member].lock().await;
+            } else {
+                _reading = rwlocks[member].read().await;
+            }
+            all_hold.wait().await;
+            if next % 2 == 0 {
+                drop(mutexes[next].lock().await);
+            } else {
+                drop(rwlocks[next].write().await);
+            }
+        });
+    }
+    for _ in 0..2 {
+        let mutexes = Arc::clone(&mutexes);
+        hotpoll::spawn_named("behind", async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            drop(mutexes[0].lock().await);
+        });
+    }
+    println!("{READY}");
+    std::thread::sleep(Duration::from_secs(300));
+}
+
 #[track_caller]
 fn check(members: usize, seed: u64) {
-    let live = Live::start(&format!("planted {members} {seed}"));
+    check_role(members, &format!("planted {members} {seed}"));
+}
+
+#[track_caller]
+fn check_role(members: usize, role: &str) {
+    let live = Live::start(role);
     let began = Instant::now();
     let is_whole = |problem: &Value| {
         let cycle = problem["cycle"].as_array().unwrap();
@@ -109,18 +158,18 @@ fn check(members: usize, seed: u64) {
             if victims == 2 {
                 assert_eq!(deadlock["confidence"], "certain");
                 let late = began.elapsed();
-                println!(
-                    "{members} members, seed {seed}: named after {late:?}, promised {PROMISED:?}"
-                );
+                println!("{role}: named after {late:?}, promised {PROMISED:?}");
                 return;
             }
         }
-        assert!(
-            began.elapsed() < PATIENCE,
-            "{members} members, seed {seed}: {problems:#?}"
-        );
+        assert!(began.elapsed() < PATIENCE, "{role}: {problems:#?}");
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+#[test]
+fn members_that_are_tasks_in_async_locks() {
+    (2..6).for_each(|members| check_role(members, &format!("planted-async {members}")));
 }
 
 #[test]

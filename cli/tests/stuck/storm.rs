@@ -1,6 +1,7 @@
-//! A storm of locks that never deadlocks: taken in one order, or with a time-out, or only tried; held over sleeps, left by panics. Nothing of it may be called
+//! A storm of locks that never deadlocks: taken in one order, or with a time-out; held over sleeps and awaits, left by panics, cancelled. Nothing of it may be called
 //! a deadlock. The short form by default; `HOTPOLL_TEST_STORM` is how many seconds it lasts (scripts/test: 60; with --long: 600).
 
+use crate::async_storm::{self, AsyncLocks};
 use crate::process::{Live, Numbers, READY};
 use hotpoll::sync::{Mutex, RwLock};
 use std::panic::AssertUnwindSafe;
@@ -118,13 +119,28 @@ pub fn be(seconds: u64, seed: u64) {
             }
         });
     }
+    let async_locks = {
+        let _entered = runtime.enter();
+        let async_locks = AsyncLocks::start();
+        for task in 0..TASKS {
+            let locks = Arc::clone(&async_locks);
+            hotpoll::spawn_named(
+                "async storm",
+                async_storm::run(locks, seed * 100 + 90 + task, end),
+            );
+        }
+        async_locks
+    };
     println!("{READY}");
     // Whoever waits for ever shows in this.
-    let mut before = 0;
+    let mut before = [0, 0];
     while Instant::now() < end {
         std::thread::sleep(Duration::from_secs(5));
-        let now = locks.rounds.load(Relaxed);
-        assert!(now > before, "the storm has stopped");
+        let now = [&locks.rounds, &async_locks.rounds].map(|rounds| rounds.load(Relaxed));
+        if now[0] == before[0] || now[1] == before[1] {
+            println!("the storm has stopped: {before:?}, {now:?}");
+            std::process::exit(3);
+        }
         before = now;
     }
 }
@@ -139,7 +155,7 @@ fn no_deadlock_is_seen_where_none_is() {
         )
     });
     let seed = u64::from(std::process::id());
-    let live = Live::start(&format!("storm {} {seed}", length.as_secs()));
+    let mut live = Live::start(&format!("storm {} {seed}", length.as_secs()));
     let began = Instant::now();
     let (mut answers, mut possible) = (0, 0);
     while began.elapsed() < length {
@@ -154,4 +170,9 @@ fn no_deadlock_is_seen_where_none_is() {
         "{answers} answers in {length:?}, seed {seed}; {possible} possible ones, with time-outs in them"
     );
     assert!(answers > 10);
+    assert_eq!(
+        live.0.try_wait().unwrap(),
+        None,
+        "seed {seed}: the storm has stopped"
+    );
 }

@@ -138,7 +138,7 @@ prop_compose! {
 prop_compose! {
     /// A snapshot whose indices may point nowhere.
     pub fn snapshot()(
-        taken_unix_ns in number(),
+        [taken_unix_ns, took_ns] in [number(), number()],
         threads in vec(thread_now().boxed(), 0..3),
         alive in option::of(number()),
         [tracked, long_poll_ns, folded_tasks, folded_kinds] in [number(), number(), number(), number()],
@@ -148,7 +148,7 @@ prop_compose! {
         resources in super::resources::resources().boxed(),
     ) -> Snapshot {
         let tasks = Tasks { alive, tracked, long_poll_ns, kinds, tasks, runtimes, folded_tasks, folded_kinds };
-        Snapshot { taken_unix_ns, threads, tasks, resources }
+        Snapshot { taken_unix_ns, took_ns, threads, tasks, resources }
     }
 }
 

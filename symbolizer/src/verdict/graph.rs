@@ -78,7 +78,8 @@ impl<'s> Graph<'s> {
             .filter(|resource| resource.instances <= 1)
             .collect();
         let suspended: HashMap<u64, u64> = (snapshot.tasks.tasks.iter())
-            .filter(|task| task.state == TaskState::Waiting)
+            // Suspended all the while that the snapshot was taken: its wakers are those that it had while it was seen waiting.
+            .filter(|task| task.state == TaskState::Waiting && task.state_ns > snapshot.took_ns)
             .map(|task| (task.id, task.wakers))
             .collect();
         let mut waits: BTreeMap<Actor, Vec<Wait<'s>>> = BTreeMap::new();

@@ -667,3 +667,21 @@ fn benign_idling() {
     // All but the one that waits for the lock.
     assert_eq!((verdicts.idle, verdicts.external), (7, 0));
 }
+
+/// The tasks are not seen at the same moment as the locks. Who was polled meanwhile may have had one waker in another wait; found by the storm of cli/tests/stuck.
+#[test]
+fn a_task_that_was_polled_meanwhile() {
+    let resources = vec![async_mutex(
+        1,
+        vec![holder(task(1, 0), S)],
+        vec![waiter(task(1, 0), S)],
+    )];
+    let kind = |state_ns, took_ns| {
+        let mut scene = Scene::new(1, resources.clone()).task(1, 1);
+        scene.snapshot.tasks.tasks[0].state_ns = state_ns;
+        scene.snapshot.took_ns = took_ns;
+        scene.problems()[0].kind
+    };
+    assert_eq!(kind(S, 2 * MS), Kind::Deadlock);
+    assert_eq!(kind(MS, 2 * MS), Kind::PossibleDeadlock);
+}

@@ -51,6 +51,8 @@ pub(in crate::pprof) struct SnapshotMessage {
     runtimes: RuntimeColumns,
     #[prost(message, required, tag = "13")]
     resources: ResourceColumns,
+    #[prost(uint64, tag = "14")]
+    took_ns: u64,
 }
 
 /// Where a column's value goes.
@@ -127,6 +129,7 @@ impl SnapshotMessage {
         let resources = ResourceColumns::of(&snapshot.resources, &mut stacks, strings);
         Self {
             taken_unix_ns: snapshot.taken_unix_ns,
+            took_ns: snapshot.took_ns,
             alive: *alive,
             tracked: *tracked,
             long_poll_ns: *long_poll_ns,
@@ -161,6 +164,7 @@ impl SnapshotMessage {
         self.long_polls.fill(&mut kinds, stacks, budget)?;
         Ok(Snapshot {
             taken_unix_ns: self.taken_unix_ns,
+            took_ns: self.took_ns,
             threads: self.threads.threads(stacks, budget)?,
             tasks: Tasks {
                 alive: self.alive,
