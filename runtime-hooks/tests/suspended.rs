@@ -274,20 +274,27 @@ fn a_refresh_leaves_who_woke_a_task_as_it_was() {
         said
     };
     let before = said(&seen);
-    let polls = |seen: &support::Seen| -> u64 {
-        names
-            .iter()
-            .flat_map(|name| seen.of(name))
-            .map(|task| task.polls)
-            .sum()
-    };
-    let polled = polls(&seen);
+    let captures =
+        |seen: &support::Seen| -> u64 { names.iter().map(|name| seen.kind(name).captures).sum() };
+    let captured = captures(&seen);
+    // Long enough that to begin anew would show.
+    std::thread::sleep(Duration::from_millis(50));
     assert!(tasks::refresh(1, Duration::from_millis(1)) >= 4);
-    let seen = until("polled again", |seen| {
-        polls(seen) >= polled + 5
+    let seen = until("taken again", |seen| {
+        captures(seen) >= captured + 4
             && (seen.tasks.tasks.iter()).all(|task| task.state != TaskState::Polling)
     });
     assert_eq!(said(&seen), before);
+    // What was waiting waits on. (The set's futures are polled by it, when it has been woken by itself.)
+    for name in ["awaited", "with a child"] {
+        let task = seen.one(name);
+        assert_eq!(
+            (task.state, task.polls),
+            (TaskState::Waiting, 1),
+            "{task:#?}"
+        );
+        assert!(task.state_ns >= 50_000_000, "{task:#?}");
+    }
     notify.notify_waiters();
     runtime.block_on(async {
         with_child.await.unwrap();

@@ -180,3 +180,25 @@ fn off_by(name: &'static str) -> Result<(), String> {
     }
     Ok(())
 }
+
+/// What a future that is dropped has waited for is time as well: until its next poll, which never came, nobody had counted it.
+#[test]
+fn aborted_tasks_leave_their_time() {
+    const TASKS: usize = 20;
+    let runtime = workers(1);
+    let _inside = runtime.enter();
+    let aborted: Vec<_> = (0..TASKS)
+        .map(|_| tasks::spawn_named("waits and is aborted", std::future::pending::<()>()))
+        .collect();
+    until("all wait", |seen| {
+        let of = seen.of("waits and is aborted");
+        of.iter().filter(|task| task.polls == 1).count() == TASKS
+    });
+    std::thread::sleep(Duration::from_millis(20));
+    aborted.iter().for_each(|task| task.abort());
+    let seen = until("gone", |seen| {
+        seen.kind("waits and is aborted").aborted == TASKS as u64
+    });
+    let kind = seen.kind("waits and is aborted");
+    assert!(kind.idle_ns >= TASKS as u64 * 20_000_000, "{kind:#?}");
+}

@@ -121,14 +121,26 @@ fn stacks_are_taken_anew() {
     let folder = Folder::new();
     let host = waiting(&folder, "free", &[]);
     let before = now(&host, false);
+    let lost_ns = tasks(snapshot(&before), "lost")[0].state_ns;
     let before = kind(snapshot(&before), "order").clone();
     assert_eq!(before.polls as usize, ORDERS);
     wait_until("a poll of each task", || {
         let after = now(&host, true);
         let after = kind(snapshot(&after), "order");
-        after.polls as usize >= 2 * ORDERS && after.captures >= before.captures + ORDERS as u64
+        after.captures >= before.captures + ORDERS as u64
     });
     let after = now(&host, false);
+    // Nothing that they wait for has happened: they are as they were.
+    let orders_now = kind(snapshot(&after), "order");
+    assert_eq!(
+        (orders_now.polls, orders_now.wakes),
+        (before.polls, before.wakes)
+    );
+    let lost = &tasks(snapshot(&after), "lost")[0];
+    assert!(
+        lost.state == TaskState::LostWaker && lost.state_ns + 1_000_000 >= lost_ns,
+        "{lost:?}"
+    );
     let orders = tasks(snapshot(&after), "order");
     assert!(orders.iter().all(|order| order.state == TaskState::Waiting));
 }

@@ -11,7 +11,9 @@ use super::stats::{Totals, add};
 use super::thread::Local;
 use super::wake_stamp::{DURING_POLL, WakeStamp};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed, fence};
+use std::sync::atomic::{
+    AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed, fence,
+};
 
 /// Suspensions that a task keeps.
 pub(super) const MAX_WAITS: usize = 4;
@@ -52,6 +54,8 @@ pub(super) struct Record {
     /// When the last poll ended; before the first, when it was spawned.
     pub last_end: AtomicU64,
     pub last_wake: AtomicU64,
+    /// Polls that nothing had woken it for, and in which nothing happened: see `begin`. They are among `totals.polls`, and no user hears of them.
+    pub asked: AtomicU32,
     /// Where it waits: see `Wait`. 0 is none.
     waits: [AtomicU64; MAX_WAITS],
     pub flags: AtomicU8,
@@ -189,6 +193,7 @@ impl Record {
             poll_start: AtomicU64::new(0),
             last_end: AtomicU64::new(now),
             last_wake: AtomicU64::new(0),
+            asked: AtomicU32::new(0),
             waits: [const { AtomicU64::new(0) }; MAX_WAITS],
             flags: AtomicU8::new(0),
             held_at_end: AtomicU8::new(0),
@@ -272,9 +277,10 @@ impl Record {
         (self.handles.load(Ordering::Acquire) % HOLD) as u64
     }
 
-    /// A poll begins: what was before it was waiting, then waiting for a thread.
+    /// A poll begins: what was before it was waiting, then waiting for a thread. True if nobody woke the task: then it was asked to show itself
+    /// (`refresh`), or was polled along with one that was, and waits on unless the poll's end says otherwise.
     #[inline(always)]
-    pub fn begin(&self, local: &Local, start: u64) {
+    pub fn begin(&self, local: &Local, start: u64) -> bool {
         // Here and not where they are first needed: that may be in a clone of the waker, under a lock of the runtime's, and the first time takes memory.
         let stats = local.stats(self.kind);
         let stamp = self.stamp.take();
@@ -282,9 +288,12 @@ impl Record {
         let first = self.totals.polls.load(Relaxed) == 0;
         self.poll_start.store(start, Relaxed);
         if stamp == 0 && !first {
-            // Nobody woke it: the future around it polls it along with others.
+            if !self.nested || local.asked.get() {
+                return true;
+            }
+            // The future around it polls it along with others.
             add(&self.totals.idle, start.saturating_sub(last_end));
-            return;
+            return false;
         }
         // A spawn is as good as a wake. A wake during a poll counts from that poll's end; and the counters of two cores may differ a little.
         let woken = if stamp <= DURING_POLL {
@@ -300,12 +309,48 @@ impl Record {
         add(&self.totals.idle, woken.saturating_sub(last_end));
         add(&self.totals.scheduled, delay);
         stats.wake_delay.count(local.ns(delay));
+        false
     }
 
-    /// A poll ends.
+    /// A poll ends that nobody had woken the task for. True if nothing has happened in it: then it has waited all the time.
+    #[cold]
+    fn waited_on(&self, start: u64) -> bool {
+        if self.stamp.peek().is_some() {
+            let last_end = self.last_end.load(Relaxed);
+            add(&self.totals.idle, start.saturating_sub(last_end));
+            return false;
+        }
+        add(&self.totals.polls, 1);
+        self.asked.fetch_add(1, Relaxed);
+        self.held_at_end
+            .store(self.wakers().min(u64::from(u8::MAX)) as u8, Relaxed);
+        self.poll_start.store(0, Relaxed);
+        true
+    }
+
+    /// The future is gone: it waited until now, or waited for a thread.
+    pub fn settle(&self, now: u64) {
+        let last_end = self.last_end.load(Relaxed);
+        let woken = match self.stamp.take() {
+            0 if self.totals.polls.load(Relaxed) > 0 => now,
+            stamp => {
+                add(&self.totals.wakes, u64::from(stamp != 0));
+                stamp.clamp(last_end, now.max(last_end))
+            }
+        };
+        add(&self.totals.idle, woken.saturating_sub(last_end));
+        add(&self.totals.scheduled, now.saturating_sub(woken));
+    }
+
+    /// A poll ends; `asked` is what `begin` said.
     #[inline(always)]
-    pub fn end(&self, local: &Local, start: u64, end: u64, threshold: u64) {
+    pub fn end(&self, local: &Local, asked: bool, start: u64, end: u64, threshold: u64) {
         let took = end.saturating_sub(start);
+        if asked && self.waited_on(start) {
+            self.kind
+                .look_at(self.id.load(Relaxed), start, took, threshold);
+            return;
+        }
         add(&self.totals.busy, took);
         add(&self.totals.polls, 1);
         if took > self.longest.load(Relaxed) {

@@ -194,7 +194,7 @@ fn read(task: &Record, clock: &Clock) -> Row {
             state,
             age_ns: clock.since(task.spawned),
             state_ns,
-            polls,
+            polls: polls.saturating_sub(u64::from(task.asked.load(Relaxed))),
             wakes: number(&totals.wakes) + u64::from(stamp.is_some()),
             self_wakes: number(&totals.self_wakes),
             coop_yields: number(&totals.coop_yields),

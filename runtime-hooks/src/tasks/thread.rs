@@ -27,6 +27,8 @@ pub(super) struct Local {
     pub current: Cell<*const Record>,
     /// An address in the frame of its poll.
     pub poll_frame: Cell<usize>,
+    /// Nobody woke the task for this poll: see `Record::begin`.
+    pub asked: Cell<bool>,
     /// Stacks taken in this poll so far.
     pub captured: Cell<u32>,
     /// Nanoseconds a tick, times 2^32.
@@ -86,6 +88,7 @@ impl Drop for Guard {
             super::runtimes::end(local.tid.swap(0, Ordering::Relaxed));
             local.current.set(std::ptr::null());
             local.around.forget();
+            local.asked.set(false);
             registry().spare.push(local);
         }
     }
@@ -180,6 +183,7 @@ impl Local {
             current: Cell::new(std::ptr::null()),
             poll_frame: Cell::new(0),
             captured: Cell::new(0),
+            asked: Cell::new(false),
             learned: Cell::new(false),
             rate: Cell::new(1 << 32),
             words: AtomicPtr::new(std::ptr::null_mut()),

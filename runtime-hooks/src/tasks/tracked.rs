@@ -59,9 +59,14 @@ impl Owner {
             return;
         }
         live::remove(&self.0);
+        if end == End::Aborted {
+            self.0.settle(clock::now());
+        }
         let Some(local) = thread::local() else { return };
         let stats = local.stats(self.0.kind);
         stats.ended.add(&self.0.totals);
+        let asked = u64::from(self.0.asked.load(Relaxed));
+        stats::add(&stats.ended.polls, asked.wrapping_neg());
         stats::add(
             match end {
                 End::Completed => &stats.completed,
@@ -143,6 +148,7 @@ struct Open<'a> {
     task: &'a Record,
     local: &'static Local,
     start: u64,
+    asked: bool,
     outer: Outer,
 }
 
@@ -153,6 +159,7 @@ struct Outer {
     id: u64,
     kind: u64,
     start: u64,
+    asked: bool,
 }
 
 impl<'a> Open<'a> {
@@ -165,6 +172,7 @@ impl<'a> Open<'a> {
             id: 0,
             kind: 0,
             start: 0,
+            asked: false,
         };
         let mut start = clock::now();
         // SAFETY: null, or the record of the poll that we are in, which its wrapper holds.
@@ -188,11 +196,13 @@ impl<'a> Open<'a> {
             }
             poll_begins();
         }
-        task.begin(local, start);
+        let asked = task.begin(local, start);
+        outer.asked = local.asked.replace(asked);
         Self {
             task,
             local,
             start,
+            asked,
             outer,
         }
     }
@@ -208,7 +218,8 @@ impl Drop for Open<'_> {
             _ => u64::MAX,
         };
         let end = clock::now();
-        self.task.end(local, self.start, end, threshold);
+        (self.task).end(local, self.asked, self.start, end, threshold);
+        local.asked.set(outer.asked);
         local.run_delay.poll_ran(local, self.task.kind, end);
         if let Some(words) = local.words() {
             let is_nested = !outer.current.is_null();
