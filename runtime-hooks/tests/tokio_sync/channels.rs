@@ -1,7 +1,7 @@
 //! Channels: mpsc, with a bound and without, and for one value.
 
 use super::support::{one, sampling, snapshot, until};
-use super::{poll, workers};
+use super::{one_waits_with_a_stack, poll, workers};
 use hotpoll_hooks::sync::tokio::{mpsc, oneshot};
 use hotpoll_hooks::tasks;
 use hotpoll_profile::{Channel, Closed, ResourceKind};
@@ -31,7 +31,7 @@ fn a_full_channel_names_its_blocked_sender_and_its_receiver() {
     let seen = until("full", |each| {
         !each.waiters.is_empty() && {
             let channel = each.channel.as_ref().unwrap();
-            channel.length == 16
+            channel.length == 16 && channel.received == 1
         }
     });
     let resource = one(&seen, "full");
@@ -188,8 +188,7 @@ fn threads_send_and_receive() {
             sender.blocking_send(number).unwrap();
         }
     });
-    let seen = until("threads", |each| each.waiters.len() == 1);
-    assert!(one(&seen, "threads").waiters[0].stack[0] > 3);
+    until("threads", one_waits_with_a_stack);
     for number in 0..100 {
         assert_eq!(receiver.blocking_recv(), Some(number));
     }

@@ -2,6 +2,7 @@
 
 mod channels;
 mod locks;
+mod model;
 mod rest;
 mod semaphores;
 #[path = "../lock_support/mod.rs"]
@@ -39,6 +40,11 @@ where
 /// Polls once, by the calling thread.
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// One thread waits, and has said from where: it walks its stack after it is known to wait.
+fn one_waits_with_a_stack(resource: &Resource) -> bool {
+    matches!(&resource.waiters[..], [waiter] if waiter.stack[0] > 3)
 }
 
 /// The tasks that wait, in order.

@@ -1,13 +1,15 @@
 //! A thread that blocks for a resource: told from its begin to its end.
 
 use super::lock::side;
-use super::resource::{Resource, tell_longest};
+use super::resource::Resource;
 use super::row::{Row, SiteWord, site_word};
+use super::tokens::tell_longest;
 use super::waiting::Waiting;
 use hotpoll_profile::Mode;
 use hotpoll_sampler::clock;
 use std::marker::PhantomData;
 use std::panic::Location;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// The calling thread blocks, until this is dropped: in vain, unless [`Blocking::got`] is called.
 pub struct Blocking {
@@ -36,6 +38,7 @@ impl Resource {
     ) -> Blocking {
         let told = self.row().map(|row| {
             let (since, site) = (clock::now(), site_word(site));
+            row.waiting.fetch_add(1, Relaxed);
             Told {
                 waiting: Waiting::begin(row, mode, timed, site, since, 0),
                 row,
@@ -61,6 +64,7 @@ impl Blocking {
     fn end(&mut self, got: bool) {
         let Some(told) = self.told.take() else { return };
         told.waiting.end();
+        told.row.waiting.fetch_sub(1, Relaxed);
         let ticks = clock::now().saturating_sub(told.since);
         let counts = told.row.counts(side(told.mode));
         if got {

@@ -17,6 +17,9 @@ pub(super) const OWN: usize = 4;
 pub(super) struct Hold {
     /// The acquisition's number; 0 while it tells of none, and `TAKEN` while it is written.
     number: AtomicU64,
+    /// What numbers are made of: the record's own, and how many holds it told of.
+    serial: AtomicU32,
+    begun: AtomicU32,
     resource: AtomicU64,
     since: AtomicU64,
     tid: AtomicU32,
@@ -39,12 +42,16 @@ pub(super) struct SeenHold {
     pub amount: u64,
     /// The guard may be in other hands by now.
     pub movable: bool,
+    /// It is one of those whose time is counted, whether others wait for it or not.
+    pub timed: bool,
 }
 
 const TAKEN: u64 = u64::MAX;
 /// Above the mode.
 const MOVABLE: u32 = 1 << 8;
-static NUMBERS: AtomicU64 = AtomicU64::new(1);
+/// Beside it.
+const TIMED: u32 = 1 << 9;
+static SERIALS: AtomicU32 = AtomicU32::new(1);
 
 impl Hold {
     /// Takes the place, if nobody has it.
@@ -53,6 +60,16 @@ impl Hold {
             && (self.number)
                 .compare_exchange(0, TAKEN, Ordering::Acquire, Relaxed)
                 .is_ok()
+    }
+
+    /// The same where nobody else can want it: the caller holds what there is one holder of.
+    #[inline]
+    pub fn claim_alone(&self) -> bool {
+        let is_free = self.number.load(Relaxed) == 0;
+        if is_free {
+            self.number.store(TAKEN, Relaxed);
+        }
+        is_free
     }
 
     /// Tells of a hold. For who claimed it.
@@ -66,10 +83,22 @@ impl Hold {
         self.kind.store(hold.party.kind, Relaxed);
         self.site.store(hold.site, Relaxed);
         let movable = if hold.movable { MOVABLE } else { 0 };
-        self.mode.store(hold.mode as u32 | movable, Relaxed);
+        let timed = if hold.timed { TIMED } else { 0 };
+        self.mode.store(hold.mode as u32 | movable | timed, Relaxed);
         self.amount.store(hold.amount, Relaxed);
-        let number = NUMBERS.fetch_add(1, Relaxed);
+        if self.serial.load(Relaxed) == 0 {
+            self.serial.store(SERIALS.fetch_add(1, Relaxed), Relaxed);
+        }
+        let begun = self.begun.load(Relaxed).wrapping_add(1);
+        self.begun.store(begun, Relaxed);
+        let number = u64::from(self.serial.load(Relaxed)) << 32 | u64::from(begun);
         self.number.store(number, Ordering::Release);
+    }
+
+    /// Whether its time is counted in any case.
+    #[inline]
+    pub fn is_timed(&self) -> bool {
+        self.mode.load(Relaxed) & TIMED != 0
     }
 
     /// How much is held has changed: another acquisition from now on.
@@ -94,9 +123,10 @@ impl Hold {
                 kind: self.kind.load(Relaxed),
             },
             site: self.site.load(Relaxed),
-            mode: mode_of(mode & !MOVABLE),
+            mode: mode_of(mode & !(MOVABLE | TIMED)),
             amount: self.amount.load(Relaxed),
             movable: mode & MOVABLE != 0,
+            timed: mode & TIMED != 0,
         }
     }
 
@@ -180,6 +210,7 @@ mod tests {
             mode: Mode::Shared,
             amount: 2,
             movable: true,
+            timed: true,
         };
         hold.begin(&told);
         let seen = hold.read().unwrap();

@@ -152,6 +152,7 @@ impl Look {
                     },
                     amount: 1,
                     movable: cfg!(feature = "send_guard"),
+                    timed: false,
                 },
                 taken: match head.is_timed() {
                     true => Taken::At,
@@ -185,6 +186,7 @@ impl Look {
                         mode: Mode::Shared,
                         amount,
                         movable: cfg!(feature = "send_guard"),
+                        timed: false,
                     },
                     taken: match since {
                         0 => Taken::BeforeAllWaits,

@@ -42,6 +42,7 @@ mod row;
 mod snapshot;
 mod so_far;
 mod threads;
+mod tokens;
 mod uses;
 mod waiting;
 mod waits;
@@ -50,9 +51,10 @@ pub use blocking::Blocking;
 pub use lock::LockWords;
 pub use lock_shared::SharedHold;
 pub use notified::Notified;
-pub use resource::{HoldToken, Resource, WaitToken};
+pub use resource::Resource;
 pub use snapshot::{Limits, snapshot};
 pub use so_far::SoFar;
+pub use tokens::{HoldToken, WaitToken};
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 

@@ -2,18 +2,19 @@
 //!
 //! The same resource may be told of from anywhere: the party is the tracked task that the calling thread polls, or else the thread.
 
-use super::holds::{self, Hold, SeenHold};
 use super::lock::side;
-use super::row::{Identity, Row, Side, SiteWord, site_word};
-use super::threads::{self, Local};
-use super::uses::Tell;
-use super::waits::{self, About, MAX_FRAMES, Wait};
+use super::row::{Identity, Row, Side, site_word};
+use super::threads;
+use super::tokens::{HoldToken, WaitToken, free_hold};
 use super::{is_on, is_running, registry};
-use hotpoll_profile::{Closed, Library, Mode, Party, Permits, ResourceKind};
+use hotpoll_profile::{Closed, Library, Mode, Permits, ResourceKind};
 use hotpoll_sampler::clock;
 use std::panic::Location;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed};
+
+/// One of so many holds is timed where nobody waits. A power of two.
+const SAMPLED: u64 = 16;
 
 /// A resource. It is registered at its first use while sampling runs, and its row goes to another when it is dropped.
 #[derive(Debug)]
@@ -128,39 +129,7 @@ impl Resource {
         let Some(row) = self.row() else {
             return WaitToken::default();
         };
-        let since = clock::now();
-        let local = threads::local();
-        let record = waits::take();
-        if let Some(record) = record {
-            let party = local.map_or_else(Party::default, Local::party);
-            let resource = row.id.load(Relaxed);
-            record.begin(&About {
-                resource,
-                then: 0,
-                words: 0,
-                since,
-                party,
-                site: site_word(site),
-                mode,
-                amount,
-                timed,
-            });
-            if let Some(local) = local {
-                let mut frames = [0; MAX_FRAMES];
-                let walked = local.walk(since, &mut frames);
-                record.set_stack(&frames[..walked]);
-            }
-        }
-        WaitToken {
-            told: Some(Told {
-                row,
-                tagged: row.tagged(),
-                record,
-                mode,
-                since,
-                site: site_word(site),
-            }),
-        }
+        WaitToken::begin(row, mode, amount, timed, site_word(site))
     }
 
     /// Runs `block`, in which the calling thread waits, on the processor's other side. What it returns says whether it got what it waited for.
@@ -181,9 +150,41 @@ impl Resource {
     }
 
     /// It was acquired, so much of it. The token gives it back when it is dropped.
+    #[inline(always)]
     pub fn acquired(&self, mode: Mode, amount: u64, site: &'static Location<'static>) -> HoldToken {
-        self.used(mode);
-        self.held(mode, amount, site)
+        if is_on() {
+            self.acquired_now(mode, amount, site)
+        } else {
+            HoldToken::default()
+        }
+    }
+
+    #[inline(never)]
+    fn acquired_now(&self, mode: Mode, amount: u64, site: &'static Location<'static>) -> HoldToken {
+        let Some(row) = self.row() else {
+            return HoldToken::default();
+        };
+        let count = &row.acquired[side(mode) as usize];
+        // What has one holder needs no agreement with others.
+        let is_alone = self.kind == ResourceKind::Mutex && !row.is_sites;
+        let before = if is_alone {
+            let before = count.load(Relaxed);
+            count.store(before.wrapping_add(1), Relaxed);
+            before
+        } else {
+            count.fetch_add(1, Relaxed)
+        };
+        let timed = before.is_multiple_of(SAMPLED);
+        if is_alone {
+            let [first, ..] = row.holds();
+            if first.claim_alone() {
+                return HoldToken::begin(row, first, mode, amount, timed, site);
+            }
+        }
+        match free_hold(row) {
+            Some(hold) => HoldToken::begin(row, hold, mode, amount, timed, site),
+            None => HoldToken::default(), // too many to tell of each
+        }
     }
 
     /// So much of it is held by what did not acquire it, or was counted already.
@@ -191,27 +192,18 @@ impl Resource {
         let Some(row) = self.row() else {
             return HoldToken::default();
         };
-        let Some(hold) = free_hold(row) else {
-            return HoldToken::default(); // too many to tell of each
-        };
-        hold.begin(&SeenHold {
-            resource: row.id.load(Relaxed),
-            number: 0,
-            since: clock::now(),
-            party: threads::local().map_or_else(Party::default, Local::party),
-            site: site_word(site),
-            mode,
-            amount,
-            movable: false,
-        });
-        HoldToken {
-            told: Some((row, row.tagged(), hold)),
+        match free_hold(row) {
+            Some(hold) => HoldToken::begin(row, hold, mode, amount, false, site),
+            None => HoldToken::default(),
         }
     }
 
     /// It was used, and nobody holds anything: a value was sent, a barrier passed.
+    #[inline]
     pub fn used(&self, mode: Mode) {
-        if let Some(row) = self.row() {
+        if is_on()
+            && let Some(row) = self.row()
+        {
             row.acquired[side(mode) as usize].fetch_add(1, Relaxed);
         }
     }
@@ -350,191 +342,4 @@ impl Drop for Resource {
             registry::retire(row, &self.identity());
         }
     }
-}
-
-/// A wait that was begun. Dropped without an end: it was cancelled.
-#[derive(Debug, Default)]
-pub struct WaitToken {
-    told: Option<Told>,
-}
-
-struct Told {
-    row: &'static Row,
-    tagged: u64,
-    record: Option<&'static Wait>,
-    mode: Mode,
-    since: u64,
-    site: SiteWord,
-}
-
-impl std::fmt::Debug for Told {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Told").field("since", &self.since).finish()
-    }
-}
-
-/// How a wait ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Got,
-    TimedOut,
-    Cancelled,
-}
-
-impl WaitToken {
-    /// It got what it waited for. Before [`Resource::acquired`].
-    pub fn got(mut self) {
-        self.end(End::Got);
-    }
-
-    /// Its time was over.
-    pub fn timed_out(mut self) {
-        self.end(End::TimedOut);
-    }
-
-    /// The future was polled again. What one task began to wait for another may go on to: then it is that one's wait.
-    pub fn polled(&self) {
-        if let Some(record) = self.told.as_ref().and_then(|told| told.record)
-            && let Some(local) = threads::local()
-        {
-            record.goes_to(local.party());
-        }
-    }
-
-    /// Whether it tells of a wait: sampling ran when it began.
-    pub fn is_told(&self) -> bool {
-        self.told.is_some()
-    }
-
-    fn end(&mut self, end: End) {
-        let Some(told) = self.told.take() else { return };
-        let ticks = clock::now().saturating_sub(told.since);
-        if told.row.tagged() == told.tagged {
-            let counts = told.row.counts(side(told.mode));
-            match end {
-                End::Got => {
-                    counts.waited(ticks);
-                    let mut frames = [0; MAX_FRAMES];
-                    let mut length = 0;
-                    let stack = told.record.into_iter().flat_map(Wait::stack);
-                    for (place, frame) in frames.iter_mut().zip(stack) {
-                        *place = frame;
-                        length += 1;
-                    }
-                    tell_longest(told.row, told.mode, ticks, told.site, &frames[..length]);
-                }
-                End::TimedOut => counts.waited_in_vain(ticks, true),
-                End::Cancelled => counts.waited_in_vain(ticks, false),
-            }
-        }
-        if let Some(record) = told.record {
-            waits::give_back(record);
-        }
-    }
-}
-
-impl Drop for WaitToken {
-    fn drop(&mut self) {
-        self.end(End::Cancelled);
-    }
-}
-
-/// A place to tell of a hold: the resource's own, or one of the pool's.
-fn free_hold(row: &'static Row) -> Option<&'static Hold> {
-    let own = row.holds().iter().find(|hold| hold.claim());
-    own.or_else(holds::claim)
-}
-
-/// Something that is held, until this is dropped.
-#[derive(Default)]
-pub struct HoldToken {
-    told: Option<(&'static Row, u64, &'static Hold)>,
-}
-
-impl std::fmt::Debug for HoldToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let amount = self.told.map(|(_, _, hold)| hold.copy().amount);
-        f.debug_struct("HoldToken")
-            .field("amount", &amount)
-            .finish()
-    }
-}
-
-impl HoldToken {
-    /// The guard is an owned one, which may go to other tasks or threads: who acquired it need not be who holds it.
-    pub fn movable(self) -> Self {
-        if let Some((_, _, hold)) = self.told {
-            hold.set_movable();
-        }
-        self
-    }
-
-    /// So much of it goes to another token, and the rest stays. No acquisition.
-    pub fn split(&self, amount: u64) -> Self {
-        let Some((row, tagged, hold)) = self.told else {
-            return Self::default();
-        };
-        let held = hold.copy();
-        hold.set_amount(held.amount.saturating_sub(amount));
-        let Some(part) = free_hold(row) else {
-            return Self::default();
-        };
-        part.begin(&SeenHold { amount, ..held });
-        Self {
-            told: Some((row, tagged, part)),
-        }
-    }
-
-    /// A part of it was given back, or more was taken: so much is held now.
-    pub fn set_amount(&self, amount: u64) {
-        if let Some((_, _, hold)) = self.told {
-            hold.set_amount(amount);
-        }
-    }
-}
-
-impl Drop for HoldToken {
-    fn drop(&mut self) {
-        let Some((row, tagged, hold)) = self.told.take() else {
-            return;
-        };
-        let now = clock::now();
-        let told = hold.copy();
-        hold.end();
-        let ticks = now.saturating_sub(told.since);
-        if row.tagged() == tagged {
-            let counts = row.counts(side(told.mode));
-            counts.held(ticks);
-            if counts.longest_hold.is_longest(ticks) {
-                counts.longest_hold.tell(&Tell {
-                    ticks,
-                    at: now,
-                    who: told.party,
-                    site: told.site,
-                    other: None,
-                    other_site: 0,
-                    stack: &[],
-                });
-            }
-        }
-    }
-}
-
-pub(super) fn tell_longest(row: &Row, mode: Mode, ticks: u64, site: SiteWord, stack: &[u64]) {
-    let longest = &row.counts(side(mode)).longest_wait;
-    if !longest.is_longest(ticks) {
-        return;
-    }
-    let Some(local) = threads::local() else {
-        return;
-    };
-    longest.tell(&Tell {
-        ticks,
-        at: clock::now(),
-        who: local.party(),
-        site,
-        other: None,
-        other_site: 0,
-        stack,
-    });
 }

@@ -10,7 +10,7 @@ use hotpoll_profile::{Library, ResourceKind, Site};
 use hotpoll_sampler::{Published, generation};
 use std::panic::Location;
 use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed,
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed,
 };
 
 /// A place in the source as a word: the address of what the compiler made of it. 0 is not known.
@@ -81,6 +81,8 @@ pub(super) struct Row {
     pub since: AtomicU64,
     /// When somebody began to wait whom nobody was before.
     pub first_wait: AtomicU64,
+    /// How many wait for it, as tokens and blocked threads tell.
+    pub waiting: AtomicU32,
     /// Whose `holds` names this resource.
     pub holds_on: AtomicPtr<Published>,
     /// Acquisitions, as far as they were brought here.
@@ -114,6 +116,7 @@ impl Row {
             words: AtomicUsize::new(0),
             since: AtomicU64::new(0),
             first_wait: AtomicU64::new(0),
+            waiting: AtomicU32::new(0),
             holds_on: AtomicPtr::new(std::ptr::null_mut()),
             acquired: [const { AtomicU64::new(0) }; 2],
             ended: AtomicU64::new(0),
@@ -176,6 +179,7 @@ impl Row {
         self.words.store(0, Relaxed);
         self.since.store(0, Relaxed);
         self.first_wait.store(0, Relaxed);
+        self.waiting.store(0, Relaxed);
         self.left_shared.store(0, Relaxed);
         self.poisoned.store(false, Relaxed);
         self.clear_holds(std::ptr::null_mut());

@@ -68,6 +68,12 @@ impl ChannelCounts {
     }
 }
 
+fn take_over(row: &Row, so_far: &SoFar) {
+    row.channel().take_over(so_far);
+    row.acquired[Side::Exclusive as usize].fetch_max(so_far.sent, Relaxed);
+    row.acquired[Side::Shared as usize].fetch_max(so_far.received, Relaxed);
+}
+
 impl Resource {
     /// All that the channel knows of itself. Where it is not registered yet it is now, if `register` says so.
     pub fn so_far(&self, register: bool, so_far: impl FnOnce() -> SoFar) {
@@ -83,7 +89,7 @@ impl Resource {
             && !row.is_sites
         {
             // Read after the row can be seen: what others count meanwhile they bring themselves.
-            row.channel().take_over(&so_far());
+            take_over(row, &so_far());
         }
     }
 
@@ -138,7 +144,7 @@ impl Resource {
         }
         let channel = row.channel();
         if !channel.is_known() {
-            channel.take_over(&all());
+            take_over(row, &all());
         }
         Some((row, channel))
     }
@@ -151,7 +157,7 @@ impl Resource {
                 row.acquired[Side::Exclusive as usize].fetch_add(so_far.sent, Relaxed);
                 row.acquired[Side::Shared as usize].fetch_add(so_far.received, Relaxed);
             }
-            Some(row) => row.channel().take_over(so_far),
+            Some(row) => take_over(row, so_far),
             None if is_on() && !self.is_registered() => {
                 if let Some(site) = registry::ended_without(&self.identity(), so_far.sent) {
                     site.channel().add(so_far);

@@ -47,10 +47,9 @@ impl<T> Sender<T> {
     fn around(inner: inner::Sender<T>, capacity: usize, site: &'static Location<'static>) -> Self {
         // What tokio makes of it.
         let capacity = Some(capacity.next_power_of_two() as u64);
-        let channel = Channel::new(ResourceKind::Broadcast, capacity, site);
         Self {
             inner,
-            end: SenderEnd::new(&channel),
+            end: Channel::sender(ResourceKind::Broadcast, capacity, site),
         }
     }
 

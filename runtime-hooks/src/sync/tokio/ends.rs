@@ -13,11 +13,12 @@ const MOST_READS: usize = 1000;
 #[derive(Debug)]
 pub(super) struct Channel {
     pub resource: Resource,
+    pub site: &'static Location<'static>,
     capacity: Option<u64>,
     /// A channel of many that live for a moment: it is registered when somebody waits, not before.
     is_short: bool,
-    /// What was sent and not received is in it.
-    keeps: bool,
+    /// There may be many receivers: what was sent and not received is not what is in it.
+    many_receive: bool,
     sent: AtomicU64,
     received: AtomicU64,
     dropped: AtomicU64,
@@ -30,23 +31,44 @@ pub(super) struct Channel {
 }
 
 impl Channel {
-    /// A channel without ends.
-    pub fn new(
+    /// A channel with one sender and one receiver.
+    pub fn ends(
         kind: ResourceKind,
         capacity: Option<u64>,
         site: &'static Location<'static>,
+    ) -> (SenderEnd, ReceiverEnd) {
+        let channel = Self::new(kind, capacity, site, 1);
+        (SenderEnd(Arc::clone(&channel)), ReceiverEnd(channel))
+    }
+
+    /// A channel with one sender alone.
+    pub fn sender(
+        kind: ResourceKind,
+        capacity: Option<u64>,
+        site: &'static Location<'static>,
+    ) -> SenderEnd {
+        SenderEnd(Self::new(kind, capacity, site, 0))
+    }
+
+    fn new(
+        kind: ResourceKind,
+        capacity: Option<u64>,
+        site: &'static Location<'static>,
+        receivers: u64,
     ) -> Arc<Self> {
+        let many_receive = matches!(kind, ResourceKind::Watch | ResourceKind::Broadcast);
         Arc::new(Self {
             resource: Resource::at(kind, Library::Tokio, site),
+            site,
             capacity,
             is_short: kind == ResourceKind::Oneshot,
-            keeps: kind != ResourceKind::Watch && kind != ResourceKind::Broadcast,
+            many_receive,
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
-            senders_made: AtomicU64::new(0),
+            senders_made: AtomicU64::new(1),
             senders_gone: AtomicU64::new(0),
-            receivers_made: AtomicU64::new(0),
+            receivers_made: AtomicU64::new(receivers),
             receivers_gone: AtomicU64::new(0),
             closed: AtomicU64::new(0),
         })
@@ -59,7 +81,7 @@ impl Channel {
             sent: self.sent.load(Relaxed),
             received: self.received.load(Relaxed),
             dropped: self.dropped.load(Relaxed),
-            keeps: self.keeps,
+            keeps: !self.many_receive,
             senders_made: self.senders_made.load(Relaxed),
             senders_gone: self.senders_gone.load(Relaxed),
             receivers_made: self.receivers_made.load(Relaxed),
@@ -77,7 +99,15 @@ impl Channel {
     }
 
     /// Tells what has changed, if it is told of at all.
+    #[inline]
     fn changed(&self) {
+        if is_on() {
+            self.tell_change();
+        }
+    }
+
+    #[inline(never)]
+    fn tell_change(&self) {
         self.resource.so_far(false, || self.so_far());
     }
 
@@ -91,6 +121,11 @@ impl Channel {
     /// Counts values that may not go in after all: [`Channel::has_sent`] or [`Channel::did_not_send`] follow.
     #[inline]
     pub fn counts_sent(&self, values: u64) -> u64 {
+        if self.is_short {
+            // Nobody else sends.
+            self.sent.store(values, Relaxed);
+            return values;
+        }
         self.sent.fetch_add(values, Relaxed) + values
     }
 
@@ -111,7 +146,14 @@ impl Channel {
     /// Values came out.
     #[inline]
     pub fn receives(&self, values: u64) {
-        let received = self.received.fetch_add(values, Relaxed) + values;
+        let received = if self.many_receive {
+            self.received.fetch_add(values, Relaxed) + values
+        } else {
+            // Nobody else receives.
+            let received = self.received.load(Relaxed) + values;
+            self.received.store(received, Relaxed);
+            received
+        };
         if is_on() && !self.is_short {
             self.resource.has_received(received, || self.so_far());
         }
@@ -149,14 +191,18 @@ impl Channel {
 
     /// The first reason stays.
     fn closes(&self, why: Closed) {
-        let _ = (self.closed).compare_exchange(0, why as u64 + 1, Relaxed, Relaxed);
+        if self.closed.load(Relaxed) == 0 {
+            let _ = (self.closed).compare_exchange(0, why as u64 + 1, Relaxed, Relaxed);
+        }
         self.changed();
     }
 
     /// What is in it is dropped with it.
     fn drops_the_rest(&self) {
         let left = (self.sent.load(Relaxed)).saturating_sub(self.received.load(Relaxed));
-        self.dropped.fetch_max(left, Relaxed);
+        if left > 0 {
+            self.dropped.fetch_max(left, Relaxed);
+        }
     }
 
     fn living(made: &AtomicU64, gone: &AtomicU64) -> u64 {

@@ -49,10 +49,12 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
+    #[inline]
     fn waits(&self, site: &'static Location<'static>) -> For<'_> {
         For::new(&self.resource, Mode::Exclusive, site)
     }
 
+    #[inline]
     fn acquired(&self, site: &'static Location<'static>) -> HoldToken {
         self.resource.acquired(Mode::Exclusive, 1, site)
     }

@@ -2,6 +2,7 @@
 //!
 //! Such channels come and go by the million: one is registered when somebody waits for it, and no sooner.
 
+use super::super::core::is_on;
 use super::ends::{Channel, ReceiverEnd, SenderEnd};
 use super::waiting::{For, Wait, unblocked};
 use hotpoll_profile::{Mode, ResourceKind};
@@ -32,15 +33,15 @@ pub struct Receiver<T> {
 #[track_caller]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = inner::channel();
-    let channel = Channel::new(ResourceKind::Oneshot, Some(1), Location::caller());
+    let (sends, receives) = Channel::ends(ResourceKind::Oneshot, Some(1), Location::caller());
     let sender = Sender {
         inner: sender,
-        end: SenderEnd::new(&channel),
+        end: sends,
     };
     let receiver = Receiver {
         wait: Wait::default(),
         inner: receiver,
-        end: ReceiverEnd::new(&channel),
+        end: receives,
     };
     (sender, receiver)
 }
@@ -144,12 +145,36 @@ impl<T> Future for Receiver<T> {
                     this.end.channel().receives(1);
                 }
             }
-            Poll::Pending => {
-                let what = For::receiving(this.end.channel(), Location::caller());
-                this.wait.pending(&what);
+            Poll::Pending if is_on() => {
+                let channel = this.end.channel();
+                let site = in_the_program(Location::caller(), channel.site);
+                this.wait.pending(&For::receiving(channel, site));
             }
+            Poll::Pending => {}
         }
         polled
+    }
+}
+
+/// Parts of the paths of those who poll for others: this crate, and what combines futures.
+const POLLS_FOR_OTHERS: [&str; 5] = [
+    "/tokio-",
+    "/futures-",
+    "/rustc/",
+    "runtime-hooks/src/",
+    "/hotpoll-hooks-",
+];
+
+/// Where the program awaits; or else where it made the channel, if somebody polls for it.
+fn in_the_program(
+    caller: &'static Location<'static>,
+    made: &'static Location<'static>,
+) -> &'static Location<'static> {
+    let file = caller.file();
+    if POLLS_FOR_OTHERS.iter().any(|part| file.contains(part)) {
+        made
+    } else {
+        caller
     }
 }
 

@@ -38,10 +38,9 @@ impl<T> Sender<T> {
     /// See [`tokio::sync::watch::Sender::new`].
     #[track_caller]
     pub fn new(init: T) -> Self {
-        let channel = Channel::new(ResourceKind::Watch, None, Location::caller());
         Self {
             inner: inner::Sender::new(init),
-            end: SenderEnd::new(&channel),
+            end: Channel::sender(ResourceKind::Watch, None, Location::caller()),
         }
     }
 

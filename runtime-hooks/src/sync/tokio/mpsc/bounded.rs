@@ -1,6 +1,6 @@
 //! Senders of a channel with a bound.
 
-use super::super::ends::{Channel, ReceiverEnd, SenderEnd};
+use super::super::ends::{Channel, SenderEnd};
 use super::super::waiting::{For, Within, unblocked};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::permit::{OwnedPermit, Permit, PermitIterator};
@@ -31,10 +31,9 @@ pub struct WeakSender<T> {
 pub fn channel<T>(buffer: usize) -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = inner::channel(buffer);
     let capacity = Some(buffer as u64);
-    let channel = Channel::new(ResourceKind::Mpsc, capacity, Location::caller());
-    let end = SenderEnd::new(&channel);
+    let (end, receives) = Channel::ends(ResourceKind::Mpsc, capacity, Location::caller());
     let sender = Sender { inner: sender, end };
-    (sender, Receiver::new(receiver, ReceiverEnd::new(&channel)))
+    (sender, Receiver::new(receiver, receives))
 }
 
 impl<T> Sender<T> {

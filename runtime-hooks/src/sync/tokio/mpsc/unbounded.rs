@@ -1,6 +1,6 @@
 //! Senders of a channel without a bound.
 
-use super::super::ends::{Channel, ReceiverEnd, SenderEnd};
+use super::super::ends::{Channel, SenderEnd};
 use super::error::SendError;
 use super::receiver::UnboundedReceiver;
 use hotpoll_profile::ResourceKind;
@@ -25,13 +25,10 @@ pub struct WeakUnboundedSender<T> {
 #[track_caller]
 pub fn unbounded_channel<T>() -> (UnboundedSender<T>, UnboundedReceiver<T>) {
     let (sender, receiver) = inner::unbounded_channel();
-    let channel = Channel::new(ResourceKind::UnboundedMpsc, None, Location::caller());
-    let sender = UnboundedSender {
-        inner: sender,
-        end: SenderEnd::new(&channel),
-    };
-    let receiver = UnboundedReceiver::new(receiver, ReceiverEnd::new(&channel));
-    (sender, receiver)
+    let site = Location::caller();
+    let (end, receives) = Channel::ends(ResourceKind::UnboundedMpsc, None, site);
+    let sender = UnboundedSender { inner: sender, end };
+    (sender, UnboundedReceiver::new(receiver, receives))
 }
 
 impl<T> UnboundedSender<T> {

@@ -1,0 +1,283 @@
+//! What a twin keeps of a wait or a hold that it told of: dropping it ends what it tells.
+
+use super::holds::{self, Hold, SeenHold};
+use super::lock::side;
+use super::row::{Row, SiteWord, site_word};
+use super::threads::{self, Local};
+use super::uses::Tell;
+use super::waits::{self, About, MAX_FRAMES, Wait};
+use hotpoll_profile::{Mode, Party};
+use hotpoll_sampler::clock;
+use std::panic::Location;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A wait that was begun. Dropped without an end: it was cancelled.
+#[derive(Debug, Default)]
+pub struct WaitToken {
+    told: Option<Told>,
+}
+
+struct Told {
+    row: &'static Row,
+    tagged: u64,
+    record: Option<&'static Wait>,
+    mode: Mode,
+    since: u64,
+    site: SiteWord,
+}
+
+impl std::fmt::Debug for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Told").field("since", &self.since).finish()
+    }
+}
+
+/// How a wait ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Got,
+    TimedOut,
+    Cancelled,
+}
+
+impl WaitToken {
+    /// The calling task or thread begins to wait.
+    pub(super) fn begin(
+        row: &'static Row,
+        mode: Mode,
+        amount: u64,
+        timed: bool,
+        site: SiteWord,
+    ) -> Self {
+        let since = clock::now();
+        row.waiting.fetch_add(1, Relaxed);
+        let local = threads::local();
+        let record = waits::take();
+        if let Some(record) = record {
+            record.begin(&About {
+                resource: row.id.load(Relaxed),
+                then: 0,
+                words: 0,
+                since,
+                party: local.map_or_else(Party::default, Local::party),
+                site,
+                mode,
+                amount,
+                timed,
+            });
+            if let Some(local) = local {
+                let mut frames = [0; MAX_FRAMES];
+                let walked = local.walk(since, &mut frames);
+                record.set_stack(&frames[..walked]);
+            }
+        }
+        Self {
+            told: Some(Told {
+                row,
+                tagged: row.tagged(),
+                record,
+                mode,
+                since,
+                site,
+            }),
+        }
+    }
+
+    /// It got what it waited for. Before `Resource::acquired`.
+    pub fn got(mut self) {
+        self.end(End::Got);
+    }
+
+    /// Its time was over.
+    pub fn timed_out(mut self) {
+        self.end(End::TimedOut);
+    }
+
+    /// The future was polled again. What one task began to wait for another may go on to: then it is that one's wait.
+    pub fn polled(&self) {
+        if let Some(record) = self.told.as_ref().and_then(|told| told.record)
+            && let Some(local) = threads::local()
+        {
+            record.goes_to(local.party());
+        }
+    }
+
+    /// Whether it tells of a wait: sampling ran when it began.
+    #[inline]
+    pub fn is_told(&self) -> bool {
+        self.told.is_some()
+    }
+
+    fn end(&mut self, end: End) {
+        let Some(told) = self.told.take() else { return };
+        let ticks = clock::now().saturating_sub(told.since);
+        if told.row.tagged() == told.tagged {
+            told.row.waiting.fetch_sub(1, Relaxed);
+            let counts = told.row.counts(side(told.mode));
+            match end {
+                End::Got => {
+                    counts.waited(ticks);
+                    let mut frames = [0; MAX_FRAMES];
+                    let mut length = 0;
+                    let stack = told.record.into_iter().flat_map(Wait::stack);
+                    for (place, frame) in frames.iter_mut().zip(stack) {
+                        *place = frame;
+                        length += 1;
+                    }
+                    tell_longest(told.row, told.mode, ticks, told.site, &frames[..length]);
+                }
+                End::TimedOut => counts.waited_in_vain(ticks, true),
+                End::Cancelled => counts.waited_in_vain(ticks, false),
+            }
+        }
+        if let Some(record) = told.record {
+            waits::give_back(record);
+        }
+    }
+}
+
+impl Drop for WaitToken {
+    #[inline]
+    fn drop(&mut self) {
+        if self.told.is_some() {
+            self.end(End::Cancelled);
+        }
+    }
+}
+
+/// A place to tell of a hold: the resource's own, or one of the pool's.
+pub(super) fn free_hold(row: &'static Row) -> Option<&'static Hold> {
+    let own = row.holds().iter().find(|hold| hold.claim());
+    own.or_else(holds::claim)
+}
+
+/// Something that is held, until this is dropped.
+#[derive(Default)]
+pub struct HoldToken {
+    told: Option<(&'static Row, u64, &'static Hold)>,
+}
+
+impl std::fmt::Debug for HoldToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let amount = self.told.map(|(_, _, hold)| hold.copy().amount);
+        f.debug_struct("HoldToken")
+            .field("amount", &amount)
+            .finish()
+    }
+}
+
+impl HoldToken {
+    /// The calling task or thread holds it, and this place, which was claimed, tells so.
+    #[inline]
+    pub(super) fn begin(
+        row: &'static Row,
+        hold: &'static Hold,
+        mode: Mode,
+        amount: u64,
+        timed: bool,
+        site: &'static Location<'static>,
+    ) -> Self {
+        hold.begin(&SeenHold {
+            resource: row.id.load(Relaxed),
+            number: 0,
+            since: clock::now(),
+            party: threads::local().map_or_else(Party::default, Local::party),
+            site: site_word(site),
+            mode,
+            amount,
+            movable: false,
+            timed,
+        });
+        Self {
+            told: Some((row, row.tagged(), hold)),
+        }
+    }
+
+    /// The guard is an owned one, which may go to other tasks or threads: who acquired it need not be who holds it.
+    pub fn movable(self) -> Self {
+        if let Some((_, _, hold)) = self.told {
+            hold.set_movable();
+        }
+        self
+    }
+
+    /// So much of it goes to another token, and the rest stays. No acquisition.
+    pub fn split(&self, amount: u64) -> Self {
+        let Some((row, tagged, hold)) = self.told else {
+            return Self::default();
+        };
+        let held = hold.copy();
+        hold.set_amount(held.amount.saturating_sub(amount));
+        let Some(part) = free_hold(row) else {
+            return Self::default();
+        };
+        part.begin(&SeenHold { amount, ..held });
+        Self {
+            told: Some((row, tagged, part)),
+        }
+    }
+
+    /// A part of it was given back, or more was taken: so much is held now.
+    pub fn set_amount(&self, amount: u64) {
+        if let Some((_, _, hold)) = self.told {
+            hold.set_amount(amount);
+        }
+    }
+}
+
+impl Drop for HoldToken {
+    #[inline]
+    fn drop(&mut self) {
+        let Some((row, tagged, hold)) = self.told else {
+            return;
+        };
+        if !hold.is_timed() && row.waiting.load(Relaxed) == 0 {
+            hold.end();
+        } else {
+            end_timed(row, tagged, hold);
+        }
+    }
+}
+
+#[cold]
+fn end_timed(row: &Row, tagged: u64, hold: &Hold) {
+    let now = clock::now();
+    let told = hold.copy();
+    hold.end();
+    let ticks = now.saturating_sub(told.since);
+    if row.tagged() != tagged {
+        return;
+    }
+    let counts = row.counts(side(told.mode));
+    counts.held(ticks);
+    if counts.longest_hold.is_longest(ticks) {
+        counts.longest_hold.tell(&Tell {
+            ticks,
+            at: now,
+            who: told.party,
+            site: told.site,
+            other: None,
+            other_site: 0,
+            stack: &[],
+        });
+    }
+}
+
+pub(super) fn tell_longest(row: &Row, mode: Mode, ticks: u64, site: SiteWord, stack: &[u64]) {
+    let longest = &row.counts(side(mode)).longest_wait;
+    if !longest.is_longest(ticks) {
+        return;
+    }
+    let Some(local) = threads::local() else {
+        return;
+    };
+    longest.tell(&Tell {
+        ticks,
+        at: clock::now(),
+        who: local.party(),
+        site,
+        other: None,
+        other_site: 0,
+        stack,
+    });
+}
