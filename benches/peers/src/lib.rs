@@ -3,6 +3,8 @@
 pub mod arguments;
 pub mod clock;
 pub mod figures;
+#[path = "../../support/locks.rs"]
+pub mod locks;
 #[cfg(feature = "polls")]
 pub mod polls;
 pub mod signal;

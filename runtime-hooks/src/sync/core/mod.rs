@@ -41,6 +41,8 @@ mod resource;
 mod row;
 mod snapshot;
 mod so_far;
+#[cfg(test)]
+mod tests;
 mod threads;
 mod tokens;
 mod uses;
