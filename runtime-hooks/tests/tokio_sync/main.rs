@@ -3,6 +3,7 @@
 mod channels;
 mod locks;
 mod model;
+mod reentrant;
 mod rest;
 mod semaphores;
 #[path = "../lock_support/mod.rs"]
