@@ -70,6 +70,7 @@ struct Figures {
     uptime_ns: Option<u64>,
     engine: Option<String>,
     asked_hz: Option<f64>,
+    /// Null also where too little ran to say.
     delivered_hz: Option<f64>,
     /// Handler and delivery as a part of the process's CPU time; null when nothing ran.
     overhead: Option<f64>,
@@ -155,7 +156,7 @@ fn figures(status: &Status) -> Figures {
         uptime_ns: Some(status.uptime_ns),
         engine: Some(status.engine_setting.clone()),
         asked_hz: Some(status.asked_hz),
-        delivered_hz: Some(status.delivered_hz),
+        delivered_hz: Some(status.delivered_hz).filter(|hz| *hz > 0.0),
         overhead: status.overhead(),
         fired: Some(status.fired),
         lost: Some(lost.total()),

@@ -91,7 +91,7 @@ fn status(shared: &Shared) -> Status {
         threads: snapshot.live_threads().filter(|thread| !thread.own).count() as u32,
         engine_setting: facts.engine_setting.to_owned(),
         asked_hz: facts.asked_hz,
-        delivered_hz: delivered_hz(&totals),
+        delivered_hz: delivered_hz(&totals, facts.asked_hz),
         cpu_ns: totals.process_cpu_ns,
         handler_ns: totals.others.handler_ns,
         delivery_ns: totals.others.fired.saturating_sub(totals.others.overrun) * delivery_ns,
@@ -110,14 +110,17 @@ fn status(shared: &Shared) -> Status {
 }
 
 /// Signals for each second of CPU time, as reports have it: overruns make totals right and detail no finer. Time in the kernel, where
-/// perf has no signals, does not count against the rate.
-fn delivered_hz(totals: &Totals) -> f64 {
+/// perf has no signals, does not count against the rate. 0 where there is too little CPU time to say: two signals of an idle process are no rate.
+fn delivered_hz(totals: &Totals, asked_hz: f64) -> f64 {
+    /// Fewer expected signals than this say nothing, as in reports.
+    const FEWEST_EXPECTED: f64 = 20.0;
     let Accounts {
         cpu_ns, kernel_ns, ..
     } = totals.others;
-    match cpu_ns.saturating_sub(kernel_ns) {
-        0 => 0.0,
-        sampled_cpu_ns => totals.others.fired as f64 * 1e9 / sampled_cpu_ns as f64,
+    let sampled_s = cpu_ns.saturating_sub(kernel_ns) as f64 / 1e9;
+    match sampled_s * asked_hz >= FEWEST_EXPECTED {
+        true => totals.others.fired as f64 / sampled_s,
+        false => 0.0,
     }
 }
 
@@ -142,7 +145,7 @@ fn doctor(shared: &Shared) -> DoctorReport {
         engine_setting: facts.engine_setting.to_owned(),
         engines: engines(&snapshot),
         asked_hz: facts.asked_hz,
-        delivered_hz: delivered_hz(&totals),
+        delivered_hz: delivered_hz(&totals, facts.asked_hz),
         signal: facts.signal as u32,
         perf_event_paranoid: line_of("/proc/sys/kernel/perf_event_paranoid").parse().ok(),
         perf_denied: sampling.perf_errno.map_or(String::new(), |errno| {
@@ -237,7 +240,7 @@ Max pending signals       unlimited            unlimited            signals
     #[test]
     fn kernel_time_does_not_count_against_the_rate() {
         let mut totals = Totals::default();
-        assert_eq!(delivered_hz(&totals), 0.0);
+        assert_eq!(delivered_hz(&totals, 100.0), 0.0);
         totals.others = Accounts {
             cpu_ns: 3_000_000_000,
             kernel_ns: 1_000_000_000,
@@ -245,6 +248,10 @@ Max pending signals       unlimited            unlimited            signals
             overrun: 50,
             ..Accounts::default()
         };
-        assert_eq!(delivered_hz(&totals), 75.0);
+        assert_eq!(delivered_hz(&totals, 100.0), 75.0);
+        // Too few to be a rate.
+        totals.others.cpu_ns = 1_031_000_000;
+        totals.others.fired = 2;
+        assert_eq!(delivered_hz(&totals, 99.0), 0.0);
     }
 }

@@ -119,7 +119,11 @@ fn rate(report: &DoctorReport) -> Finding {
     const TOPIC: &str = "rate";
     let asked = hertz(report.asked_hz);
     if report.delivered_hz <= 0.0 {
-        return Finding::note(TOPIC, format!("{asked} asked; nothing ran yet"), "");
+        return Finding::note(
+            TOPIC,
+            format!("{asked} asked; too little has run yet to say what comes of it"),
+            "",
+        );
     }
     let what = format!(
         "{asked} asked, {} delivered; the kernel ticks at {}",

@@ -25,7 +25,7 @@ Examples:
 /// of others that a thread waits for now, inferred from its stack.
 ///
 /// Counts are since sampling began. Waits are timed each; a hold is timed when somebody waited for its end, and else now and then, so half of the
-/// holds is half of the timed ones. \"held at least\" counts from the first waiter: who held it before nobody asked.
+/// holds is half of the timed ones. "held at least" counts from the first waiter: who held it before nobody asked.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::TABLE))]
 pub struct LocksArgs {

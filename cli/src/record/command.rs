@@ -27,7 +27,8 @@ const FAMILY_EVERY: Duration = Duration::from_millis(500);
 /// Has a program start hotpoll, or not.
 const SWITCH: &str = "HOTPOLL";
 
-/// Runs the command, records it, and gives its exit code.
+/// Runs the command, records it, and gives its exit code, whether or not there was anything to record: who puts `hotpoll record` before a command of
+/// a script has the script go on as before.
 pub fn run(
     program: &OsStr,
     arguments: &[OsString],
@@ -89,15 +90,16 @@ pub fn run(
     let words = last_words.map_or_else(Vec::new, LastWords::read);
     let Some(profile) = crowd.finish(words, binaries) else {
         complain(&never_started(&name, status));
-        return Ok(if code == 0 { FAILED } else { code });
+        return Ok(code);
     };
     if profile.samples.is_empty() {
         complain(&nothing_sampled(&name, profile.process_cpu_ns));
-        return Ok(if code == 0 { FAILED } else { code });
+        return Ok(code);
     }
     if let Err(failure) = writer.write(&profile) {
         complain(&failure);
-        return Ok(FAILED);
+        // CMD's own failure is what its caller waits for; without one, that the file is missing is told.
+        return Ok(if code == 0 { FAILED } else { code });
     }
     if let Some(signal) = status.signal() {
         terminal::say(&format!("{name} was ended by {}.", signal_name(signal)));

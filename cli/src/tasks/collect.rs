@@ -133,13 +133,37 @@ fn problems(live: &[LiveTask<'_>]) -> Vec<ProblemData> {
         .filter_map(|problem| {
             let with = live.iter().filter(|one| one.problem == Some(problem));
             let longest_ns = with.clone().map(|one| one.task.state_ns).max()?;
+            let tasks = match problem {
+                Problem::LongPoll => with.filter(|one| !is_inside(one, live)).count(),
+                _ => with.count(),
+            };
             Some(ProblemData {
                 problem: problem.label(),
-                tasks: with.count(),
+                tasks,
                 longest_ns,
             })
         })
         .collect()
+}
+
+/// Whether a poll runs inside of another one: a future that is tracked within a task is polled in the task's poll, and is no task of its own.
+fn is_inside(one: &LiveTask<'_>, live: &[LiveTask<'_>]) -> bool {
+    let (inner, thread) = (one.task, one.thread);
+    // A thread names its outermost poll.
+    thread.is_none()
+        && live.iter().map(|other| other.task).any(|outer| {
+            let is_of_one_task = match inner.runtime_id {
+                0 => outer.id == inner.parent,
+                // One thread at a time polls a task of the runtime's, so these are all of one poll.
+                task => outer.runtime_id == task,
+            };
+            // The one around began first; of two that began at once, the task.
+            is_of_one_task
+                && outer.state == TaskState::Polling
+                && outer.id != inner.id
+                && (outer.state_ns, std::cmp::Reverse(outer.id))
+                    > (inner.state_ns, std::cmp::Reverse(inner.id))
+        })
 }
 
 /// Tasks of which it cannot be told whether they wait forever on purpose.

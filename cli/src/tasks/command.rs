@@ -25,7 +25,7 @@ Examples:
 /// Show what the tasks of a process are doing and where they wait, now
 ///
 /// Answers also when every worker of the runtime is blocked. Tasks are those that were spawned through hotpoll (`hotpoll::spawn`,
-/// `.tracked(\"name\")` and so on); the header says how many others there are.
+/// `.tracked("name")` and so on); the header says how many others there are.
 ///
 /// Odd ones come first: tasks that wait and whose waker nobody holds any more (`lost waker`), that are in a poll longer than a poll may
 /// take (`long poll`), that were woken long ago and not polled since (`not polled`), that wait where few of many of their kind wait;

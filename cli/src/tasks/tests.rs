@@ -2,10 +2,12 @@
 
 use super::collect::{Options, collect};
 use super::filter::Filter;
-use super::fixture::shop;
+use super::fixture::{profile, shop};
 use super::text::render;
+use crate::now::Now;
 use crate::text::style::plain;
 use crate::text::width::width;
+use hotpoll_profile::Task;
 use hotpoll_symbolizer::view::live_tasks::Sort;
 use regex::Regex;
 
@@ -46,6 +48,36 @@ Tasks (4 of 1,003)
       queue::next_order queue.rs:43 → Receiver::recv
 "
     );
+}
+
+/// A tracked future is polled in the poll of the task that awaits it: that is one task in a poll, whatever its number of names.
+#[test]
+fn polls_inside_of_a_poll_are_no_tasks_in_a_poll() {
+    let mut profile = profile();
+    let tasks = &mut profile.snapshot.as_mut().unwrap().tasks.tasks;
+    let around = tasks.iter().find(|task| task.id == 9).unwrap().clone();
+    let inside = |id, runtime_id, parent, state_ns| Task {
+        id,
+        runtime_id,
+        parent,
+        state_ns,
+        ..around.clone()
+    };
+    let own = 1 << 48;
+    let ns = around.state_ns;
+    tasks.extend([
+        inside(own + 1, around.runtime_id, 9, ns - 1),
+        inside(own + 2, around.runtime_id, own + 1, ns - 2),
+        // Of a task that is not tracked, whose poll is one poll all the same.
+        inside(own + 3, 5_000, 0, ns - 3),
+        inside(own + 4, 5_000, own + 3, ns - 4),
+        // Outside of every task: in `block_on`.
+        inside(own + 5, 0, 0, ns - 5),
+        inside(own + 6, 0, own + 5, ns - 6),
+    ]);
+    let data = collect(&Now::new(profile), &Options::default());
+    let long = data.problems.iter().find(|one| one.problem == "long poll");
+    assert_eq!(long.unwrap().tasks, 3);
 }
 
 #[test]

@@ -28,7 +28,8 @@ pub struct DoctorReport {
     /// The rate that was asked for.
     #[prost(double, tag = "7")]
     pub asked_hz: f64,
-    /// Signals a second of CPU time in the recorder, those that the kernel folded into others not counted.
+    /// Signals a second of CPU time in the recorder, those that the kernel folded into others not counted; 0 when too little ran to
+    /// say.
     #[prost(double, tag = "8")]
     pub delivered_hz: f64,
     /// The signal's number.

@@ -30,7 +30,8 @@ pub struct Status {
     /// The rate that was asked for.
     #[prost(double, tag = "8")]
     pub asked_hz: f64,
-    /// Signals a second of CPU time in the recorder, those that the kernel folded into others not counted; 0 when nothing ran.
+    /// Signals a second of CPU time in the recorder, those that the kernel folded into others not counted; 0 when too little ran to
+    /// say.
     #[prost(double, tag = "9")]
     pub delivered_hz: f64,
     /// CPU time of the process in the recorder.

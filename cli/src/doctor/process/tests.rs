@@ -120,7 +120,12 @@ fn nothing_ran_yet() {
         delivered_hz: 0.0,
         ..report()
     };
-    check(&report, "rate", Verdict::Note, "nothing ran yet");
+    check(
+        &report,
+        "rate",
+        Verdict::Note,
+        "too little has run yet to say what comes of it",
+    );
 }
 
 #[test]
