@@ -466,3 +466,36 @@ fn recursive_readers_pass_a_writer() {
     late.join().unwrap();
     writer.join().unwrap();
 }
+
+/// Guards that are sent: who took the lock is told, until whoever has the guard gives it back.
+#[cfg(feature = "send_guard")]
+#[test]
+fn a_guard_that_was_sent_is_given_back_elsewhere() {
+    sampling();
+    let (mutex, read) = (
+        Mutex::new(0).named("sent"),
+        RwLock::new(0).named("sent read"),
+    );
+    std::thread::scope(|scope| {
+        let guards = (mutex.lock(), read.read());
+        let waiters = [
+            scope.spawn(|| *mutex.lock() += 1),
+            scope.spawn(|| *read.write() += 1),
+        ];
+        until("sent", waits(1));
+        let seen = until("sent read", waits(1));
+        for name in ["sent", "sent read"] {
+            let held = &one(&seen, name).holders[0];
+            assert_eq!((held.party.tid, held.movable), (tid(), true), "{name}");
+        }
+        scope.spawn(move || drop(guards));
+        for waiter in waiters {
+            waiter.join().unwrap();
+        }
+    });
+    let words = hotpoll_sampler::published_by(tid()).unwrap().words();
+    assert_eq!((words.lock, words.holds), (0, 0));
+    let seen = snapshot();
+    assert!(one(&seen, "sent").holders.is_empty());
+    assert!(one(&seen, "sent read").holders.is_empty());
+}

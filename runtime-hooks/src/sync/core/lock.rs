@@ -225,12 +225,17 @@ impl LockWords {
                 since,
             );
         }
-        if let Some(words) = threads::existing().and_then(Local::words)
+        // Where guards are sent, who took it said so, and not who gives it back.
+        let holder = match cfg!(feature = "send_guard") {
+            true => threads::by_word(self.owner.load(Relaxed)),
+            false => threads::existing(),
+        };
+        if let Some(words) = holder.and_then(Local::words)
             && words.holds.load(Relaxed) == row.id.load(Relaxed)
         {
             words.holds.store(0, Relaxed);
         }
-        // A waiter said so of another thread: the one that took it, before the guard was sent here.
+        // A waiter said so.
         if !row.holds_on.load(Relaxed).is_null() {
             row.clear_holds(std::ptr::null_mut());
         }

@@ -241,16 +241,16 @@ mod tests {
 
     #[test]
     fn an_ended_threads_line_begins_even() {
-        let row = |id| {
+        let row = || {
             let who = Identity {
                 kind: ResourceKind::RwLock,
                 library: Library::Other,
                 site: std::panic::Location::caller(),
                 name: "",
             };
-            Box::leak(Box::new(Row::new(false))).begin(id, &who, 0)
+            super::super::registry::register(&who).unwrap()
         };
-        let (one, other) = (row(1), row(2));
+        let (one, other) = (row(), row());
         let line = Line::new();
         line.tell_of(one);
         line.take(1);

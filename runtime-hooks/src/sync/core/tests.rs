@@ -5,7 +5,7 @@ use crate::sync::standard::{Condvar, Mutex, RwLock, mpsc};
 use hotpoll_profile::Resources;
 use std::sync::OnceLock;
 
-const ROUNDS: usize = if cfg!(miri) { 20 } else { 2000 };
+const ROUNDS: usize = if cfg!(miri) { 8 } else { 2000 };
 const THREADS: usize = 3;
 
 fn sampling() {
@@ -48,7 +48,7 @@ fn locks_are_used_looked_at_and_dropped_at_once() {
                 }
             });
         }
-        for _ in 0..ROUNDS / 10 {
+        for _ in 0..ROUNDS.div_ceil(10) {
             let seen = look();
             let holders = seen.resources.iter().map(|each| each.holders.len());
             assert!(holders.max().unwrap_or(0) <= THREADS);
