@@ -29,7 +29,7 @@ Examples:
   hotpoll export shop --format html -o shop.html           a live process
   hotpoll export shop.pb.gz --format folded | grep serde
   hotpoll export shop.pb.gz --wall --by task --format html -o wait.html
-  hotpoll export shop --contention --format pprof -o wait.pb.gz   a mutex profile, as Go's
+  hotpoll export shop --contention --format pprof -o wait.pb.gz  as Go's mutex
   hotpoll export shop.pb.gz --format firefox -o shop.json  for its profiler";
 
 /// Ask live Rust processes what they burn CPU on, and what they wait for

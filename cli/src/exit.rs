@@ -17,9 +17,9 @@ Exit codes:
   1  found something (doctor: something to change; stuck: a problem)
   2  wrong usage, or something could not be read, reached or written
   3  not comparable
-`record -- CMD` passes CMD's own code on, 128+N when signal N ended it, also where
-nothing was recorded (a sentence says so); 2 only where CMD was not started, or
-gave 0 and the file could not be written.";
+`record -- CMD` passes CMD's own code on, 128+N when signal N ended it, also
+where nothing was recorded (a sentence says so); 2 only where CMD was not
+started, or gave 0 and the file could not be written.";
 
 /// Why a command could not do what it was asked: a sentence, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
