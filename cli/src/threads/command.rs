@@ -18,10 +18,10 @@ Examples:
   hotpoll threads shop.dump.pb.gz   as it was when `hotpoll dump` looked
   hotpoll threads --format json | jq '.data.threads[] | select(.stuck)'";
 
-/// Show what the threads of a process are doing, now: which run, poll a task, wait, and are stuck
+/// Show what the threads of a process are doing, now: which run, poll a task, wait, and are worth a look
 ///
-/// No thread is interrupted: a sleeping thread is looked at from outside. Stuck threads come first, then those that have used most CPU
-/// in the last ten seconds.
+/// No thread is interrupted: a sleeping thread is looked at from outside. Those that wait or poll for longer than usual come first, then those that have
+/// used most CPU in the last ten seconds.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::TABLE))]
 pub struct ThreadsArgs {

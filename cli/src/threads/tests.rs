@@ -23,7 +23,7 @@ fn stuck_threads_stand_first() {
         "shop (pid 4242) · threads at 2025-11-22 00:06:50 UTC
     4 threads: 2 lock, 1 running, 1 I/O; 3 runtime workers: 1 blocked in a poll,
     1 polling, 1 parked
-  ! stuck: 1 blocked in a long poll
+  ! worth a look: 1 blocked in a long poll
 
 Threads (CPU: of one core, in the last seconds; how long in which poll)
   state            for    CPU  thread, and where it is

@@ -107,7 +107,8 @@ fn header(data: &Data, columns: usize) -> Vec<String> {
         }
     };
     if !data.stuck.is_empty() {
-        warn(&format!("stuck: {}", list(&data.stuck)));
+        // Longer than usual, a long poll say. What does not go on is for `hotpoll stuck` to judge.
+        warn(&format!("worth a look: {}", list(&data.stuck)));
     }
     for notice in &data.notices {
         warn(&printable(notice));

@@ -68,7 +68,7 @@ const WORDS: &[(&str, &str)] = &[
         "used, cont.",
         "acquisitions since it was made, and the part of them that had to wait",
     ),
-    ("!", "stuck, or with a problem: opened, it says why"),
+    ("!", "worth a look, or with a problem: opened, it says why"),
     (
         "flame graph",
         "callers above, width is time; yellow: your code, cyan: dependencies, blue: std, gray: runtime",

@@ -112,13 +112,13 @@ pub fn be_async(members: usize) {
         let next = (member + 1) % members;
         hotpoll::spawn_named("member", async move {
             let (_mutex, _reading);
-            if member % 2 == 0 {
+            if member.is_multiple_of(2) {
                 _mutex = mutexes[member].lock().await;
             } else {
                 _reading = rwlocks[member].read().await;
             }
             all_hold.wait().await;
-            if next % 2 == 0 {
+            if next.is_multiple_of(2) {
                 drop(mutexes[next].lock().await);
             } else {
                 drop(rwlocks[next].write().await);
