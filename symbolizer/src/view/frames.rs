@@ -73,7 +73,8 @@ impl<'p> Frames<'p> {
                     .filter(|_| !is_placeholder(profile, location, &nameless))
                     .filter_map(|line| {
                         let function = profile.functions.get(line.function as usize)?;
-                        let frame = interner.intern(&function.name, || Frame {
+                        let file = &function.file;
+                        let frame = interner.intern(&function.name, file, || Frame {
                             name: function.name.clone(),
                             system_name: function.system_name.clone(),
                             file: function.file.clone(),
@@ -92,7 +93,7 @@ impl<'p> Frames<'p> {
                 if !named.is_empty() {
                     return named;
                 }
-                let frame = interner.intern(&nameless, || Frame {
+                let frame = interner.intern(&nameless, "", || Frame {
                     name: nameless.clone(),
                     system_name: String::new(),
                     file: String::new(),
@@ -109,7 +110,7 @@ impl<'p> Frames<'p> {
             })
             .collect();
         let other = FrameAt {
-            frame: interner.intern(OTHER, || Frame {
+            frame: interner.intern(OTHER, "", || Frame {
                 name: OTHER.to_owned(),
                 system_name: String::new(),
                 file: String::new(),
@@ -219,17 +220,26 @@ fn is_placeholder(profile: &Profile, location: &Location, nameless: &str) -> boo
 #[derive(Default)]
 struct Interner {
     ids: HashMap<String, FrameId>,
+    /// Closures that a macro of a library has made inside of the program's functions.
+    foreign_closures: HashMap<String, FrameId>,
     frames: Vec<Frame>,
 }
 
 impl Interner {
-    fn intern(&mut self, name: &str, frame: impl FnOnce() -> Frame) -> FrameId {
-        if let Some(&id) = self.ids.get(name) {
+    /// Closures have no numbers, so that one of the program's own and one that `tokio::select!` makes beside it have the same name. They are two frames:
+    /// the file tells whose each is.
+    fn intern(&mut self, name: &str, file: &str, frame: impl FnOnce() -> Frame) -> FrameId {
+        let is_foreign = name.ends_with("::{closure}") && origin(name, file) != Origin::Own;
+        let ids = match is_foreign {
+            true => &mut self.foreign_closures,
+            false => &mut self.ids,
+        };
+        if let Some(&id) = ids.get(name) {
             return id;
         }
         let id = FrameId(self.frames.len() as u32);
         self.frames.push(frame());
-        self.ids.insert(name.to_owned(), id);
+        ids.insert(name.to_owned(), id);
         id
     }
 }
@@ -259,6 +269,24 @@ mod tests {
         let frames = Frames::new(&profile);
         let leaf = |index: usize| frames.of(&profile.samples[index]).next().unwrap().frame;
         assert_eq!(leaf(0), leaf(1));
+    }
+
+    /// `join!` in an async block beside an async block that it polls: what the second awaits was nobody's.
+    #[test]
+    fn a_macros_closure_is_not_the_programs() {
+        let closure = "shop::main::{closure}::{closure}";
+        let mut profile = profile(&[("worker", "shop::main;a", 1), ("worker", "shop::main;b", 1)]);
+        for (name, file) in [("a", "tokio/src/macros/join.rs"), ("b", "src/main.rs")] {
+            let mut functions = profile.functions.iter_mut();
+            let function = functions.find(|function| function.name == name).unwrap();
+            function.name = closure.to_owned();
+            function.file = file.to_owned();
+        }
+        let frames = Frames::new(&profile);
+        let origins: Vec<Origin> = (profile.samples.iter())
+            .map(|sample| frames.get(frames.of(sample).next().unwrap().frame).origin)
+            .collect();
+        assert_eq!(origins, [Origin::Runtime, Origin::Own]);
     }
 
     #[test]
