@@ -6,7 +6,7 @@ use super::data::{
 };
 use super::filter::Filter;
 use crate::now::Now;
-use crate::stack;
+use crate::stack::{self, LevelData};
 use hotpoll_profile::{Histogram, LongPoll, TaskKind, TaskState, Tasks, Waker};
 use hotpoll_symbolizer::view::Frames;
 use hotpoll_symbolizer::view::await_stack::Level;
@@ -327,6 +327,14 @@ fn task(frames: &Frames, one: &LiveTask<'_>) -> TaskData {
     }
 }
 
+/// What a task waits for beside the place that stands for it.
+fn others(frames: &Frames, one: &LiveTask<'_>) -> Vec<LevelData> {
+    let others = (one.task.waits.iter()).filter(|wait| !wait.representative);
+    others
+        .filter_map(|wait| stack::fold(frames, &wait.stack).into_iter().next())
+        .collect()
+}
+
 /// The places where tasks wait: those with lost wakers first, then rare ones, then those where most wait.
 fn places(frames: &Frames, live: &[LiveTask<'_>], top: usize) -> Vec<PlaceData> {
     let is_suspended = |one: &&LiveTask<'_>| {
@@ -371,6 +379,7 @@ fn places(frames: &Frames, live: &[LiveTask<'_>], top: usize) -> Vec<PlaceData> 
                 shortest_ns: group.last().map_or(0, |one| one.task.state_ns),
                 polls_ago: waits.map(|wait| wait.polls_ago).max().unwrap_or(0),
                 folded: stack::folded(frames, &first.waits),
+                others: others(frames, first),
             };
             (first.rare.is_some(), place)
         })

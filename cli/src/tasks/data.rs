@@ -291,6 +291,8 @@ pub struct PlaceData {
     pub polls_ago: u64,
     /// The stack, folded, innermost first; empty where none was captured.
     pub folded: Vec<LevelData>,
+    /// What the first of them waits for as well, as in a `select!`: the innermost level of each other stack.
+    pub others: Vec<LevelData>,
 }
 
 fn is_zero(n: &usize) -> bool {

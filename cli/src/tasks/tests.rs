@@ -103,6 +103,31 @@ fn places_where_tasks_wait() {
     );
 }
 
+/// A `select!` waits in several places at once: only the one that stands for the task was shown.
+#[test]
+fn what_else_a_task_waits_for() {
+    let mut profile = crate::tasks::fixture::profile();
+    let snapshot = profile.snapshot.as_mut().unwrap();
+    let of = |id: u64| move |task: &&mut hotpoll_profile::Task| task.id == id;
+    let order = snapshot.tasks.tasks.iter_mut().find(of(1_099)).unwrap();
+    let order_waits = order.waits[0].clone();
+    let flusher = snapshot.tasks.tasks.iter_mut().find(of(77)).unwrap();
+    flusher.waits.push(hotpoll_profile::Suspension {
+        representative: false,
+        ..order_waits
+    });
+    let options = Options {
+        suspended: true,
+        ..Options::default()
+    };
+    let data = collect(&crate::now::Now::new(profile), &options);
+    let text = plain(&render(&data, Some(1), 80));
+    assert!(
+        text.contains("audit.rs:45\n      or on tokio::sync::mpsc::bounded::Receiver::recv\n"),
+        "{text}"
+    );
+}
+
 #[test]
 fn long_polls_with_their_stacks() {
     let options = Options {

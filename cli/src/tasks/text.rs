@@ -4,6 +4,7 @@ use super::data::{Data, KindData, PlaceData, TaskData, WakerData};
 use super::long_polls_text;
 use crate::export::text::printable;
 use crate::stack;
+use crate::text::name;
 use crate::text::number::{
     compact, compact_count, count, counted, duration, moment, percent_in_words,
 };
@@ -445,5 +446,10 @@ pub fn place_lines(lines: &mut Vec<String>, place: &PlaceData, columns: usize) {
             DIM,
             format!("      and {}", counted(left_out as u64, "level")),
         ));
+    }
+    for other in &place.others {
+        let room = columns.saturating_sub("      or on ".len());
+        let name = name::fit(stack::title(&other.frame.name), room);
+        lines.push(paint(DIM, format!("      or on {name}")));
     }
 }
