@@ -77,7 +77,9 @@ impl RunDelay {
             .set(if is_readable { ticks(GAP_NS) } else { u64::MAX });
         self.boundary.set(now);
         self.gaps_left.set(0);
-        let count = hotpoll_sampler::own_run_delay_ns().filter(|_| is_readable);
+        let count = is_readable
+            .then(hotpoll_sampler::own_run_delay_ns)
+            .flatten();
         self.base.store(count.unwrap_or(NONE), Relaxed);
         self.doubtful.store(0, Relaxed);
         self.tid.store(tid, Relaxed);
