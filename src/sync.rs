@@ -7,7 +7,7 @@
 //! let sessions = RwLock::new(Vec::<u32>::new()).named("sessions");
 //! *COUNT.lock() += sessions.read().len() as u32;
 //! ```
-//! The API is that of parking_lot 0.13, whose locks they are. While sampling does not run they cost what parking_lot's do.
+//! With the feature `parking_lot` (Rust 1.95). The API is that of parking_lot 0.13, whose locks they are. While sampling does not run they cost what parking_lot's do.
 //!
 //! What is known of each: how often it was taken, waited for and tried in vain; how long waits took (all of them), and how long it was held (each
 //! time that others waited, and 1 of 64 of the others); the longest of both, by whom and from where; who holds it now, and who waits, in order. A lock has a

@@ -18,6 +18,7 @@ use std::sync::atomic::{
 /// Suspensions that a task keeps.
 pub(super) const MAX_WAITS: usize = 4;
 /// The promise: an idle task takes no more than this, its stacks (kept once for all tasks) aside.
+#[allow(dead_code)] // older compilers do not count the assertion below as a use
 const MOST_BYTES: usize = 256;
 const _: () = assert!(size_of::<Record>() <= MOST_BYTES);
 /// Generations that a waker's pointer can carry in its low bits.

@@ -30,7 +30,7 @@ impl SharedHold {
 }
 
 impl LockWords {
-    /// The lock was taken shared at once. By the reader, while [`is_on`].
+    /// The lock was taken shared at once. By the reader, while [`super::is_on`].
     #[inline(always)]
     pub fn taken_shared(&self, site: &'static Location<'static>) -> SharedHold {
         let row = self.row.load(Relaxed);
