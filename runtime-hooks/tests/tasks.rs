@@ -371,6 +371,81 @@ fn alive_tasks_and_workers_of_each_runtime_are_known() {
     });
 }
 
+/// Both workers' tasks sit in `block_in_place`: other threads work in their places, and a heartbeat goes on.
+#[track_caller]
+fn check_handed_over(name: &'static str, heartbeat_is_tracked: bool) {
+    sampling();
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut builder = Builder::new_multi_thread();
+    let runtime = hotpoll_hooks::runtime(&mut builder)
+        .worker_threads(2)
+        .enable_time()
+        .name(name)
+        .build()
+        .unwrap();
+    let _inside = runtime.enter();
+    let heartbeat = async || {
+        loop {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if heartbeat_is_tracked {
+        drop(tasks::spawn_named("heartbeat", heartbeat()));
+    } else {
+        drop(tokio::spawn(heartbeat()));
+    }
+    let in_place: Vec<_> = (0..2)
+        .map(|_| {
+            let stop = stop.clone();
+            tasks::spawn_named(name, async move {
+                tokio::task::block_in_place(|| {
+                    while !stop.load(Relaxed) {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                });
+            })
+        })
+        .collect();
+    let mut is_ever_blocked = false;
+    for _ in 0..20 {
+        let seen = until("both in place", |seen| {
+            let both = seen.of(name);
+            both.len() == 2 && both.iter().all(|task| task.state_ns >= 20_000_000)
+        });
+        let ours = seen.tasks.runtimes.iter().find(|one| one.name == name);
+        is_ever_blocked |= ours.unwrap().blocked;
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    // The threads that work now are the workers, and those in `block_in_place` are not.
+    until("the workers", |seen| {
+        let ours = seen.tasks.runtimes.iter().find(|one| one.name == name);
+        let workers = &ours.unwrap().workers;
+        let polls = tasks::open_polls();
+        let mut away = polls.iter().filter(|poll| {
+            let both = seen.of(name);
+            both.iter().any(|task| task.id == poll.task)
+        });
+        workers.len() == 2 && away.all(|poll| !workers.contains(&poll.tid))
+    });
+    stop.store(true, Relaxed);
+    for task in in_place {
+        runtime.block_on(task).unwrap();
+    }
+    drop(_inside);
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    assert!(!is_ever_blocked);
+}
+
+#[test]
+fn a_runtime_whose_workers_were_handed_over_is_not_blocked() {
+    check_handed_over("handed over", true);
+}
+
+#[test]
+fn nor_where_the_rest_is_untracked() {
+    check_handed_over("handed over, untracked", false);
+}
+
 #[test]
 fn an_open_poll_is_seen_while_every_worker_is_blocked() {
     sampling();

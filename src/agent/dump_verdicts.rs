@@ -103,8 +103,11 @@ impl Watch {
         if news.is_some() || now < self.tasks_at {
             return news;
         }
+        // By the CPU clock: a look that waits, for a runtime to show that it goes on, costs nothing meanwhile.
+        let before_ns = hotpoll_sampler::thread_cpu_ns();
         let seen = tasks();
-        self.tasks_at = now + (now.elapsed() * SHARE).max(self.wait);
+        let cost_ns = hotpoll_sampler::thread_cpu_ns().saturating_sub(before_ns);
+        self.tasks_at = now + (Duration::from_nanos(cost_ns) * SHARE).max(self.wait);
         self.memory.take(now, &seen, Stuck::OF_TASKS)
     }
 }

@@ -50,8 +50,11 @@ use std::time::Duration;
 
 /// How long stopping waits for the threads: a loader's lock or a disk may hold one of them up, and the host must go on.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
-/// How long starting waits for the unwind tables, which take some ten milliseconds to compile: the loader's lock may hold them up.
-const UNWINDING_PATIENCE: Duration = Duration::from_millis(250);
+/// How long starting waits for the unwind tables, which take some ten milliseconds to compile, and three quarters of a second in a debug build on a loaded
+/// machine: no longer than they take. Only the loader's lock may hold them up for all of this, where `start` is called under it.
+const UNWINDING_PATIENCE: Duration = Duration::from_secs(1);
+/// What is said in every report where that was not enough.
+const LATE_TABLES: &str = "the unwind tables were not ready a second after the start: a task suspended before they were has no stack until it waits anew (hotpoll tasks --refresh has it take one)";
 /// Address space for each thread's stack; only what is touched takes memory.
 const STACK_BYTES: usize = 512 * 1024;
 
@@ -152,7 +155,9 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     exit::remember(&shared);
     hotpoll_hooks::sync::begin();
     // Tasks made right after the start leave a stack where they wait, once; without tables it would be lost for as long as they wait.
-    shared.progress.wait_for_unwinding(UNWINDING_PATIENCE);
+    if !shared.progress.wait_for_unwinding(UNWINDING_PATIENCE) {
+        shared.notice(LATE_TABLES.to_owned());
+    }
     Ok(Agent { shared })
 }
 

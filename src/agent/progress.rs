@@ -137,11 +137,11 @@ impl Progress {
         }
     }
 
-    /// Waits until stacks can be walked, or for so long.
-    pub fn wait_for_unwinding(&self, patience: Duration) {
+    /// Waits until stacks can be walked, or for so long; whether they can, or nobody will ever walk any.
+    pub fn wait_for_unwinding(&self, patience: Duration) -> bool {
         self.wait(patience, |state| {
             state.unwinding || state.stopping || state.ended > 0
-        });
+        })
     }
 
     /// A thread is about to be made.

@@ -6,6 +6,12 @@ use std::time::Duration;
 const MOST_SAVED_NS: f64 = 6_000_000.0;
 /// What the first rounds may spend beyond: every thread's stack is taken once, and thousands of them would take minutes at the share.
 const FIRST_NS: f64 = 60_000_000.0;
+/// What a round costs beyond the share is waited for, but not for longer than this: a burst (a machine under load, captures in a debug build) once ran up a
+/// debt of minutes, and the looks starved while they were needed most.
+const LONGEST_DEBT: Duration = Duration::from_secs(2);
+/// However little may be spent, there is a round as often as this, which may cost so much.
+const LEAST_EVERY: Duration = Duration::from_secs(1);
+const LEAST_NS: u64 = 200_000;
 /// How much of the estimate of the stretch is the newest round's.
 const NEWEST: f64 = 0.05;
 
@@ -16,6 +22,8 @@ pub(super) struct WallPace {
     saved_ns: f64,
     /// Looks done for each that was due.
     done: f64,
+    /// How long there has been no look for.
+    without: Duration,
     random: u64,
 }
 
@@ -26,6 +34,7 @@ impl WallPace {
             period_ns: 1e9 / f64::from(hz.max(1)),
             saved_ns: FIRST_NS,
             done: 1.0,
+            without: Duration::ZERO,
             random: seed | 1,
         }
     }
@@ -42,7 +51,10 @@ impl WallPace {
 
     /// What the next round's looks may cost; `None` when there must be none now.
     pub fn budget_ns(&self) -> Option<u64> {
-        (self.saved_ns > 0.0).then_some(self.saved_ns as u64)
+        if self.saved_ns > 0.0 {
+            return Some(self.saved_ns as u64);
+        }
+        (self.without >= LEAST_EVERY).then_some(LEAST_NS)
     }
 
     /// So much time has passed since the last round, in which the looks have cost so much, and so many of so many threads were looked at. They may
@@ -56,8 +68,13 @@ impl WallPace {
         share: f64,
     ) {
         let time_ns = time.as_nanos() as f64;
-        self.saved_ns =
-            (self.saved_ns + time_ns * share - cost.as_nanos() as f64).min(MOST_SAVED_NS);
+        let least_ns = -(LONGEST_DEBT.as_nanos() as f64) * share;
+        self.saved_ns = (self.saved_ns + time_ns * share - cost.as_nanos() as f64)
+            .clamp(least_ns, MOST_SAVED_NS);
+        self.without = match looked {
+            0 => self.without + time,
+            _ => Duration::ZERO,
+        };
         if threads > 0 {
             // By time: a round that came late was due for more.
             let due = threads as f64 * time_ns / self.period_ns;
@@ -108,6 +125,36 @@ mod tests {
         assert!(share < 0.0062, "{share}");
         // 50 ms a second of looks at 20 Hz, and 6 ms a second to spend.
         assert!((7..=10).contains(&stretch), "{stretch}");
+    }
+
+    /// So many dear seconds, then cheap ones: how many of the rounds of the second that ends then had looks.
+    #[track_caller]
+    fn check_recovery(dear_cost_ns: u64, cheap_cost_ns: u64) {
+        const PERIOD: Duration = Duration::from_millis(50);
+        let mut pace = WallPace::new(20, 7);
+        let mut rounds = |rounds: u32, cost_ns: u64| {
+            let mut looked = 0;
+            for _ in 0..rounds {
+                let looks = pace.budget_ns().map_or(0, |_| 10);
+                looked += u32::from(looks > 0);
+                pace.passed(PERIOD, Duration::from_nanos(cost_ns), looks, 10, 0.001);
+            }
+            (looked, pace.stretch())
+        };
+        // A minute in which even a round without a look costs more than the share.
+        rounds(1_200, dear_cost_ns);
+        let (looked, stretch) = rounds(1_200, dear_cost_ns);
+        assert!((50..=70).contains(&looked), "{looked} in a minute");
+        assert!((15..=40).contains(&stretch), "{stretch}");
+        rounds(60, cheap_cost_ns);
+        let (looked, _) = rounds(20, cheap_cost_ns);
+        assert_eq!(looked, 20, "three seconds later");
+    }
+
+    #[test]
+    fn a_debt_is_bounded_and_there_is_always_some_look() {
+        check_recovery(100_000, 10_000);
+        check_recovery(20_000_000, 10_000);
     }
 
     #[test]

@@ -80,7 +80,8 @@ struct Rounds<'s> {
     tell_next: Instant,
     next: Instant,
     last: Instant,
-    last_cpu: Duration,
+    /// What telling has cost since the last round.
+    told: Duration,
     threads: usize,
 }
 
@@ -97,7 +98,7 @@ impl<'s> Rounds<'s> {
             delays: RunDelays::default(),
             tell_next: now + TELL_EVERY,
             last: now,
-            last_cpu: own_cpu(),
+            told: Duration::ZERO,
             threads: 0,
         }
     }
@@ -109,17 +110,24 @@ impl<'s> Rounds<'s> {
             self.next = now + self.pace.wait();
         }
         if now >= self.tell_next {
+            let before = own_cpu();
             let mut off_cpu = lock(&self.shared.off_cpu);
             let mut batch = Batch::new(self.shared);
             self.delays.tell(&mut off_cpu, &mut |waited| {
                 batch.recorder().observe(waited);
             });
+            drop(batch);
+            drop(off_cpu);
+            self.told += own_cpu().saturating_sub(before);
             self.tell_next = now + TELL_EVERY;
         }
         self.next.min(self.tell_next)
     }
 
     fn run(&mut self) {
+        // Not what the watch for long polls has cost on this thread meanwhile: that cannot wait, and the account takes it off first. Charged to the looks as
+        // well, it was more than their least share beside a task that computes, and there were no looks any more.
+        let cpu_before = own_cpu();
         let (shared, notes, delays) = (self.shared, &mut self.notes, &mut self.delays);
         let mut looked = 0;
         if let Some(budget_ns) = self.pace.budget_ns() {
@@ -142,15 +150,16 @@ impl<'s> Rounds<'s> {
             shared.shown.signalled(off_cpu.signalled());
         }
         notes.forget_beyond(self.threads);
-        let (now, cpu) = (Instant::now(), own_cpu());
-        let (time, cost) = (now - self.last, cpu - self.last_cpu);
+        let now = Instant::now();
+        let told = std::mem::take(&mut self.told);
+        let (time, cost) = (now - self.last, own_cpu().saturating_sub(cpu_before) + told);
         let share = {
             let mut account = lock(&shared.account);
             account.spend(Job::Wall, cost.as_nanos() as u64);
             account.share(Job::Wall)
         };
         self.pace.passed(time, cost, looked, self.threads, share);
-        (self.last, self.last_cpu) = (now, cpu);
+        self.last = now;
         shared
             .wall_stretch
             .store(self.pace.stretch(), Ordering::Relaxed);

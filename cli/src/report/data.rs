@@ -395,6 +395,10 @@ pub struct WallData {
     pub runnable_ns: u64,
     /// Blocked, by looks.
     pub blocked: Vec<StateData>,
+    /// Time of the lives that none of these stands for.
+    pub unlooked_ns: u64,
+    /// By how much they are more than the lives: each has a meter of its own.
+    pub overlap_ns: u64,
     /// Threads, with those of one name put together; hotpoll's own left out.
     pub threads: Vec<WallThreadData>,
 }
@@ -425,6 +429,10 @@ pub struct WallThreadData {
     pub runnable_ns: u64,
     /// Blocked, by looks.
     pub blocked: Vec<StateData>,
+    /// Time of the lives that none of these stands for.
+    pub unlooked_ns: u64,
+    /// By how much they are more than the lives.
+    pub overlap_ns: u64,
     /// Where, longest first.
     pub places: Vec<PlaceData>,
 }

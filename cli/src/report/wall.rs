@@ -36,6 +36,8 @@ pub fn wall(
         on_cpu_ns: total.on_cpu_ns,
         runnable_ns: total.runnable_ns,
         blocked: states(&total),
+        unlooked_ns: total.unlooked_ns(),
+        overlap_ns: total.overlap_ns(),
         threads: (groups.iter().take(top))
             .map(|group| thread(frames, group))
             .collect(),
@@ -79,6 +81,8 @@ fn thread(frames: &Frames, group: &WallGroup) -> WallThreadData {
         on_cpu_ns: times.on_cpu_ns,
         runnable_ns: times.runnable_ns,
         blocked: states(times),
+        unlooked_ns: times.unlooked_ns(),
+        overlap_ns: times.overlap_ns(),
         places: places(frames, &group.places, times.lived_ns),
     }
 }

@@ -65,17 +65,40 @@ fn the_wall_clock() {
         &options,
         "Wall clock (20 Hz looks at each thread asked, 19.8 Hz delivered)
   30.0 s of threads' lives: on a processor 2.40 s (8.0%), waiting for one 50.0
-  ms (0.2%), I/O 9.00 s (30%), lock 1.20 s (4.0%)
+  ms (0.2%), I/O 9.00 s (30%), lock 1.20 s (4.0%), [unlooked] 17.4 s (58%)
   594 looks: 60 took a stack, 450 kept the one before as the thread had not run;
   without a whole stack: 24 not unwound
 
 Threads (% of their lives within the window)
    on CPU runnable   lock    I/O  sleep  other    life  thread
      8.0%     0.2%   4.0%  30.0%   0.0%   0.0%   30.0s  tokio-rt-worker x3
+       57.8% [unlooked]: no look found what it did
        30.0% I/O in tokio::runtime::task::harness::Harness
         4.0% lock in db::query db.rs:47 → Mutex::lock_contended
 ",
     );
+}
+
+/// Each term has a meter of its own: where they are more than the lives, that is said.
+#[test]
+fn terms_that_overlap() {
+    let mut profile = waiting();
+    for thread in 1..4 {
+        profile.threads[thread].totals.wall_ns = 4_000 * MS;
+    }
+    let options = Options {
+        wall: true,
+        ..Options::default()
+    };
+    let report = plain(&text::render(&collect(&profile, &options), &options, 80));
+    let report = report.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in [
+        "the terms overlap by 650 ms (5.4%)",
+        "5.4% more than its life: terms overlap",
+    ] {
+        assert!(report.contains(part), "{report}");
+    }
+    assert!(!report.contains("unlooked"), "{report}");
 }
 
 #[test]

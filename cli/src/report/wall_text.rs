@@ -47,6 +47,7 @@ pub fn wall_section(lines: &mut Vec<String>, wall: &WallData, top: Option<usize>
     ));
     for thread in wall.threads.iter().take(top.unwrap_or(12)) {
         lines.push(thread_line(thread, columns));
+        lines.extend(rest_line(thread, columns));
         let worth = |place: &&PlaceData| top.is_some() || place.share >= WORTH_A_LINE;
         let places = thread.places.iter().filter(worth);
         lines.extend(
@@ -62,6 +63,12 @@ pub fn wall_section(lines: &mut Vec<String>, wall: &WallData, top: Option<usize>
     if wall.threads.is_empty() {
         lines.push(paint(DIM, "  none was looked at"));
     }
+}
+
+/// Whether so much of the threads' lives is more than what clocks that are read one after the other differ by.
+fn is_worth_a_word(ns: u64, lived_ns: u64) -> bool {
+    const WORTH: f64 = 0.01;
+    ns > 0 && ns as f64 >= WORTH * lived_ns as f64
 }
 
 fn sentences(wall: &WallData) -> Vec<String> {
@@ -89,11 +96,25 @@ fn sentences(wall: &WallData) -> Vec<String> {
             share(state.wall_ns)
         ));
     }
+    if is_worth_a_word(wall.unlooked_ns, wall.lived_ns) {
+        times.push(format!(
+            "[unlooked] {}{}",
+            duration(wall.unlooked_ns),
+            share(wall.unlooked_ns)
+        ));
+    }
     let mut sentences = vec![format!(
         "{} of threads' lives: {}",
         duration(wall.lived_ns),
         times.join(", ")
     )];
+    if is_worth_a_word(wall.overlap_ns, wall.lived_ns) {
+        sentences.push(format!(
+            "the terms overlap by {}{}: each has a meter of its own, and a look stands for all of the time since the one before",
+            duration(wall.overlap_ns),
+            share(wall.overlap_ns)
+        ));
+    }
     let mut looks = format!(
         "{}: {} took a stack, {} kept the one before as the thread had not run",
         counted(wall.looks, "look"),
@@ -146,6 +167,19 @@ fn thread_line(thread: &WallThreadData, columns: usize) -> String {
         pad_left(&compact(thread.lived_ns), 8),
         paint(STRONG, keep_start(&label, columns.saturating_sub(FIGURES)))
     )
+}
+
+/// What a thread's terms leave of its life, or are beyond it.
+fn rest_line(thread: &WallThreadData, columns: usize) -> Option<String> {
+    let is_said = |ns: u64| is_worth_a_word(ns, thread.lived_ns);
+    let (ns, what) = match (thread.unlooked_ns, thread.overlap_ns) {
+        (ns, _) if is_said(ns) => (ns, "[unlooked]: no look found what it did"),
+        (_, ns) if is_said(ns) => (ns, "more than its life: terms overlap"),
+        _ => return None,
+    };
+    let share = percent(ns as f64 / thread.lived_ns as f64);
+    let line = format!("      {} {what}", pad_left(&share, 6));
+    Some(paint(DIM, keep_start(&line, columns)))
 }
 
 fn place_line(place: &PlaceData, columns: usize) -> String {

@@ -12,7 +12,8 @@ use crate::text::style::{DIM, HEADING, STRONG, WARNING, heading, paint};
 use crate::text::width::{keep_end, keep_start, pad_left, pad_right, width, wrap};
 
 /// Said of a task whose polls so far left none: mostly, its last came before the unwind tables were there.
-pub const NO_STACK: &str = "no stack yet (--refresh has a live task take one)";
+pub const NO_STACK: &str =
+    "no stack: suspended before unwind tables were ready? --refresh takes one";
 /// Rows of a list that is left to fit a screen, at most.
 pub const SCREEN: usize = 40;
 /// Tasks of one kind in one state at one place, in such a list.
@@ -85,6 +86,7 @@ fn header(data: &Data, columns: usize) -> Vec<String> {
     }
     for runtime in data.runtimes.iter().filter(|runtime| runtime.blocked) {
         let which = match runtime.name.as_str() {
+            "" if data.runtimes.len() > 1 => format!("runtime {}", runtime.id),
             "" => "the runtime".to_owned(),
             name => format!("runtime {}", printable(name)),
         };

@@ -22,7 +22,11 @@ pub fn collect(now: &Now, filter: Option<&Regex>, top: Option<usize>) -> Data {
         window_ns: profile.duration_ns,
         long_poll_ns: now.snapshot().tasks.long_poll_ns,
         states: counted(theirs().map(|one| one.now.state.label())),
-        workers: counted(theirs().filter_map(|one| one.role.map(Role::label))),
+        workers: counted(
+            theirs()
+                .filter(|one| one.worker)
+                .filter_map(|one| one.role.map(Role::label)),
+        ),
         stuck: counted(theirs().filter_map(|one| one.stuck.map(Stuck::label))),
         notices: profile.process.notices.clone(),
         threads: (all.iter())

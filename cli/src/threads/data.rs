@@ -57,7 +57,8 @@ pub struct ThreadData {
     pub state_ns: u64,
     /// The system call that it is in, by number.
     pub syscall: Option<u32>,
-    /// Of a runtime's worker: `polling`, `blocked in a poll`, `parked` or `between polls`.
+    /// Of a runtime's worker: `polling`, `blocked in a poll`, `parked`, `between polls`, …; of another thread that polls (in `block_on`, or
+    /// `in block_in_place`): what it does there.
     pub role: Option<&'static str>,
     /// The task that it polls.
     pub polls: Option<PollData>,

@@ -8,7 +8,7 @@ use hotpoll_sampler::ForkLock;
 use std::collections::BTreeMap;
 use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::{Handle, RuntimeFlavor, RuntimeMetrics};
 
 /// One runtime.
 struct Known {
@@ -131,10 +131,22 @@ impl Drop for Inside {
     }
 }
 
-/// A task is polled for the first time: is its thread a worker that is not known yet?
-#[inline]
+/// What [`Local::worker`] says of a thread of which nothing is known, and of one that is no worker.
+pub(super) const UNKNOWN: u64 = 0;
+pub(super) const NO_WORKER: u64 = u64::MAX;
+
+/// A task is polled for the first time, or a thread of which nothing is known polls: is it a worker that is not known yet?
 pub(super) fn look(local: &'static Local) {
+    let before = local.worker.load(Relaxed);
+    let is_nested = !local.current.get().is_null();
+    if before == UNKNOWN && is_nested {
+        // In `block_in_place` it has its number still, and another thread works in its place. Its next poll that is in no other will tell.
+        return;
+    }
     let Some(index) = tokio::runtime::worker_index() else {
+        if before == UNKNOWN {
+            local.worker.store(NO_WORKER, Relaxed);
+        }
         return;
     };
     // A thread may be the worker of one runtime after another, each time with the same number: the runtime's ID is what is known of it.
@@ -142,19 +154,28 @@ pub(super) fn look(local: &'static Local) {
         return;
     };
     let token = token(&handle, index);
-    let before = local.worker.swap(token, Relaxed);
     if before == token {
         return;
     }
+    local.worker.store(token, Relaxed);
     let tid = thread::tid();
+    let mut displaced = None;
     with(&handle, |one| {
-        one.workers.insert(index, tid);
+        displaced = one.workers.insert(index, tid);
         if !one.threads.contains(&tid) && !one.visitors.contains(&tid) {
             one.visitors.push(tid);
             one.passing.push(tid);
         }
     });
-    if before != 0 {
+    // After `block_in_place` another thread works in a worker's place, for good. The one before may become the worker of another number, and is to say so.
+    if let Some(displaced) = displaced.filter(|other| *other != tid) {
+        let all = thread::all().into_iter();
+        for other in all.filter(|other| other.tid.load(Relaxed) == displaced) {
+            // Relaxed, and not exchanged: if it says anew just now who it is, it is asked once more.
+            other.worker.store(UNKNOWN, Relaxed);
+        }
+    }
+    if before != UNKNOWN && before != NO_WORKER {
         let id = handle.id();
         change(|one| {
             if one.handle.id() != id {
@@ -170,35 +191,82 @@ fn token(handle: &Handle, index: usize) -> u64 {
     crate::task_id::number_of(&handle.id()) << 16 | (index as u64 + 1) & 0xffff
 }
 
-/// Every known runtime, without its `blocked`, and whether all of its workers are listed: nothing can be said of those that are not.
-pub(super) fn snapshot() -> Vec<(hotpoll_profile::Runtime, bool)> {
-    known()
-        .iter()
-        .map(|one| {
-            let metrics = one.handle.metrics();
-            let mut workers: Vec<u32> = one.workers.values().copied().collect();
-            // Those that have polled nothing tracked yet: a runtime starts its workers before any other thread. (After a `block_in_place` a
-            // blocking thread is the worker, which its first poll of a new task shows.)
-            if one.handle.runtime_flavor() == RuntimeFlavor::CurrentThread {
-                if workers.is_empty() {
-                    workers.extend(one.visitors.first());
-                }
-            } else {
-                for thread in &one.threads {
-                    if workers.len() < metrics.num_workers() && !workers.contains(thread) {
-                        workers.push(*thread);
-                    }
-                }
-            }
-            let all = workers.len() >= metrics.num_workers();
-            let runtime = hotpoll_profile::Runtime {
-                id: one.id,
-                name: one.handle.name().unwrap_or_default().to_string(),
-                workers,
-                alive: metrics.num_alive_tasks() as u64,
-                blocked: false,
-            };
-            (runtime, all)
-        })
-        .collect()
+/// A runtime as it is now.
+pub(super) struct Seen {
+    /// Without its `blocked`.
+    pub runtime: hotpoll_profile::Runtime,
+    /// Whether all of its workers are listed: nothing can be said of those that are not.
+    pub all_listed: bool,
+    /// Whether a worker is parked: whatever the others do, that one is there for any task.
+    pub is_any_parked: bool,
+    /// Grows with what its workers get done: see [`progress`].
+    pub progress: u64,
+}
+
+/// Every known runtime. `is_busy` says of a thread whether it is in a poll, or in a closure that may block.
+pub(super) fn snapshot(is_busy: impl Fn(u32) -> bool) -> Vec<Seen> {
+    known().iter().map(|one| seen(one, &is_busy)).collect()
+}
+
+fn seen(one: &Known, is_busy: &impl Fn(u32) -> bool) -> Seen {
+    let metrics = one.handle.metrics();
+    let count = metrics.num_workers();
+    // The count is odd from before a worker parks until it is awake again, and is told both times.
+    let is_parked = |index: &usize| metrics.worker_park_unpark_count(*index) % 2 == 1;
+    // Who polls while the worker is parked is in `block_in_place`: another thread has taken its place, and has polled nothing tracked yet.
+    let has_left = |index: &usize, tid: u32| *index < count && is_parked(index) && is_busy(tid);
+    let is_current_thread = one.handle.runtime_flavor() == RuntimeFlavor::CurrentThread;
+    let mut is_any_gone = false;
+    let mut workers: Vec<u32> = Vec::new();
+    for (index, &tid) in &one.workers {
+        match !is_current_thread && has_left(index, tid) {
+            true => is_any_gone = true,
+            false => workers.push(tid),
+        }
+    }
+    let add = |workers: &mut Vec<u32>, tid: u32| {
+        if workers.len() < count && !workers.contains(&tid) {
+            workers.push(tid);
+        }
+    };
+    // Those that have polled nothing tracked yet: a runtime starts its workers before any other thread, and the one that takes a worker's place last.
+    if is_current_thread {
+        if workers.is_empty() {
+            workers.extend(one.visitors.first());
+        }
+    } else if is_any_gone {
+        let idle = one.threads.iter().rev().filter(|tid| !is_busy(**tid));
+        idle.for_each(|&tid| add(&mut workers, tid));
+    } else {
+        one.threads.iter().for_each(|&tid| add(&mut workers, tid));
+    }
+    Seen {
+        all_listed: workers.len() >= count,
+        is_any_parked: (0..count).any(|index| is_parked(&index)),
+        progress: done(&metrics),
+        runtime: hotpoll_profile::Runtime {
+            id: one.id,
+            name: one.handle.name().unwrap_or_default().to_string(),
+            workers,
+            alive: metrics.num_alive_tasks() as u64,
+            blocked: false,
+        },
+    }
+}
+
+/// What [`Seen::progress`] is by now; `None` once the runtime is gone.
+pub(super) fn progress(runtime: u64) -> Option<u64> {
+    let known = known();
+    let one = known.iter().find(|one| one.id == runtime)?;
+    Some(done(&one.handle.metrics()))
+}
+
+/// How often workers have parked and been woken, and how long they were busy: told when they park, and each 61 polls of those that never do. Each term only
+/// grows.
+fn done(metrics: &RuntimeMetrics) -> u64 {
+    (0..metrics.num_workers()).fold(0, |sum: u64, worker| {
+        let busy = metrics.worker_total_busy_duration(worker).as_nanos() as u64;
+        sum.wrapping_add(busy)
+            .wrapping_add(metrics.worker_park_unpark_count(worker))
+    })
 }

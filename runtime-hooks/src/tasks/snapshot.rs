@@ -4,16 +4,21 @@
 //! its records takes; it works while every worker is blocked, and makes no task run.
 
 use super::kind::{self, Kind};
-use super::open_polls::open_polls;
+use super::open_polls::{open_polls, outermost_polls};
 use super::record::{BLOCKING, HOLDS_PARENTS, Record, Wait};
 use super::stats::Totals;
 use super::wake_stamp::{DURING_POLL, Who};
 use super::{LONG_POLL, live, lost, runtimes, stacks, thread};
-use hotpoll_profile::{LongPoll, Site, Suspension, Task, TaskKind, TaskState, Tasks, Waker};
+use hotpoll_profile::{
+    LongPoll, Runtime, Site, Suspension, Task, TaskKind, TaskState, Tasks, Waker,
+};
 use hotpoll_sampler::clock;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A runtime of which all workers seem to be blocked must get nothing done for so long: they may be other threads by now than those that we know.
+const STANDSTILL: Duration = Duration::from_millis(20);
 
 /// How much a snapshot may tell.
 #[derive(Debug, Clone, Copy)]
@@ -92,22 +97,7 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> T
             task
         })
         .collect();
-    let known = runtimes::snapshot();
-    let open = open_polls();
-    let threshold = LONG_POLL.load(Relaxed);
-    let is_in_long_poll = |worker: &u32| {
-        let mut polls = open.iter().filter(|poll| poll.tid == *worker);
-        polls.any(|poll| clock.now.saturating_sub(poll.start) >= threshold)
-    };
-    let runtimes: Vec<_> = known
-        .into_iter()
-        .map(|(mut runtime, all_listed)| {
-            runtime.blocked = all_listed
-                && !runtime.workers.is_empty()
-                && runtime.workers.iter().all(is_in_long_poll);
-            runtime
-        })
-        .collect();
+    let runtimes = runtimes(clock.now);
     Tasks {
         alive: (!runtimes.is_empty()).then(|| runtimes.iter().map(|one| one.alive).sum()),
         tracked,
@@ -118,6 +108,39 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> T
         folded_tasks,
         folded_kinds: folded_kinds as u64,
     }
+}
+
+/// The runtimes, and whether they are blocked: each worker is in a poll that takes long, and none gets anything done.
+///
+/// A worker whose task calls `block_in_place` hands its place on to another thread, and the task goes on in a poll that holds up nobody. So polls alone
+/// do not say it: no worker may be parked, as that one could take a task, and none may have done anything for a while.
+fn runtimes(now: u64) -> Vec<Runtime> {
+    let busy: HashSet<u32> = (outermost_polls().iter()).map(|poll| poll.tid).collect();
+    let known = runtimes::snapshot(|tid| busy.contains(&tid));
+    let open = open_polls();
+    let threshold = LONG_POLL.load(Relaxed);
+    let is_in_long_poll = |worker: &u32| {
+        let mut polls = open.iter().filter(|poll| poll.tid == *worker);
+        polls.any(|poll| now.saturating_sub(poll.start) >= threshold)
+    };
+    let seems_blocked = |seen: &runtimes::Seen| {
+        let workers = &seen.runtime.workers;
+        seen.all_listed
+            && !seen.is_any_parked
+            && !workers.is_empty()
+            && workers.iter().all(is_in_long_poll)
+    };
+    let suspects: Vec<bool> = known.iter().map(seems_blocked).collect();
+    if suspects.contains(&true) {
+        std::thread::sleep(STANDSTILL);
+    }
+    let known = known.into_iter().zip(suspects);
+    known
+        .map(|(seen, suspect)| Runtime {
+            blocked: suspect && runtimes::progress(seen.runtime.id) == Some(seen.progress),
+            ..seen.runtime
+        })
+        .collect()
 }
 
 fn row(task: &Record, clock: &Clock) -> Row {

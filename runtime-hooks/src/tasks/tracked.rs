@@ -263,6 +263,8 @@ fn poll_watched<F: Future>(
     }
     if task.totals.polls.load(Relaxed) == 0 {
         first_poll(task, local);
+    } else if local.worker.load(Relaxed) == runtimes::UNKNOWN {
+        thread_is_new(local);
     }
     if !task.inner.is(context.waker()) {
         replace_inner(task, context.waker(), local);
@@ -316,6 +318,12 @@ fn replace_inner(task: &Record, waker: &Waker, local: &'static Local) {
         .store(flags | if holds { HOLDS_PARENTS } else { 0 }, Relaxed);
     // It may be polled by another task than before.
     task.parent.store(parent(Some(local)), Relaxed);
+}
+
+/// A thread of which nothing is known polls a task that others have polled before: it may have taken a worker's place.
+#[cold]
+fn thread_is_new(local: &'static Local) {
+    runtimes::look(local);
 }
 
 /// Finds out which task of the runtime's this is, or is a part of; and, once a thread, what can be known only inside a runtime.
@@ -383,5 +391,7 @@ struct Blocking(&'static Local);
 impl Drop for Blocking {
     fn drop(&mut self) {
         self.0.blocking.store(false, Relaxed);
+        // A thread for what may block takes a worker's place another time.
+        self.0.worker.store(runtimes::UNKNOWN, Relaxed);
     }
 }

@@ -114,8 +114,12 @@ impl Finder<'_, '_> {
         let doing = self.names.doing(Actor::Thread(one.thread.tid));
         let mut evidence = Vec::new();
         if one.now.poll_ns > 0 {
+            let meanwhile = match one.worker {
+                true => "; nothing else of this worker is polled meanwhile",
+                false => "",
+            };
             evidence.push(format!(
-                "{who} has been in one poll of {polls} for {}; nothing else of this worker is polled meanwhile",
+                "{who} has been in one poll of {polls} for {}{meanwhile}",
                 duration(one.now.poll_ns)
             ));
         }
@@ -148,6 +152,7 @@ impl Finder<'_, '_> {
                 continue;
             };
             let name = match runtime.name.is_empty() {
+                true if snapshot.tasks.runtimes.len() > 1 => format!(" {}", runtime.id),
                 true => String::new(),
                 false => format!(" {}", runtime.name),
             };

@@ -18,6 +18,8 @@ pub struct LiveThread<'p> {
     pub thread: &'p Thread,
     /// What was seen of it.
     pub now: &'p ThreadNow,
+    /// Whether it is a runtime's worker. Others poll, too: one in `block_on`, or in `block_in_place`, whose place another thread has taken.
+    pub worker: bool,
     /// What it is to its runtime, if it belongs to one.
     pub role: Option<Role>,
     /// The kind of the task that it polls.
@@ -45,6 +47,8 @@ pub enum Role {
     BlockedElsewhere,
     /// It is between polls.
     Between,
+    /// It polls a task, and is in `block_in_place` there: another thread has taken its place as a worker.
+    BlockInPlace,
 }
 
 impl Role {
@@ -56,6 +60,7 @@ impl Role {
             Self::Parked => "parked",
             Self::BlockedElsewhere => "blocked in nothing tracked",
             Self::Between => "between polls",
+            Self::BlockInPlace => "in block_in_place",
         }
     }
 }
@@ -88,12 +93,14 @@ pub fn live_threads<'p>(frames: &Frames<'p>, snapshot: &'p Snapshot) -> Vec<Live
             Some(LiveThread {
                 thread,
                 now,
+                worker: is_worker && role != Some(Role::BlockInPlace),
                 role,
                 kind: kinds.get(&now.kind).copied(),
                 dominant: dominant(frames, samples),
                 cores: share(thread.totals.cpu_ns, profile.duration_ns),
                 stuck: stuck(frames, now, role, tasks.long_poll_ns).filter(|stuck| {
-                    !blocking || !matches!(stuck, Stuck::BlockedPoll | Stuck::LongPoll)
+                    let may_take_long = blocking || role == Some(Role::BlockInPlace);
+                    !may_take_long || !matches!(stuck, Stuck::BlockedPoll | Stuck::LongPoll)
                 }),
                 stack,
             })
@@ -114,9 +121,19 @@ fn role(frames: &Frames, now: &ThreadNow) -> Role {
         0 if !now.state.is_blocked() => Role::Between,
         0 if is_in_the_runtimes_wait(frames, now) => Role::Parked,
         0 => Role::BlockedElsewhere,
+        _ if is_in_block_in_place(frames, now) => Role::BlockInPlace,
         _ if now.state.is_blocked() => Role::BlockedInPoll,
         _ => Role::Polling,
     }
+}
+
+/// Whether a thread that polls has handed its place as a worker on.
+fn is_in_block_in_place(frames: &Frames, now: &ThreadNow) -> bool {
+    let mut stack = now.stack.iter().flat_map(|&location| frames.at(location));
+    stack.any(|at| {
+        let name = &frames.get(at.frame).name;
+        name.starts_with("tokio::") && name.contains("::block_in_place")
+    })
 }
 
 fn dominant(frames: &Frames, samples: &[&Sample]) -> Option<(FrameId, f64)> {
@@ -238,6 +255,37 @@ mod tests {
             .map(|one| one.role)
             .collect();
         assert_eq!(roles, [Some(Role::Parked), Some(Role::Between)]);
+    }
+
+    #[test]
+    fn in_block_in_place_nobody_is_held_up() {
+        let profile = profile(&[
+            (
+                "in place",
+                "tokio::runtime::task::raw::poll;shop::load;tokio::runtime::scheduler::multi_thread::worker::block_in_place;shop::read;std::thread::sleep",
+                1,
+            ),
+            ("takes over", "shop::main", 1),
+        ]);
+        let frames = Frames::new(&profile);
+        let mut threads = vec![
+            now(0, State::Sleep, 4_000 * MS, 5_000 * MS),
+            now(1, State::Running, 0, 0),
+        ];
+        threads[0].stack = profile.samples[0].stack.clone();
+        let snapshot = snapshot(threads, vec![101]);
+        let live = live_threads(&frames, &snapshot);
+        let mut rows: Vec<_> = (live.iter())
+            .map(|one| (one.thread.name.as_str(), one.stuck, one.role, one.worker))
+            .collect();
+        rows.sort_by_key(|row| row.0);
+        assert_eq!(
+            rows,
+            [
+                ("in place", None, Some(Role::BlockInPlace), false),
+                ("takes over", None, Some(Role::Between), true),
+            ]
+        );
     }
 
     #[track_caller]

@@ -39,6 +39,23 @@ impl WallTimes {
             .sum()
     }
 
+    /// What the terms come to together. Each has a meter of its own, so that is their lives only nearly.
+    fn told_ns(&self) -> u64 {
+        (self.on_cpu_ns)
+            .saturating_add(self.runnable_ns)
+            .saturating_add(self.blocked_ns())
+    }
+
+    /// Time of their lives that no term stands for: no look found what they did.
+    pub fn unlooked_ns(&self) -> u64 {
+        self.lived_ns.saturating_sub(self.told_ns())
+    }
+
+    /// By how much the terms are more than their lives: a look stands for all of the time since the one before, whatever the thread did in between.
+    pub fn overlap_ns(&self) -> u64 {
+        self.told_ns().saturating_sub(self.lived_ns)
+    }
+
     /// What looks found in one state.
     pub fn in_state(&self, state: State) -> u64 {
         self.looked_ns[state.index()]
@@ -246,6 +263,12 @@ mod tests {
         assert_eq!(times.runnable_ns, 30 * MS);
         assert_eq!(times.in_state(State::Lock), 300 * MS);
         assert_eq!(times.blocked_ns(), 350 * MS);
+        assert_eq!((times.unlooked_ns(), times.overlap_ns()), (20 * MS, 0));
+        let short = WallTimes {
+            lived_ns: 450 * MS,
+            ..*times
+        };
+        assert_eq!((short.unlooked_ns(), short.overlap_ns()), (0, 30 * MS));
         let all = total(&groups);
         assert_eq!(
             (all.lived_ns, all.blocked_ns(), all.looks),
