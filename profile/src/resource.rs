@@ -293,6 +293,12 @@ pub struct Holder {
     pub movable: bool,
     /// Whether both looks of the snapshot found it: it was held all the time between them.
     pub confirmed: bool,
+    /// Whether it was taken in one of several futures that its task drives with wakers of its own making: the others go on while that one waits.
+    pub in_set: bool,
+    /// Whether it was surely taken by the thread itself, outside of any task: a blocking call outside of a runtime.
+    pub by_thread: bool,
+    /// Whether the thread that took it has ended since, and did not give it back.
+    pub gone: bool,
 }
 
 /// What is known of how long something has been held.
@@ -334,6 +340,10 @@ pub struct Waiter {
     pub timed: bool,
     /// Whether both looks of the snapshot found it: it waited all the time between them.
     pub confirmed: bool,
+    /// Whether it waits in one of several futures that its task drives with wakers of its own making: the task and the others of them go on meanwhile.
+    pub in_set: bool,
+    /// Whether it surely blocks the thread, whoever's the resource is: a task that nobody tracks does not wait so.
+    pub by_thread: bool,
     /// Indices into [`crate::Profile::locations`], leaf first.
     pub stack: Vec<u32>,
 }

@@ -58,9 +58,9 @@ prop_compose! {
         (party, site) in (party(), site()),
         (mode, since) in (select(Mode::ALL), select(Since::ALL)),
         [since_ns, amount, acquisition] in [number(), number(), number()],
-        [movable, confirmed] in any::<[bool; 2]>(),
+        [movable, confirmed, in_set, by_thread, gone] in any::<[bool; 5]>(),
     ) -> Holder {
-        Holder { party, site, mode, since_ns, since, amount, acquisition, movable, confirmed }
+        Holder { party, site, mode, since_ns, since, amount, acquisition, movable, confirmed, in_set, by_thread, gone }
     }
 }
 
@@ -68,10 +68,10 @@ prop_compose! {
     fn waiter()(
         (party, site, mode) in (party(), site(), select(Mode::ALL)),
         [since_ns, wait, amount] in [number(), number(), number()],
-        [timed, confirmed] in any::<[bool; 2]>(),
+        [timed, confirmed, in_set, by_thread] in any::<[bool; 4]>(),
         stack in stack(),
     ) -> Waiter {
-        Waiter { party, site, mode, since_ns, wait, amount, timed, confirmed, stack }
+        Waiter { party, site, mode, since_ns, wait, amount, timed, confirmed, in_set, by_thread, stack }
     }
 }
 

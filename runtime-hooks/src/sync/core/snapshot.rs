@@ -217,6 +217,7 @@ impl Describe<'_> {
             timed: about.timed,
             confirmed,
             stack: (self.intern)(&seen.stack),
+            ..Waiter::default()
         }
     }
 
@@ -237,6 +238,7 @@ impl Describe<'_> {
             acquisition: hold.number,
             movable: hold.movable,
             confirmed,
+            ..Holder::default()
         }
     }
 }

@@ -102,6 +102,12 @@ pub(super) struct HolderColumns {
     confirmed: Vec<bool>,
     #[prost(bool, repeated, tag = "7")]
     movable: Vec<bool>,
+    #[prost(bool, repeated, tag = "8")]
+    in_set: Vec<bool>,
+    #[prost(bool, repeated, tag = "9")]
+    by_thread: Vec<bool>,
+    #[prost(bool, repeated, tag = "10")]
+    gone: Vec<bool>,
 }
 
 const HOLDER_NUMBERS: [Number<Holder>; 3] = [
@@ -120,6 +126,9 @@ impl HolderColumns {
             numbers: table_of(holders, &HOLDER_NUMBERS),
             confirmed: column(holders, |one| one.confirmed),
             movable: column(holders, |one| one.movable),
+            in_set: column(holders, |one| one.in_set),
+            by_thread: column(holders, |one| one.by_thread),
+            gone: column(holders, |one| one.gone),
         }
     }
 
@@ -145,6 +154,9 @@ impl HolderColumns {
         fill_table(rows, &HOLDER_NUMBERS, &self.numbers)?;
         fill(rows, &self.confirmed, |one, is| one.confirmed = is)?;
         fill(rows, &self.movable, |one, is| one.movable = is)?;
+        fill(rows, &self.in_set, |one, is| one.in_set = is)?;
+        fill(rows, &self.by_thread, |one, is| one.by_thread = is)?;
+        fill(rows, &self.gone, |one, is| one.gone = is)?;
         Ok(holders)
     }
 }
@@ -166,6 +178,10 @@ pub(super) struct WaiterColumns {
     confirmed: Vec<bool>,
     #[prost(uint32, repeated, tag = "7")]
     stacks: Vec<u32>,
+    #[prost(bool, repeated, tag = "8")]
+    in_set: Vec<bool>,
+    #[prost(bool, repeated, tag = "9")]
+    by_thread: Vec<bool>,
 }
 
 const WAITER_NUMBERS: [Number<Waiter>; 3] = [
@@ -188,6 +204,8 @@ impl WaiterColumns {
             timed: column(waiters, |one| one.timed),
             confirmed: column(waiters, |one| one.confirmed),
             stacks: stacks.places(waiters.iter().map(|one| &one.stack)),
+            in_set: column(waiters, |one| one.in_set),
+            by_thread: column(waiters, |one| one.by_thread),
         }
     }
 
@@ -210,6 +228,8 @@ impl WaiterColumns {
         self.sites.fill(rows, |one| &mut one.site, raw, budget)?;
         fill_table(rows, &WAITER_NUMBERS, &self.numbers)?;
         fill(rows, &self.timed, |one, is| one.timed = is)?;
+        fill(rows, &self.in_set, |one, is| one.in_set = is)?;
+        fill(rows, &self.by_thread, |one, is| one.by_thread = is)?;
         fill(rows, &self.confirmed, |one, is| one.confirmed = is)?;
         for (one, place) in rows.iter_mut().zip(same_length(&self.stacks, &self.modes)?) {
             one.stack = stack(stacks, *place, budget)?;
