@@ -78,10 +78,7 @@ pub fn find(
 }
 
 fn is_old_enough(problem: &Problem, settings: Settings) -> bool {
-    // Nothing will change these, however young they are; and a convoy is no matter of one wait.
-    let at_any_age = matches!(
-        problem.kind,
-        ProblemKind::Deadlock | ProblemKind::LostWaker | ProblemKind::LockConvoy
-    );
+    // Nothing will change these, however young they are.
+    let at_any_age = matches!(problem.kind, ProblemKind::Deadlock | ProblemKind::LostWaker);
     at_any_age || problem.age_ns >= settings.older_than_ns
 }

@@ -6,6 +6,8 @@ use hotpoll_profile::{Histogram, Mode, Resource, ResourceKind, Since, Uses, Wait
 
 /// So many in a queue are a convoy, if the queue never ends.
 const CONVOY: usize = 3;
+/// A convoy costs as much as so many threads that only wait for it, all the time since it was made: however short each wait is, that matters.
+const WAITING_ON_AVERAGE: u64 = 2;
 /// Fewer contended acquisitions than this are no habit.
 const HABIT: u64 = 50;
 /// A sender that takes so many times longer than the others of its site took may be lost.
@@ -57,8 +59,12 @@ pub(super) fn passed_over(
     (ProblemKind::StarvedWaiter, evidence)
 }
 
-/// A lock that nearly everybody queues for.
-pub(super) fn convoy(names: &Names<'_>, resource: &Resource) -> Option<Problem> {
+/// A lock that nearly everybody queues for, where that matters: one waits for longer than `older_than_ns`, or the queue has cost whole threads, for so long.
+pub(super) fn convoy(
+    names: &Names<'_>,
+    resource: &Resource,
+    older_than_ns: u64,
+) -> Option<Problem> {
     let uses = &resource.exclusive;
     let acquired = uses.acquired + resource.shared.acquired;
     let contended = uses.contended + resource.shared.contended;
@@ -70,6 +76,24 @@ pub(super) fn convoy(names: &Names<'_>, resource: &Resource) -> Option<Problem> 
         return None;
     }
     let first = resource.waiters.iter().max_by_key(|one| one.since_ns)?;
+    let lasted_ns = resource.age_ns;
+    let on_average = resource.wait_ns() as f64 / lasted_ns.max(1) as f64;
+    let (age_ns, matters) = if first.since_ns >= older_than_ns {
+        let longest = format!(
+            "one of them has waited for {}",
+            names::duration(first.since_ns)
+        );
+        (first.since_ns, longest)
+    } else if lasted_ns >= older_than_ns && on_average >= WAITING_ON_AVERAGE as f64 {
+        let share = format!(
+            "since it was made, {} ago, {on_average:.1} waited for it on average (fewer than {WAITING_ON_AVERAGE} are no problem, unless one waits for {})",
+            names::duration(lasted_ns),
+            names::duration(older_than_ns)
+        );
+        (lasted_ns, share)
+    } else {
+        return None;
+    };
     let mut evidence = vec![format!(
         "{} wait in a queue now; {} of {} acquisitions had to wait",
         waiters(resource),
@@ -94,10 +118,11 @@ pub(super) fn convoy(names: &Names<'_>, resource: &Resource) -> Option<Problem> 
         "{} were spent waiting for it so far, by all together",
         names::duration(resource.wait_ns())
     ));
+    evidence.push(matters);
     Some(Problem {
         kind: ProblemKind::LockConvoy,
         confidence: Confidence::Likely,
-        age_ns: first.since_ns,
+        age_ns,
         headline: format!(
             "{} wait for {}, and so do most who come",
             waiters(resource),

@@ -228,9 +228,9 @@ impl Finder<'_, '_> {
     pub(super) fn flows(&self, resources: &[Resource], problems: &mut Vec<Problem>) {
         for &resource in &self.graph.resources {
             let known = |problem: &Problem| problem.resource == Some(resource.id);
-            if let Some(convoy) =
-                flow::convoy(self.names, resource).filter(|_| !problems.iter().any(known))
-            {
+            let older_than_ns = self.settings.older_than_ns;
+            let convoy = flow::convoy(self.names, resource, older_than_ns);
+            if let Some(convoy) = convoy.filter(|_| !problems.iter().any(known)) {
                 problems.push(convoy);
             }
             if resource.kind == ResourceKind::Oneshot && !resource.waiters.is_empty() {
@@ -240,7 +240,6 @@ impl Finder<'_, '_> {
                         && one.name == resource.name
                 });
                 let answers = Answers::of(of_site);
-                let older_than_ns = self.settings.older_than_ns;
                 problems.extend(flow::lost_sender(
                     self.names,
                     resource,

@@ -472,10 +472,25 @@ fn a_queue_that_never_ends() {
         wait_ns: 30 * S,
         ..Uses::default()
     };
-    Scene::new(4, vec![busy.clone()]).check(&[(
-        Kind::LockConvoy,
-        "3 wait for mutex shop.rs:1, and so do most who come",
-    )]);
+    busy.age_ns = 12 * S;
+    let headline = "3 wait for mutex shop.rs:1, and so do most who come";
+    let convoy = [(Kind::LockConvoy, headline)];
+    let problems = Scene::new(4, vec![busy.clone()]).check(&convoy);
+    assert_eq!(problems[0].age_ns, 12 * S);
+    assert_eq!(
+        problems[0].evidence.last().unwrap(),
+        "since it was made, 12.0 s ago, 2.5 waited for it on average (fewer than 2 are no problem, unless one waits for 1.00 s)"
+    );
+    // A queue of moments that costs little, and one at a lock that has only just been made.
+    busy.age_ns = 60 * S;
+    Scene::new(4, vec![busy.clone()]).check(&[]);
+    (busy.age_ns, busy.exclusive.wait_ns) = (10 * MS, 30 * MS);
+    Scene::new(4, vec![busy.clone()]).check(&[]);
+    // Whoever waits for long beside holders that are not known to have come later has a problem of its own; one whom others pass has it, too.
+    let mut passed = busy.clone();
+    passed.age_ns = 60 * S;
+    passed.waiters[2].since_ns = 3 * S;
+    assert_eq!(Scene::new(4, vec![passed]).problems().len(), 1);
     // Three in a queue once are none.
     busy.exclusive.contended = 20;
     Scene::new(4, vec![busy]).check(&[]);
