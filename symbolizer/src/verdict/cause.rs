@@ -34,7 +34,10 @@ pub(super) fn causes(
             if !can_be_held_up(resource, waiter) {
                 continue;
             }
-            let enders = super::wait::enders(resource, at);
+            let enders = graph.enders(index, at);
+            if !enders.blockers.is_empty() && enders.blockers.iter().all(|one| one.goes_on) {
+                continue;
+            }
             let root = match first(graph, &enders.blockers, enders.any_ends) {
                 Some(blocker) => follow(graph, cycles, index, blocker.actor),
                 None => Root::Resource(index),
@@ -112,7 +115,7 @@ fn first<'b, 's>(
         Actor::Thread(tid) if graph.polls.contains_key(&tid) => true,
         actor => !graph.waits_of(actor).is_empty(),
     };
-    let can = |blocker: &&Blocker<'_>| !matches!(blocker.why, Why::Sends);
+    let can = |blocker: &&Blocker<'_>| !blocker.goes_on && !matches!(blocker.why, Why::Sends);
     blockers
         .iter()
         .filter(can)

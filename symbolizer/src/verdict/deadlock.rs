@@ -3,7 +3,7 @@
 use super::actor::Actor;
 use super::cycle::{Knot, knots};
 use super::finder::Finder;
-use super::graph::{Wait, Why};
+use super::graph::{Blocker, Wait, Why};
 use super::names::{self, duration};
 use super::problem::{Confidence, Link, Problem, ProblemKind};
 use super::standstill::{Edges, standstill};
@@ -98,7 +98,13 @@ impl<'s> Finder<'_, 's> {
             });
             if !wait.certain {
                 doubts.push(self.doubt(*actor, wait));
-            } else if let Some(blocker) = blocker.filter(|blocker| !blocker.certain) {
+            }
+            let is_doubtful = |blocker: &&Blocker<'_>| match blocker.why {
+                // Told beside a doubt of the wait: it is of somebody else.
+                Why::Holds(holder) if holder.in_set => true,
+                _ => wait.certain && !blocker.certain,
+            };
+            if let Some(blocker) = blocker.filter(is_doubtful) {
                 doubts.push(doubt_of_owner(&to, blocker.why));
             }
             links.push(Link {
@@ -168,6 +174,11 @@ impl<'s> Finder<'_, 's> {
         if wait.waiter.timed {
             return Doubt::weighs(format!("{who} gives up after a time"));
         }
+        if wait.waiter.in_set {
+            return Doubt::weighs(format!(
+                "{who} waits in one of a set of futures, and goes on with the others"
+            ));
+        }
         if several > 1 {
             return Doubt::weighs(format!("{who} waits for {several} things at once"));
         }
@@ -208,6 +219,9 @@ impl Doubt {
 
 fn doubt_of_owner(who: &str, why: Why<'_>) -> Doubt {
     match why {
+        Why::Holds(holder) if holder.in_set => Doubt::weighs(format!(
+            "{who} took it in one of a set of futures, which may go on and let go"
+        )),
         Why::Holds(holder) if holder.movable => Doubt::light(format!(
             "the guard of {who} can be handed on: somebody else may have it by now"
         )),

@@ -1,9 +1,9 @@
 //! The wait-for graph: threads and tasks, the resources that they wait for, and who can end each wait.
 
 use super::actor::{Actor, waits_in_polls};
-use super::wait;
-use hotpoll_profile::{Holder, Resource, Snapshot, TaskState, Waiter};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use super::wait::{self, Enders};
+use hotpoll_profile::{Holder, Resource, Snapshot, Task, TaskState, Waiter};
+use std::collections::{BTreeMap, HashSet};
 
 /// Who waits for what, at one moment.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Graph<'s> {
     pub waits: BTreeMap<Actor, Vec<Wait<'s>>>,
     /// Threads that are blocked in a task's poll: the thread goes on when the task does.
     pub polls: BTreeMap<u32, Polling>,
+    /// Tasks that are polled while they wait for a lock: something else wakes them, too.
+    woken: HashSet<u64>,
 }
 
 /// A thread is blocked in a task's poll.
@@ -49,6 +51,8 @@ pub struct Blocker<'s> {
     pub why: Why<'s>,
     /// Whether it is known to be this one, while all the other edges were there.
     pub certain: bool,
+    /// Whether it is the one who waits, and goes on meanwhile with what else it does: it lets go by and by.
+    pub goes_on: bool,
 }
 
 /// How somebody can end a wait.
@@ -77,10 +81,19 @@ impl<'s> Graph<'s> {
         let resources: Vec<&Resource> = (resources.iter())
             .filter(|resource| resource.instances <= 1)
             .collect();
-        let suspended: HashMap<u64, u64> = (snapshot.tasks.tasks.iter())
-            // Suspended all the while that the snapshot was taken: its wakers are those that it had while it was seen waiting.
-            .filter(|task| task.state == TaskState::Waiting && task.state_ns > snapshot.took_ns)
-            .map(|task| (task.id, task.wakers))
+        // Suspended all the while that the snapshot was taken: its wakers are those that it had while it was seen waiting.
+        let has_one_waker = |task: &Task| {
+            task.state == TaskState::Waiting && task.state_ns > snapshot.took_ns && task.wakers <= 1
+        };
+        let (still, polled): (Vec<&Task>, Vec<&Task>) =
+            (snapshot.tasks.tasks.iter()).partition(|task| has_one_waker(task));
+        let still: HashSet<u64> = still.iter().map(|task| task.id).collect();
+        let woken = (polled.iter())
+            .filter(|task| {
+                use TaskState::{Done, LostWaker, NoWaker};
+                !matches!(task.state, LostWaker | NoWaker | Done)
+            })
+            .map(|task| task.id)
             .collect();
         let mut waits: BTreeMap<Actor, Vec<Wait<'s>>> = BTreeMap::new();
         let mut polls = BTreeMap::new();
@@ -89,10 +102,9 @@ impl<'s> Graph<'s> {
                 let Some(actor) = Actor::of(waiter.party, resource) else {
                     continue;
                 };
-                let wakers = suspended.get(&waiter.party.task);
-                let has_other_wakers = wakers.is_none_or(|&wakers| wakers > 1);
-                let certain = wait::is_certain(resource, waiter, has_other_wakers);
-                let enders = wait::enders(resource, at);
+                let may_be_woken = !still.contains(&waiter.party.task);
+                let certain = wait::is_certain(resource, waiter, may_be_woken);
+                let enders = wait::enders(resource, at, &woken);
                 waits.entry(actor).or_default().push(Wait {
                     resource: index,
                     waiter,
@@ -113,7 +125,13 @@ impl<'s> Graph<'s> {
             resources,
             waits,
             polls,
+            woken,
         }
+    }
+
+    /// Who can end the wait of a resource's waiter, by their places.
+    pub(super) fn enders(&self, resource: usize, at: usize) -> Enders<'s> {
+        wait::enders(self.resources[resource], at, &self.woken)
     }
 
     /// What one waits for.
@@ -125,7 +143,7 @@ impl<'s> Graph<'s> {
     pub fn edges_of(&self, actor: Actor) -> Vec<(Option<&Wait<'s>>, Actor)> {
         let mut edges: Vec<_> = (self.waits_of(actor).iter())
             .flat_map(|wait| {
-                let blockers = wait.blockers.iter();
+                let blockers = wait.blockers.iter().filter(|blocker| !blocker.goes_on);
                 blockers.map(move |blocker| (Some(wait), blocker.actor))
             })
             .collect();

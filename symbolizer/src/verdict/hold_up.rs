@@ -121,7 +121,8 @@ impl Finder<'_, '_> {
                 evidence.push("it has ended, and its guard was never dropped".to_owned());
             }
             let holder = resource.holders.first();
-            let is_sure = holder.is_some_and(|holder| holder.confirmed && !holder.movable);
+            let is_sure =
+                holder.is_some_and(|holder| holder.confirmed && !holder.movable && !holder.in_set);
             confidence = match is_sure && first.confirmed {
                 true => Confidence::Certain,
                 false => Confidence::Likely,

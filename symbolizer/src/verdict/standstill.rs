@@ -54,7 +54,7 @@ fn is_still(graph: &Graph<'_>, actor: Actor, still: &BTreeSet<Actor>, edges: Edg
 fn cannot_end(wait: &Wait<'_>, still: &BTreeSet<Actor>, edges: Edges) -> bool {
     let mut blockers = (wait.blockers.iter())
         .filter(|blocker| edges == Edges::Known || blocker.certain)
-        .map(|blocker| still.contains(&blocker.actor))
+        .map(|blocker| !blocker.goes_on && still.contains(&blocker.actor))
         .peekable();
     match wait.any_ends {
         true => blockers.peek().is_some() && blockers.all(|is_still| is_still),

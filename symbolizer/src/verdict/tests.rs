@@ -691,12 +691,95 @@ fn a_task_that_was_polled_meanwhile() {
         vec![holder(task(1, 0), S)],
         vec![waiter(task(1, 0), S)],
     )];
-    let kind = |state_ns, took_ns| {
+    let kinds = |state_ns, took_ns| {
         let mut scene = Scene::new(1, resources.clone()).task(1, 1);
         scene.snapshot.tasks.tasks[0].state_ns = state_ns;
         scene.snapshot.took_ns = took_ns;
-        scene.problems()[0].kind
+        kinds_of(&scene)
     };
-    assert_eq!(kind(S, 2 * MS), Kind::Deadlock);
-    assert_eq!(kind(MS, 2 * MS), Kind::PossibleDeadlock);
+    assert_eq!(kinds(S, 2 * MS), [Kind::Deadlock]);
+    assert_eq!(kinds(MS, 2 * MS), []);
+    // Of one that is not listed nothing is known.
+    let unknown = Scene::new(1, resources.clone());
+    assert_eq!(kinds_of(&unknown), [Kind::PossibleDeadlock]);
+}
+
+fn kinds_of(scene: &Scene) -> Vec<Kind> {
+    scene.problems().iter().map(|one| one.kind).collect()
+}
+
+/// One branch of a join sleeps with a lock that the other one waits for: the sleep wakes the task.
+#[test]
+fn who_holds_what_it_waits_for_and_is_woken_otherwise() {
+    let one = |waiters| vec![async_mutex(1, vec![holder(task(1, 0), 3 * S)], waiters)];
+    let alone = one(vec![waiter(task(1, 0), 3 * S)]);
+    Scene::new(1, alone.clone()).task(1, 2).check(&[]);
+    assert_eq!(kinds_of(&Scene::new(1, alone).task(1, 1)), [Kind::Deadlock]);
+    // Somebody else waits for it, too: it is held for long.
+    let with_others = one(vec![waiter(task(1, 0), 3 * S), waiter(task(2, 0), 2 * S)]);
+    Scene::new(1, with_others).task(1, 2).task(2, 1).check(&[(
+        Kind::LongHold,
+        "task #1 (save) holds mutex shop.rs:1, one waits",
+    )]);
+    // A permit that it holds itself comes back; that of another one who is dead does not.
+    let permits = semaphore(
+        1,
+        2,
+        vec![holder(task(1, 0), 3 * S), holder(task(2, 0), 3 * S)],
+        vec![waiter(task(1, 0), 3 * S)],
+    );
+    let behind = async_mutex(
+        2,
+        vec![holder(task(1, 0), 3 * S)],
+        vec![waiter(task(2, 0), 3 * S)],
+    );
+    let scene = Scene::new(1, vec![permits, behind]).task(1, 2).task(2, 1);
+    assert!(!kinds_of(&scene).contains(&Kind::PossibleDeadlock));
+}
+
+/// Children of a set of futures share their task's number, and one goes on while another one waits; the set has one waker for all of them.
+#[test]
+fn futures_of_a_set() {
+    let set = |wait_in_set, hold_in_set| {
+        let mut resources = vec![async_mutex(
+            1,
+            vec![holder(task(1, 0), 3 * S)],
+            vec![waiter(task(1, 0), 3 * S)],
+        )];
+        resources[0].waiters[0].in_set = wait_in_set;
+        resources[0].holders[0].in_set = hold_in_set;
+        kinds_of(&Scene::new(1, resources).task(1, 1))
+    };
+    assert_eq!(set(true, true), []);
+    assert_eq!(set(true, false), []);
+    assert_eq!(set(false, true), []);
+    assert_eq!(set(false, false), [Kind::Deadlock]);
+    // With another task in the circle it is possible, and no more: whichever edge is in a set.
+    let in_set: [fn(&mut Vec<Resource>); 4] = [
+        |all| all[0].waiters[0].in_set = true,
+        |all| all[0].holders[0].in_set = true,
+        |all| all[1].waiters[0].in_set = true,
+        |all| all[1].holders[0].in_set = true,
+    ];
+    for change in in_set {
+        let mut resources = vec![
+            async_mutex(
+                1,
+                vec![holder(task(1, 0), 3 * S)],
+                vec![waiter(task(2, 0), 3 * S)],
+            ),
+            async_mutex(
+                2,
+                vec![holder(task(2, 0), 3 * S)],
+                vec![waiter(task(1, 0), 3 * S)],
+            ),
+        ];
+        change(&mut resources);
+        let problems = Scene::new(1, resources).task(1, 1).task(2, 1).problems();
+        assert_eq!(
+            (problems[0].kind, problems[0].confidence),
+            (Kind::PossibleDeadlock, Confidence::Possible),
+            "{problems:#?}"
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use super::actor::{Actor, waits_in_polls};
 use super::graph::{Blocker, Why};
 use hotpoll_profile::{Mode, Resource, ResourceKind, Waiter};
+use std::collections::HashSet;
 
 /// Those who can end a wait, and whether each of them alone can.
 pub(super) struct Enders<'s> {
@@ -11,9 +12,22 @@ pub(super) struct Enders<'s> {
     pub any_ends: bool,
 }
 
-/// Who can end the wait of `resource.waiters[at]`.
-pub(super) fn enders(resource: &Resource, at: usize) -> Enders<'_> {
+/// Who can end the wait of `resource.waiters[at]`; `woken` are tasks that something else wakes, too.
+pub(super) fn enders<'s>(resource: &'s Resource, at: usize, woken: &HashSet<u64>) -> Enders<'s> {
     let waiter = &resource.waiters[at];
+    let mut enders = blockers(resource, at, waiter);
+    let actor = Actor::of(waiter.party, resource);
+    for blocker in &mut enders.blockers {
+        // Other futures of the same task hold it: of a set, or beside it in a join.
+        let in_set = waiter.in_set || matches!(blocker.why, Why::Holds(holder) if holder.in_set);
+        blocker.goes_on = Some(blocker.actor) == actor
+            && waits_in_polls(resource)
+            && (in_set || woken.contains(&waiter.party.task));
+    }
+    enders
+}
+
+fn blockers<'s>(resource: &'s Resource, at: usize, waiter: &Waiter) -> Enders<'s> {
     let mut any_ends = false;
     let blockers = match resource.kind {
         ResourceKind::Mutex
@@ -43,7 +57,9 @@ fn holders(resource: &Resource, stands_in_the_way: impl Fn(Mode) -> bool) -> Vec
                 actor: Actor::of(holder.party, resource)?,
                 why: Why::Holds(holder),
                 // A guard that may have been sent on says nothing of who has it.
-                certain: holder.confirmed && !holder.movable && owns(resource),
+                // In a set of futures it goes on while its task waits elsewhere.
+                certain: holder.confirmed && !holder.movable && !holder.in_set && owns(resource),
+                goes_on: false,
             })
         })
         .collect()
@@ -70,7 +86,8 @@ fn rwlock<'s>(resource: &'s Resource, at: usize, waiter: &Waiter) -> Vec<Blocker
                     Some(Blocker {
                         actor: Actor::of(other.party, resource)?,
                         why: Why::WaitsBefore(other),
-                        certain: other.confirmed && !other.timed,
+                        certain: other.confirmed && !other.timed && !other.in_set,
+                        goes_on: false,
                     })
                 }),
         );
@@ -94,18 +111,21 @@ fn channel<'s>(resource: &'s Resource, waiter: &Waiter) -> Vec<Blocker<'s>> {
             why,
             // Ends of channels change hands without a sign.
             certain: false,
+            goes_on: false,
         })
     });
     blocker.into_iter().collect()
 }
 
 /// Whether a wait can end in no other way than by those who hold the resource.
-pub(super) fn is_certain(resource: &Resource, waiter: &Waiter, has_other_wakers: bool) -> bool {
+pub(super) fn is_certain(resource: &Resource, waiter: &Waiter, may_be_woken: bool) -> bool {
     waiter.confirmed
         && !waiter.timed
+        // The task goes on with the others of the set.
+        && !waiter.in_set
         && !resource.inferred
         && (resource.kind.is_lock()
             || matches!(resource.kind, ResourceKind::Once | ResourceKind::OnceCell))
         // A suspended task that something else may wake, too, waits for several things at once.
-        && !(waits_in_polls(resource) && has_other_wakers)
+        && !(waits_in_polls(resource) && may_be_woken)
 }
