@@ -213,7 +213,14 @@ impl Resource {
 
     pub fn channel_ends(&self, _so_far: &SoFar) {}
 
-    pub fn begin_wait(&self, _mode: Mode, _amount: u64, _timed: bool, _site: Site) -> WaitToken {
+    pub fn begin_wait(
+        &self,
+        _mode: Mode,
+        _amount: u64,
+        _timed: bool,
+        _in_set: bool,
+        _site: Site,
+    ) -> WaitToken {
         WaitToken
     }
 
@@ -264,7 +271,7 @@ impl Resource {
 
 #[allow(missing_docs)] // as in `core`
 impl WaitToken {
-    pub fn polled(&self) {}
+    pub fn polled(&self, _in_set: bool) {}
 
     pub fn got(self) {}
 
@@ -282,6 +289,14 @@ impl HoldToken {
     }
 
     pub fn movable(self) -> Self {
+        self
+    }
+
+    pub fn in_set(self) -> Self {
+        self
+    }
+
+    pub fn by_thread(self) -> Self {
         self
     }
 

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// Nothing is told apart here.
 pub struct Kind(());
@@ -60,6 +60,11 @@ impl<F: Future> Future for Tracked<F> {
         // SAFETY: the future is pinned with the wrapper: it is never moved out, and the wrapper has no Drop of its own.
         unsafe { self.map_unchecked_mut(|this| &mut this.future) }.poll(context)
     }
+}
+
+/// Nothing is known of wakers here.
+pub(crate) fn is_a_sets(_: &Waker) -> bool {
+    false
 }
 
 /// The closure as it is.

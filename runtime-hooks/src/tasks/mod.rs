@@ -18,6 +18,8 @@ mod elsewhere;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 pub use elsewhere::Tracked;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub(crate) use elsewhere::is_a_sets;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 use elsewhere::{Handle, Inside, Kind, blocking};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -86,3 +88,5 @@ pub use spawn::{
     spawn_on, spawn_on_named,
 };
 pub use track::Track;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub(crate) use waker::is_a_sets;

@@ -6,7 +6,7 @@
 //! The pointer's low bits are the generation: raising it makes `will_wake` false once, so that each leaf takes the waker anew (`refresh`).
 #![allow(unsafe_code)] // A raw waker.
 
-use super::record::{GENERATIONS, Handle, Record};
+use super::record::{BLOCKING, GENERATIONS, Handle, Record};
 use super::thread::{self, Local};
 use super::wake_stamp::Who;
 use super::{deferral, refresh, stacks, stats};
@@ -50,6 +50,19 @@ fn record(data: *const ()) -> *const Record {
 /// Whether it is a waker of this record's, of whatever generation.
 pub(super) fn is_of(waker: &Waker, of: *const Record) -> bool {
     std::ptr::eq(waker.vtable(), &VTABLE) && std::ptr::eq(record(waker.data()), of)
+}
+
+/// Whether it is not the waker of the task that the calling thread polls, but one that something inside of the task has made: a set of futures, which
+/// polls those of them that were woken. `false` where nothing tracked is polled, and in a closure on a blocking thread, which has no waker.
+pub(crate) fn is_a_sets(waker: &Waker) -> bool {
+    let Some(local) = thread::existing() else {
+        return false;
+    };
+    // SAFETY: null, or the record of the poll that we are in, which its wrapper holds.
+    let Some(task) = (unsafe { local.current.get().as_ref() }) else {
+        return false;
+    };
+    !is_of(waker, task) && task.flags.load(Relaxed) & BLOCKING == 0
 }
 
 unsafe fn clone(data: *const ()) -> RawWaker {

@@ -157,12 +157,37 @@ fn a_thread_that_blocks_is_a_waiter_with_a_stack() {
     let seen = until("blocking", one_waits_with_a_stack);
     let waiter = one(&seen, "blocking").waiters[0].clone();
     assert_eq!(waiter.party.task, 0);
+    assert!(waiter.by_thread && !waiter.in_set);
+    let held = &one(&seen, "blocking").holders[0];
+    assert!(held.by_thread && held.party.tid == tid());
     assert!(waiter.site.file.ends_with("tokio_sync/locks.rs"));
     drop(guard);
     assert_eq!(thread.join().unwrap(), waiter.party.tid);
     assert_eq!(*lock.try_lock().unwrap(), 2);
     let uses = one(&snapshot(), "blocking").exclusive.clone();
     assert_eq!((uses.acquired, uses.contended), (3, 1));
+}
+
+/// A task that nobody tracks is not its thread.
+#[test]
+fn a_task_that_nobody_tracks_is_not_its_thread() {
+    let runtime = workers(1);
+    let lock = Arc::new(Mutex::new(()).named("untracked"));
+    let shared = Arc::clone(&lock);
+    let (go, wait) = tokio::sync::oneshot::channel::<()>();
+    let holds = runtime.spawn(async move {
+        let _held = shared.lock().await;
+        let _ = wait.await;
+    });
+    until("untracked", |each| each.holders.len() == 1);
+    let waits = runtime.spawn(async move { drop(lock.lock().await) });
+    let seen = until("untracked", |each| each.waiters.len() == 1);
+    let resource = one(&seen, "untracked");
+    let (held, waiter) = (&resource.holders[0], &resource.waiters[0]);
+    assert_eq!((held.party.task, held.by_thread), (0, false));
+    assert_eq!((waiter.party.task, waiter.by_thread), (0, false));
+    go.send(()).unwrap();
+    runtime.block_on(async { (holds.await.unwrap(), waits.await.unwrap()) });
 }
 
 #[test]

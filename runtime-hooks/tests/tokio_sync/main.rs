@@ -6,6 +6,7 @@ mod model;
 mod reentrant;
 mod rest;
 mod semaphores;
+mod sets;
 #[path = "../lock_support/mod.rs"]
 mod support;
 
@@ -14,6 +15,7 @@ use hotpoll_profile::{Party, Resource};
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use support::snapshot;
 use tokio::runtime::{Builder, Runtime};
 
 /// A runtime whose tasks are told of.

@@ -31,7 +31,7 @@ pub(super) struct Hold {
 }
 
 /// A hold as it was read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct SeenHold {
     pub resource: u64,
     pub number: u64,
@@ -44,6 +44,12 @@ pub(super) struct SeenHold {
     pub movable: bool,
     /// It is one of those whose time is counted, whether others wait for it or not.
     pub timed: bool,
+    /// It was taken in one of several futures that its task drives with wakers of its own making.
+    pub in_set: bool,
+    /// The thread itself took it, outside of any task.
+    pub by_thread: bool,
+    /// Its thread has ended, and left it.
+    pub gone: bool,
 }
 
 const TAKEN: u64 = u64::MAX;
@@ -51,6 +57,10 @@ const TAKEN: u64 = u64::MAX;
 const MOVABLE: u32 = 1 << 8;
 /// Beside it.
 const TIMED: u32 = 1 << 9;
+const IN_SET: u32 = 1 << 10;
+const BY_THREAD: u32 = 1 << 11;
+/// Below all of these.
+const MODE: u32 = MOVABLE - 1;
 static SERIALS: AtomicU32 = AtomicU32::new(1);
 
 impl Hold {
@@ -82,9 +92,7 @@ impl Hold {
         self.task.store(hold.party.task, Relaxed);
         self.kind.store(hold.party.kind, Relaxed);
         self.site.store(hold.site, Relaxed);
-        let movable = if hold.movable { MOVABLE } else { 0 };
-        let timed = if hold.timed { TIMED } else { 0 };
-        self.mode.store(hold.mode as u32 | movable | timed, Relaxed);
+        self.mode.store(hold.mode_word(), Relaxed);
         self.amount.store(hold.amount, Relaxed);
         if self.serial.load(Relaxed) == 0 {
             self.serial.store(SERIALS.fetch_add(1, Relaxed), Relaxed);
@@ -123,16 +131,31 @@ impl Hold {
                 kind: self.kind.load(Relaxed),
             },
             site: self.site.load(Relaxed),
-            mode: mode_of(mode & !(MOVABLE | TIMED)),
+            mode: mode_of(mode & MODE),
             amount: self.amount.load(Relaxed),
             movable: mode & MOVABLE != 0,
             timed: mode & TIMED != 0,
+            in_set: mode & IN_SET != 0,
+            by_thread: mode & BY_THREAD != 0,
+            gone: false,
         }
     }
 
     /// The guard may go to others from now on.
     pub fn set_movable(&self) {
         self.mode.fetch_or(MOVABLE, Relaxed);
+    }
+
+    /// It is one of several futures of its task that took it.
+    pub fn set_in_set(&self) {
+        self.mode.fetch_or(IN_SET, Relaxed);
+    }
+
+    /// The thread took it, unless a task did that is told of.
+    pub fn set_by_thread(&self) {
+        if self.task.load(Relaxed) == 0 {
+            self.mode.fetch_or(BY_THREAD, Relaxed);
+        }
     }
 
     /// The hold is over, and the place free.
@@ -152,6 +175,19 @@ impl Hold {
         };
         fence(Ordering::Acquire);
         (self.number.load(Relaxed) == number).then_some(seen)
+    }
+}
+
+impl SeenHold {
+    fn mode_word(&self) -> u32 {
+        let flags = [
+            (self.movable, MOVABLE),
+            (self.timed, TIMED),
+            (self.in_set, IN_SET),
+            (self.by_thread, BY_THREAD),
+        ];
+        let set = flags.iter().filter(|(is, _)| *is);
+        set.fold(self.mode as u32, |word, (_, flag)| word | flag)
     }
 }
 
@@ -211,6 +247,8 @@ mod tests {
             amount: 2,
             movable: true,
             timed: true,
+            in_set: true,
+            ..SeenHold::default()
         };
         hold.begin(&told);
         let seen = hold.read().unwrap();
@@ -221,7 +259,7 @@ mod tests {
         hold.set_amount(1);
         let after = hold.read().unwrap();
         assert_eq!((after.amount, after.since), (1, 3));
-        assert!(after.movable && after.mode == Mode::Shared);
+        assert!(after.movable && after.in_set && !after.by_thread && after.mode == Mode::Shared);
         assert_ne!(seen.number, after.number, "not the same hold any more");
         hold.end();
         assert!(hold.read().is_none() && hold.claim());

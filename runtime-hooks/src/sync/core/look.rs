@@ -152,7 +152,7 @@ impl Look {
                     },
                     amount: 1,
                     movable: cfg!(feature = "send_guard"),
-                    timed: false,
+                    ..SeenHold::default()
                 },
                 taken: match head.is_timed() {
                     true => Taken::At,
@@ -186,7 +186,7 @@ impl Look {
                         mode: Mode::Shared,
                         amount,
                         movable: cfg!(feature = "send_guard"),
-                        timed: false,
+                        ..SeenHold::default()
                     },
                     taken: match since {
                         0 => Taken::BeforeAllWaits,

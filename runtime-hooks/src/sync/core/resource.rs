@@ -117,19 +117,21 @@ impl Resource {
     }
 
     /// Begins a wait of the calling task or thread, for so much (permits; else 1). `timed`: it gives up by itself. The token says how it ends; one that
-    /// is dropped was cancelled. A task calls this in the poll that comes back pending for the first time, and keeps the token.
+    /// is dropped was cancelled. A task calls this in the poll that comes back pending for the first time, and keeps the token. `in_set`: the poll's waker
+    /// is not the task's own, so that it is one of several futures of the task.
     #[inline(always)]
     pub fn begin_wait(
         &self,
         mode: Mode,
         amount: u64,
         timed: bool,
+        in_set: bool,
         site: &'static Location<'static>,
     ) -> WaitToken {
         let Some(row) = self.row() else {
             return WaitToken::default();
         };
-        WaitToken::begin(row, mode, amount, timed, site_word(site))
+        WaitToken::begin(row, mode, amount, timed, in_set, site_word(site))
     }
 
     /// Runs `block`, in which the calling thread waits, on the processor's other side. What it returns says whether it got what it waited for.

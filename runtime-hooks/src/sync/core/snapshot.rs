@@ -216,8 +216,9 @@ impl Describe<'_> {
             amount: about.amount,
             timed: about.timed,
             confirmed,
+            in_set: about.in_set,
+            by_thread: about.by_thread,
             stack: (self.intern)(&seen.stack),
-            ..Waiter::default()
         }
     }
 
@@ -238,7 +239,9 @@ impl Describe<'_> {
             acquisition: hold.number,
             movable: hold.movable,
             confirmed,
-            ..Holder::default()
+            in_set: hold.in_set,
+            by_thread: hold.by_thread,
+            gone: hold.gone,
         }
     }
 }

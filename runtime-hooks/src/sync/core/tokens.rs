@@ -47,6 +47,7 @@ impl WaitToken {
         mode: Mode,
         amount: u64,
         timed: bool,
+        in_set: bool,
         site: SiteWord,
     ) -> Self {
         let since = clock::now();
@@ -64,6 +65,8 @@ impl WaitToken {
                 mode,
                 amount,
                 timed,
+                in_set,
+                by_thread: false,
             });
             if let Some(local) = local {
                 let mut frames = [0; MAX_FRAMES];
@@ -94,11 +97,12 @@ impl WaitToken {
     }
 
     /// The future was polled again. What one task began to wait for another may go on to: then it is that one's wait.
-    pub fn polled(&self) {
+    /// `in_set`: see [`Resource::begin_wait`](super::Resource::begin_wait).
+    pub fn polled(&self, in_set: bool) {
         if let Some(record) = self.told.as_ref().and_then(|told| told.record)
             && let Some(local) = threads::local()
         {
-            record.goes_to(local.party());
+            record.goes_to(local.party(), in_set);
         }
     }
 
@@ -185,8 +189,8 @@ impl HoldToken {
             site: site_word(site),
             mode,
             amount,
-            movable: false,
             timed,
+            ..SeenHold::default()
         });
         Self {
             told: Some((row, row.tagged(), hold)),
@@ -197,6 +201,22 @@ impl HoldToken {
     pub fn movable(self) -> Self {
         if let Some((_, _, hold)) = self.told {
             hold.set_movable();
+        }
+        self
+    }
+
+    /// It was taken in a future that its task drives with a waker of its own making: the task goes on while that future waits, and is no less its holder.
+    pub fn in_set(self) -> Self {
+        if let Some((_, _, hold)) = self.told {
+            hold.set_in_set();
+        }
+        self
+    }
+
+    /// It was taken by a call that blocks the thread, and in no task of the runtime's. Not said of what a tracked task took.
+    pub fn by_thread(self) -> Self {
+        if let Some((_, _, hold)) = self.told {
+            hold.set_by_thread();
         }
         self
     }

@@ -49,17 +49,19 @@ impl Waiting {
         if local.wait.is_active() {
             return none;
         }
-        let resource = row.id.load(Relaxed);
+        let (resource, party) = (row.id.load(Relaxed), local.party());
         local.wait.begin(&About {
             resource,
             then,
             words,
             since,
-            party: local.party(),
+            party,
             site,
             mode,
             amount: 0,
             timed,
+            in_set: false,
+            by_thread: party.task == 0,
         });
         let mut lock_before = 0;
         if let Some(published) = local.words() {

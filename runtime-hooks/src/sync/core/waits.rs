@@ -28,14 +28,14 @@ pub(super) struct Wait {
     kind: AtomicU64,
     site: AtomicU64,
     amount: AtomicU64,
-    /// The mode; above it, whether it is timed.
+    /// The mode; above it, what else is so.
     mode: AtomicU32,
     frames: AtomicU32,
     stack: [AtomicU64; MAX_FRAMES],
 }
 
 /// What a wait says of itself.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct About {
     pub resource: u64,
     pub then: u64,
@@ -46,6 +46,10 @@ pub(super) struct About {
     pub mode: Mode,
     pub amount: u64,
     pub timed: bool,
+    /// It is one of several futures that its task drives with wakers of its own making.
+    pub in_set: bool,
+    /// It blocks the thread, and no task.
+    pub by_thread: bool,
 }
 
 /// A wait as it was read.
@@ -57,6 +61,8 @@ pub(super) struct Seen {
 }
 
 const TIMED: u32 = 1 << 8;
+const IN_SET: u32 = 1 << 9;
+const BY_THREAD: u32 = 1 << 10;
 
 static SERIALS: AtomicU32 = AtomicU32::new(1);
 
@@ -102,8 +108,7 @@ impl Wait {
         self.kind.store(about.party.kind, Relaxed);
         self.site.store(about.site, Relaxed);
         self.amount.store(about.amount, Relaxed);
-        let timed = if about.timed { TIMED } else { 0 };
-        self.mode.store(about.mode as u32 | timed, Relaxed);
+        self.mode.store(about.mode_word(), Relaxed);
         self.frames.store(0, Relaxed);
         self.publish();
     }
@@ -136,7 +141,11 @@ impl Wait {
     }
 
     /// Another one waits on, if it is another: a wait of its own, that began when this one did. For its owner.
-    pub fn goes_to(&self, party: Party) {
+    pub fn goes_to(&self, party: Party, in_set: bool) {
+        let mode = self.mode.load(Relaxed);
+        if (mode & IN_SET != 0) != in_set {
+            self.mode.store(mode ^ IN_SET, Relaxed);
+        }
         let (tid, task) = (self.tid.load(Relaxed), self.task.load(Relaxed));
         if task == party.task && (task != 0 || tid == party.tid) {
             return;
@@ -177,6 +186,8 @@ impl Wait {
             mode: mode_of(mode & (TIMED - 1)),
             amount: self.amount.load(Relaxed),
             timed: mode & TIMED != 0,
+            in_set: mode & IN_SET != 0,
+            by_thread: mode & BY_THREAD != 0,
         };
         let frames = self.frames.load(Ordering::Acquire) as usize;
         let stack = self.stack.iter().take(frames);
@@ -188,6 +199,18 @@ impl Wait {
             about,
             stack,
         })
+    }
+}
+
+impl About {
+    fn mode_word(&self) -> u32 {
+        let flags = [
+            (self.timed, TIMED),
+            (self.in_set, IN_SET),
+            (self.by_thread, BY_THREAD),
+        ];
+        let set = flags.iter().filter(|(is, _)| *is);
+        set.fold(self.mode as u32, |word, (_, flag)| word | flag)
     }
 }
 
@@ -253,6 +276,7 @@ mod tests {
             mode: Mode::Shared,
             amount: resource,
             timed: true,
+            ..About::default()
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::super::core::{HoldToken, Resource};
 use super::mutex_guards::{MutexGuard, OwnedMutexGuard};
-use super::waiting::{For, always, unblocked};
+use super::waiting::{For, always, awaited, blocked, unblocked};
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use std::fmt;
 use std::future::Future;
@@ -69,7 +69,7 @@ impl<T: ?Sized> Mutex<T> {
     async fn lock_at(&self, site: &'static Location<'static>) -> MutexGuard<'_, T> {
         let guard = self.waits(site).wait(self.inner.lock(), always).await;
         MutexGuard {
-            hold: self.acquired(site),
+            hold: awaited(self.acquired(site)),
             guard,
             lock: self,
         }
@@ -83,7 +83,7 @@ impl<T: ?Sized> Mutex<T> {
         let guard = self.inner.blocking_lock();
         unblocked(wait);
         MutexGuard {
-            hold: self.acquired(site),
+            hold: blocked(self.acquired(site)),
             guard,
             lock: self,
         }

@@ -89,13 +89,19 @@ impl Notify {
         self.inner.notify_waiters();
     }
 
-    fn polled(&self, polled: Poll<()>, wait: &mut Wait, site: &'static Location<'static>) {
+    fn polled(
+        &self,
+        polled: Poll<()>,
+        wait: &mut Wait,
+        site: &'static Location<'static>,
+        context: &Context<'_>,
+    ) {
         match polled {
             Poll::Ready(()) => {
                 wait.over(true);
                 self.resource.used(Mode::Shared);
             }
-            Poll::Pending => wait.pending(&For::new(&self.resource, Mode::Shared, site)),
+            Poll::Pending => wait.pending(&For::new(&self.resource, Mode::Shared, site), context),
         }
     }
 }
@@ -157,7 +163,7 @@ impl Future for Notified<'_> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let polled = this.notified.poll(context);
-        this.notify.polled(polled, this.wait, this.site);
+        this.notify.polled(polled, this.wait, this.site, context);
         polled
     }
 }
@@ -168,7 +174,7 @@ impl Future for OwnedNotified {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let polled = this.notified.poll(context);
-        this.notify.polled(polled, this.wait, this.site);
+        this.notify.polled(polled, this.wait, this.site, context);
         polled
     }
 }

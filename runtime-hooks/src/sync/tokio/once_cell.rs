@@ -156,7 +156,7 @@ impl<T> OnceCell<T> {
                 // It is its turn now.
                 Poll::Pending if fills.load(Relaxed) => wait.over(true),
                 Poll::Pending => {
-                    wait.pending(&For::new(&self.resource, Mode::Exclusive, site));
+                    wait.pending(&For::new(&self.resource, Mode::Exclusive, site), context);
                 }
             }
             polled

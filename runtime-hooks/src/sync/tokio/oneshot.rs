@@ -148,7 +148,7 @@ impl<T> Future for Receiver<T> {
             Poll::Pending if is_on() => {
                 let channel = this.end.channel();
                 let site = in_the_program(Location::caller(), channel.site);
-                this.wait.pending(&For::receiving(channel, site));
+                this.wait.pending(&For::receiving(channel, site), context);
             }
             Poll::Pending => {}
         }

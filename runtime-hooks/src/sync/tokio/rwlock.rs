@@ -2,7 +2,7 @@
 
 use super::super::core::{HoldToken, Resource};
 use super::read_guards::{OwnedRwLockReadGuard, RwLockReadGuard};
-use super::waiting::{For, always, unblocked};
+use super::waiting::{For, always, awaited, blocked, unblocked};
 use super::write_guards::{OwnedRwLockWriteGuard, RwLockWriteGuard};
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use std::fmt;
@@ -81,7 +81,7 @@ impl<T: ?Sized> RwLock<T> {
         let what = self.waits(Mode::Shared, site);
         let guard = what.wait(self.inner.read(), always).await;
         RwLockReadGuard {
-            hold: self.acquired(Mode::Shared, site),
+            hold: awaited(self.acquired(Mode::Shared, site)),
             guard,
         }
     }
@@ -90,7 +90,7 @@ impl<T: ?Sized> RwLock<T> {
         let what = self.waits(Mode::Exclusive, site);
         let guard = what.wait(self.inner.write(), always).await;
         RwLockWriteGuard {
-            hold: self.acquired(Mode::Exclusive, site),
+            hold: awaited(self.acquired(Mode::Exclusive, site)),
             guard,
             lock: self,
         }
@@ -117,7 +117,7 @@ impl<T: ?Sized> RwLock<T> {
         let guard = self.inner.blocking_read();
         unblocked(wait);
         RwLockReadGuard {
-            hold: self.acquired(Mode::Shared, site),
+            hold: blocked(self.acquired(Mode::Shared, site)),
             guard,
         }
     }
@@ -131,7 +131,7 @@ impl<T: ?Sized> RwLock<T> {
         let guard = self.inner.blocking_write();
         unblocked(wait);
         RwLockWriteGuard {
-            hold: self.acquired(Mode::Exclusive, site),
+            hold: blocked(self.acquired(Mode::Exclusive, site)),
             guard,
             lock: self,
         }

@@ -2,7 +2,7 @@
 
 use super::super::core::{HoldToken, Resource, is_on};
 use super::permits::{OwnedSemaphorePermit, SemaphorePermit};
-use super::waiting::{For, unblocked};
+use super::waiting::{For, awaited, blocked, unblocked};
 use hotpoll_profile::{Library, Mode, Permits, ResourceKind};
 use std::future::Future;
 use std::panic::Location;
@@ -122,7 +122,7 @@ impl Semaphore {
             .waits(permits, site)
             .wait(acquire, Result::is_ok)
             .await?;
-        let hold = self.acquired(permits, site);
+        let hold = awaited(self.acquired(permits, site));
         Ok(SemaphorePermit::new(hold, permit, self))
     }
 
@@ -178,7 +178,8 @@ impl Semaphore {
         let wait = self.waits(n, site).blocks(free);
         let permit = self.inner.blocking_acquire_many(n)?;
         unblocked(wait);
-        Ok(SemaphorePermit::new(self.acquired(n, site), permit, self))
+        let hold = blocked(self.acquired(n, site));
+        Ok(SemaphorePermit::new(hold, permit, self))
     }
 
     async fn acquire_owned_at(

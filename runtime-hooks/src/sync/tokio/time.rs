@@ -72,8 +72,10 @@ impl Future for Sleep {
             Poll::Pending => {
                 // It gives up by itself, so to say.
                 let _timed = Within::a_timeout();
-                this.wait
-                    .pending(&For::new(this.resource, Mode::Exclusive, this.site));
+                this.wait.pending(
+                    &For::new(this.resource, Mode::Exclusive, this.site),
+                    context,
+                );
             }
         }
         polled
@@ -137,7 +139,7 @@ impl Interval {
         std::mem::swap(&mut wait, &mut self.wait);
         std::future::poll_fn(|context| {
             let polled = self.interval.poll_tick(context);
-            told(&polled, &mut wait, &self.resource, self.site);
+            told(&polled, &mut wait, &self.resource, self.site, context);
             polled
         })
         .await
@@ -146,7 +148,7 @@ impl Interval {
     /// See [`tokio::time::Interval::poll_tick`]. A wait that was begun so lasts until the next poll.
     pub fn poll_tick(&mut self, context: &mut Context<'_>) -> Poll<Instant> {
         let polled = self.interval.poll_tick(context);
-        told(&polled, &mut self.wait, &self.resource, self.site);
+        told(&polled, &mut self.wait, &self.resource, self.site, context);
         polled
     }
 
@@ -191,12 +193,13 @@ fn told(
     wait: &mut Wait,
     resource: &Resource,
     site: &'static Location<'static>,
+    context: &Context<'_>,
 ) {
     match polled {
         Poll::Ready(_) => wait.over(true),
         Poll::Pending => {
             let _timed = Within::a_timeout();
-            wait.pending(&For::new(resource, Mode::Exclusive, site));
+            wait.pending(&For::new(resource, Mode::Exclusive, site), context);
         }
     }
 }
@@ -297,8 +300,10 @@ impl<T: Future> Future for Timeout<T> {
                 this.end.time_is_over = in_time.is_err();
             }
             Poll::Pending => {
-                this.wait
-                    .pending(&For::new(this.resource, Mode::Exclusive, this.site));
+                this.wait.pending(
+                    &For::new(this.resource, Mode::Exclusive, this.site),
+                    context,
+                );
             }
         }
         polled

@@ -1,7 +1,8 @@
 //! A future of tokio's that may wait: told of from its first pending poll to its end.
 
-use super::super::core::{Blocking, Resource, WaitToken, is_on};
+use super::super::core::{Blocking, HoldToken, Resource, WaitToken, is_on};
 use super::ends::Channel;
+use crate::tasks::is_a_sets;
 use hotpoll_profile::Mode;
 use pin_project_lite::pin_project;
 use std::cell::Cell;
@@ -96,16 +97,16 @@ pub(super) struct Wait(WaitToken);
 impl Wait {
     /// The poll came back pending.
     #[inline]
-    pub fn pending(&mut self, what: &For<'_>) {
+    pub fn pending(&mut self, what: &For<'_>, context: &Context<'_>) {
         if is_on() {
-            self.pends(what);
+            self.pends(what, is_a_sets(context.waker()));
         }
     }
 
     #[cold]
-    fn pends(&mut self, what: &For<'_>) {
+    fn pends(&mut self, what: &For<'_>, in_set: bool) {
         if self.0.is_told() {
-            self.0.polled();
+            self.0.polled(in_set);
             return;
         }
         // The task has had its share, and has not even looked: it does not wait.
@@ -114,7 +115,7 @@ impl Wait {
         }
         let timed = TIMED.get() > 0;
         what.tell_channel();
-        self.0 = (what.resource).begin_wait(what.mode, what.amount, timed, what.site);
+        self.0 = (what.resource).begin_wait(what.mode, what.amount, timed, in_set, what.site);
     }
 
     /// The wait is over.
@@ -149,6 +150,25 @@ thread_local! {
     static TIMED: Cell<u32> = const { Cell::new(0) };
     /// What is being dropped was in a timeout that ran out.
     static TIME_IS_OVER: Cell<u32> = const { Cell::new(0) };
+    /// Whether the wait that was over last on this thread was one of a set's futures.
+    static WAS_IN_SET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What was acquired by awaiting a [`Waiting`], in the same poll.
+#[inline]
+pub(super) fn awaited(hold: HoldToken) -> HoldToken {
+    if WAS_IN_SET.get() {
+        return hold.in_set();
+    }
+    hold
+}
+
+/// What was acquired by blocking the thread. Where a runtime says that it polls a task, that need not be the thread's for long.
+pub(super) fn blocked(hold: HoldToken) -> HoldToken {
+    if is_on() && tokio::task::try_id().is_none() {
+        return hold.by_thread();
+    }
+    hold
 }
 
 /// What is polled while this lives is in a timeout.
@@ -205,10 +225,11 @@ impl<F: Future> Future for Waiting<'_, F> {
         match this.inner.poll(context) {
             Poll::Ready(output) => {
                 this.wait.over((this.got)(&output));
+                WAS_IN_SET.set(is_on() && is_a_sets(context.waker()));
                 Poll::Ready(output)
             }
             Poll::Pending => {
-                this.wait.pending(this.what);
+                this.wait.pending(this.what, context);
                 Poll::Pending
             }
         }

@@ -153,7 +153,7 @@ macro_rules! receiver {
                     }
                     Poll::Pending => {
                         let what = For::receiving(channel, Location::caller());
-                        self.wait.pending(&what);
+                        self.wait.pending(&what, context);
                     }
                 }
                 polled
@@ -178,7 +178,7 @@ macro_rules! receiver {
                     }
                     Poll::Pending => {
                         let what = For::receiving(channel, Location::caller());
-                        self.wait.pending(&what);
+                        self.wait.pending(&what, context);
                     }
                 }
                 polled
