@@ -3,7 +3,7 @@
 use super::data::{Data, EdgeData, NodeData};
 use crate::now::Now;
 use crate::stuck;
-use hotpoll_profile::{Mode, Party, Resource, Since};
+use hotpoll_profile::{Mode, Resource, Since};
 use hotpoll_symbolizer::verdict::{
     Actor, Graph, Names, ProblemKind, Settings, Why, find, names, with_inferred,
 };
@@ -109,8 +109,9 @@ impl Drawing<'_> {
         id
     }
 
-    fn party(&mut self, party: Party, resource: &Resource) -> String {
-        if let Some(actor) = Actor::of(party, resource) {
+    /// One who waits or holds, or the name of one who cannot be told apart.
+    fn party(&mut self, actor: Option<Actor>, name: impl FnOnce() -> String) -> String {
+        if let Some(actor) = actor {
             return self.actor(actor);
         }
         self.others += 1;
@@ -118,7 +119,7 @@ impl Drawing<'_> {
         let node = NodeData {
             id: id.clone(),
             kind: "other",
-            name: self.names.party(party, resource),
+            name: name(),
             detail: String::new(),
             stuck: false,
         };
@@ -137,11 +138,14 @@ impl Drawing<'_> {
             stuck: false,
         };
         self.nodes.insert(id.clone(), node);
+        let names = self.names;
         for waiter in &resource.waiters {
             if waiter.mode != Mode::Exclusive && !shared {
                 continue;
             }
-            let from = self.party(waiter.party, resource);
+            let from = self.party(Actor::waiting(waiter, resource), || {
+                names.waiter(waiter, resource)
+            });
             self.edges.push(EdgeData {
                 kind: "waits for",
                 since_ns: waiter.since_ns,
@@ -154,7 +158,9 @@ impl Drawing<'_> {
             });
         }
         for holder in &resource.holders {
-            let to = self.party(holder.party, resource);
+            let to = self.party(Actor::holding(holder, resource), || {
+                names.holder(holder, resource)
+            });
             self.edges.push(EdgeData {
                 kind: "held by",
                 since_ns: holder.since_ns,

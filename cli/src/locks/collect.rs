@@ -171,9 +171,9 @@ fn quantile(histogram: &Histogram, q: f64, longest: &Option<Longest>) -> Option<
 }
 
 fn holder_data(names: &Names<'_>, one: &Resource, holder: &Holder) -> HolderData {
-    let actor = Actor::of(holder.party, one);
+    let actor = Actor::holding(holder, one);
     HolderData {
-        who: names.party(holder.party, one),
+        who: names.holder(holder, one),
         task: holder.party.task,
         tid: holder.party.tid,
         mode: holder.mode.label(),
@@ -189,7 +189,7 @@ fn holder_data(names: &Names<'_>, one: &Resource, holder: &Holder) -> HolderData
 
 fn waiter_data(frames: &Frames, names: &Names<'_>, one: &Resource, waiter: &Waiter) -> WaiterData {
     WaiterData {
-        who: names.party(waiter.party, one),
+        who: names.waiter(waiter, one),
         task: waiter.party.task,
         tid: waiter.party.tid,
         mode: waiter.mode.label(),

@@ -205,7 +205,7 @@ fn who_holds_what(now: &Now) -> (Vec<Resource>, Vec<ResourceRow>, Verdicts) {
         .collect();
     let names = Names::new(&frames, now.snapshot());
     let holder = |resource: &Resource| match resource.holders.first() {
-        Some(holder) => match Actor::of(holder.party, resource) {
+        Some(holder) => match Actor::holding(holder, resource) {
             // As the rows of threads and tasks have it.
             Some(Actor::Thread(tid)) => match names.thread(tid) {
                 Some((thread, _)) => format!("{} {tid}", thread.name),
@@ -216,7 +216,7 @@ fn who_holds_what(now: &Now) -> (Vec<Resource>, Vec<ResourceRow>, Verdicts) {
                 let title = kind.map_or_else(String::new, TaskKind::title);
                 format!("{} {title}", tasks::text::id(task))
             }
-            None => names.party(holder.party, resource),
+            None => names.holder(holder, resource),
         },
         None => String::new(),
     };

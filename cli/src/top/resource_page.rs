@@ -125,11 +125,11 @@ impl Page<'_> {
         }
         self.section("Held by", &format!("({})", counted(holders, "holder")));
         for holder in resource.holders.iter().take(LISTED) {
-            let who = self.names.party(holder.party, resource);
+            let who = self.names.holder(holder, resource);
             let held = names::held(holder.since_ns, holder.since);
             let mode = holder.mode.label();
             self.say(&format!("{who}{}, {mode}: {held}", names::at(&holder.site)));
-            if let Some(actor) = Actor::of(holder.party, resource) {
+            if let Some(actor) = Actor::holding(holder, resource) {
                 let doing = self.names.doing(actor);
                 self.say(&format!("it is {}", doing.words));
                 self.stack(&doing.stack);
@@ -150,7 +150,7 @@ impl Page<'_> {
             &format!("({}, in order of arrival)", count(waiters)),
         );
         for (index, waiter) in resource.waiters.iter().take(LISTED).enumerate() {
-            let who = self.names.party(waiter.party, resource);
+            let who = self.names.waiter(waiter, resource);
             let timed = if waiter.timed {
                 ", with a time-out"
             } else {

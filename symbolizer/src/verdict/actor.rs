@@ -1,6 +1,6 @@
 //! Who can wait and hold.
 
-use hotpoll_profile::{Library, Party, Resource};
+use hotpoll_profile::{Holder, Library, Party, Resource, Waiter};
 
 /// One who waits, holds, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,9 +24,29 @@ impl Actor {
             Party { task, .. } => Some(Self::Task(task)),
         }
     }
+
+    /// Who waits.
+    pub fn waiting(waiter: &Waiter, resource: &Resource) -> Option<Self> {
+        Self::surely(waiter.by_thread, waiter.party).or_else(|| Self::of(waiter.party, resource))
+    }
+
+    /// Who holds it, or did when it was taken.
+    pub fn holding(holder: &Holder, resource: &Resource) -> Option<Self> {
+        Self::surely(holder.by_thread, holder.party).or_else(|| Self::of(holder.party, resource))
+    }
+
+    /// A call that blocks (`blocking_lock`) is the thread's, whoever's the resource is.
+    fn surely(by_thread: bool, party: Party) -> Option<Self> {
+        (by_thread && party.task == 0 && party.tid != 0).then_some(Self::Thread(party.tid))
+    }
 }
 
-/// Whether waiting for it suspends a task, and blocks no thread.
-pub fn waits_in_polls(resource: &Resource) -> bool {
+/// Whether a wait suspends a task, and blocks no thread.
+pub fn suspends(waiter: &Waiter, resource: &Resource) -> bool {
+    waits_in_polls(resource) && !waiter.by_thread
+}
+
+/// Whether waiting for it suspends a task, unless a blocking call does.
+fn waits_in_polls(resource: &Resource) -> bool {
     resource.library == Library::Tokio
 }

@@ -27,7 +27,7 @@ pub(super) fn causes(
     let mut causes: BTreeMap<Root, Vec<Waiting>> = BTreeMap::new();
     for (index, resource) in graph.resources.iter().enumerate() {
         for (at, waiter) in resource.waiters.iter().enumerate() {
-            let actor = Actor::of(waiter.party, resource);
+            let actor = Actor::waiting(waiter, resource);
             if actor.is_some_and(|actor| cycles.iter().any(|cycle| cycle.contains(&actor))) {
                 continue;
             }

@@ -40,7 +40,7 @@ impl Finder<'_, '_> {
             .into_iter()
             .flat_map(|one| self.threads_of(one))
             .collect();
-        if !super::actor::waits_in_polls(resource) {
+        if !super::actor::suspends(waiter, resource) {
             threads.push(waiter.party.tid);
         }
         threads
@@ -57,14 +57,14 @@ impl Finder<'_, '_> {
 
 /// One who waits, for a problem's list.
 pub(super) fn victim(names: &Names<'_>, resource: &Resource, waiter: &Waiter) -> Victim {
-    let actor = Actor::of(waiter.party, resource);
+    let actor = Actor::waiting(waiter, resource);
     let stack = match waiter.stack.is_empty() {
         false => waiter.stack.clone(),
         true => actor.map_or_else(Vec::new, |actor| names.doing(actor).stack),
     };
     Victim {
         actor,
-        who: names.party(waiter.party, resource),
+        who: names.waiter(waiter, resource),
         resource: resource.id,
         what: names::resource(resource),
         site: waiter.site.clone(),

@@ -196,7 +196,7 @@ pub(super) fn lost_sender(
             names.party(sender, resource)
         ));
     }
-    let who = names.party(waiter.party, resource);
+    let who = names.waiter(waiter, resource);
     Some(Problem {
         kind: ProblemKind::LostSender,
         confidence: Confidence::Likely,

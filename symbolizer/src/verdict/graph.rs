@@ -1,6 +1,6 @@
 //! The wait-for graph: threads and tasks, the resources that they wait for, and who can end each wait.
 
-use super::actor::{Actor, waits_in_polls};
+use super::actor::{Actor, suspends};
 use super::wait::{self, Enders};
 use hotpoll_profile::{Holder, Resource, Snapshot, Task, TaskState, Waiter};
 use std::collections::{BTreeMap, HashSet};
@@ -99,7 +99,7 @@ impl<'s> Graph<'s> {
         let mut polls = BTreeMap::new();
         for (index, &resource) in resources.iter().enumerate() {
             for (at, waiter) in resource.waiters.iter().enumerate() {
-                let Some(actor) = Actor::of(waiter.party, resource) else {
+                let Some(actor) = Actor::waiting(waiter, resource) else {
                     continue;
                 };
                 let may_be_woken = !still.contains(&waiter.party.task);
@@ -112,7 +112,7 @@ impl<'s> Graph<'s> {
                     any_ends: enders.any_ends,
                     certain,
                 });
-                if !waits_in_polls(resource) && matches!(actor, Actor::Task(_)) {
+                if !suspends(waiter, resource) && matches!(actor, Actor::Task(_)) {
                     let polling = Polling {
                         task: actor,
                         certain,

@@ -56,7 +56,7 @@ impl Finder<'_, '_> {
         let waiters = flow::waiters(resource);
         let mut evidence = vec![format!(
             "{} waits for it{}, for {}",
-            self.names.party(first.party, resource),
+            self.names.waiter(first, resource),
             names::at(&first.site),
             duration(first.since_ns)
         )];
@@ -184,7 +184,7 @@ impl Finder<'_, '_> {
     /// Who can end the wait for a resource: the root of it, or else whoever holds it longest.
     fn owner(&self, actor: Option<Actor>, resource: &Resource, first: &Waiter) -> Option<Owner> {
         let holders = resource.holders.iter();
-        let of_actor = |one: &&Holder| actor.is_none() || Actor::of(one.party, resource) == actor;
+        let of_actor = |one: &&Holder| actor.is_none() || Actor::holding(one, resource) == actor;
         let holder = holders.filter(of_actor).max_by_key(|one| one.since_ns);
         let channel = resource.channel.as_ref();
         let party = match holder {
@@ -198,7 +198,10 @@ impl Finder<'_, '_> {
                     .filter(|_| first.mode == Mode::Exclusive)?,
             },
         };
-        let actor = actor.or_else(|| Actor::of(party, resource));
+        let actor = actor.or_else(|| match holder {
+            Some(holder) => Actor::holding(holder, resource),
+            None => Actor::of(party, resource),
+        });
         let doing = actor.map_or_else(Default::default, |actor| self.names.doing(actor));
         Some(Owner {
             actor,

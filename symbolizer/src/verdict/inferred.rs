@@ -1,6 +1,6 @@
 //! Waits for locks that nobody wrapped: threads whose stack ends in a known wait for a lock.
 
-use super::actor::waits_in_polls;
+use super::actor::suspends;
 use crate::view::Frames;
 use crate::view::await_stack;
 use crate::waits::{self, KnownWait, WaitKind, known_wait};
@@ -31,8 +31,10 @@ pub fn wait_of(frames: &Frames<'_>, stack: &[u32]) -> Option<KnownWait> {
 pub fn with_inferred(frames: &Frames<'_>, snapshot: &Snapshot) -> Vec<Resource> {
     let mut resources = snapshot.resources.resources.clone();
     let known: HashSet<u32> = (resources.iter())
-        .filter(|resource| !waits_in_polls(resource))
-        .flat_map(|resource| &resource.waiters)
+        .flat_map(|resource| {
+            let waiters = resource.waiters.iter();
+            waiters.filter(|waiter| !suspends(waiter, resource))
+        })
         .map(|waiter| waiter.party.tid)
         .collect();
     let first = resources.len();

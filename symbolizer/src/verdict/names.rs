@@ -5,8 +5,8 @@ use crate::view::Frames;
 use crate::view::await_stack;
 use crate::view::live_tasks::representative;
 use hotpoll_profile::{
-    Party, Resource, ResourceKind, Since, Site, Snapshot, Task, TaskKind, TaskState, Thread,
-    ThreadNow,
+    Holder, Party, Resource, ResourceKind, Since, Site, Snapshot, Task, TaskKind, TaskState,
+    Thread, ThreadNow, Waiter,
 };
 use std::collections::HashMap;
 
@@ -92,6 +92,23 @@ impl<'s> Names<'s> {
             ),
             (0, Some(actor)) => self.actor(actor),
             (task, _) => self.task_of_kind(task, party.kind),
+        }
+    }
+
+    /// One who waits.
+    pub fn waiter(&self, waiter: &Waiter, resource: &Resource) -> String {
+        self.either(Actor::waiting(waiter, resource), waiter.party, resource)
+    }
+
+    /// One who holds it.
+    pub fn holder(&self, holder: &Holder, resource: &Resource) -> String {
+        self.either(Actor::holding(holder, resource), holder.party, resource)
+    }
+
+    fn either(&self, actor: Option<Actor>, party: Party, resource: &Resource) -> String {
+        match actor {
+            Some(actor @ Actor::Thread(_)) => self.actor(actor),
+            _ => self.party(party, resource),
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) fn quiet(
     // Who waits for a lock has something to do, if only for a moment.
     for resource in graph.resources.iter().filter(|one| one.kind.is_lock()) {
         for waiter in &resource.waiters {
-            in_trouble.extend(Actor::of(waiter.party, resource));
+            in_trouble.extend(Actor::waiting(waiter, resource));
         }
     }
     let (mut idle, mut external) = (0, 0);

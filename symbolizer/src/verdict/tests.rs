@@ -213,6 +213,35 @@ fn a_thread_and_the_task_that_it_polls() {
     )]);
 }
 
+/// A thread is in `blocking_lock` of a lock of tokio's that a task holds, and the task blocks on a lock of the thread's.
+#[test]
+fn a_thread_that_blocks_for_a_task() {
+    let mut of_tokio = async_mutex(
+        1,
+        vec![holder(task(9, 1), 3 * S)],
+        vec![waiter(thread(0), 3 * S)],
+    );
+    of_tokio.waiters[0].by_thread = true;
+    let of_thread = mutex(
+        2,
+        vec![holder(thread(0), 3 * S)],
+        vec![waiter(task(9, 1), 3 * S)],
+    );
+    let mut scene = Scene::new(2, vec![of_tokio, of_thread]).polls(1, 9, 3 * S);
+    // It is parked in tokio's own wait, which looks like a lock that nobody wrapped.
+    let park = "shop::main;shop::save;std::sys::sync::mutex::futex::Mutex::lock_contended;syscall";
+    let profile = crate::view::fixture::profile(&[("t0", park, 1), ("t1", "shop::main", 1)]);
+    for (now, sample) in scene.snapshot.threads.iter_mut().zip(&profile.samples) {
+        now.stack.clone_from(&sample.stack);
+    }
+    scene.snapshot.threads[0].state = State::Lock;
+    scene.profile = profile;
+    scene.check(&[(
+        Kind::Deadlock,
+        "task #9 (save) and thread 100 (t0) wait for each other",
+    )]);
+}
+
 /// Readers do not wait for readers; but one that stands behind a writer that waits for it does.
 #[test]
 fn reading_twice_around_a_writer() {

@@ -1,6 +1,6 @@
 //! Who can end a wait for a resource.
 
-use super::actor::{Actor, waits_in_polls};
+use super::actor::{Actor, suspends};
 use super::graph::{Blocker, Why};
 use hotpoll_profile::{Mode, Resource, ResourceKind, Waiter};
 use std::collections::HashSet;
@@ -16,12 +16,12 @@ pub(super) struct Enders<'s> {
 pub(super) fn enders<'s>(resource: &'s Resource, at: usize, woken: &HashSet<u64>) -> Enders<'s> {
     let waiter = &resource.waiters[at];
     let mut enders = blockers(resource, at, waiter);
-    let actor = Actor::of(waiter.party, resource);
+    let actor = Actor::waiting(waiter, resource);
     for blocker in &mut enders.blockers {
         // Other futures of the same task hold it: of a set, or beside it in a join.
         let in_set = waiter.in_set || matches!(blocker.why, Why::Holds(holder) if holder.in_set);
         blocker.goes_on = Some(blocker.actor) == actor
-            && waits_in_polls(resource)
+            && suspends(waiter, resource)
             && (in_set || woken.contains(&waiter.party.task));
     }
     enders
@@ -54,7 +54,7 @@ fn holders(resource: &Resource, stands_in_the_way: impl Fn(Mode) -> bool) -> Vec
         .filter(|holder| stands_in_the_way(holder.mode))
         .filter_map(|holder| {
             Some(Blocker {
-                actor: Actor::of(holder.party, resource)?,
+                actor: Actor::holding(holder, resource)?,
                 why: Why::Holds(holder),
                 // A guard that may have been sent on says nothing of who has it.
                 // In a set of futures it goes on while its task waits elsewhere.
@@ -84,7 +84,7 @@ fn rwlock<'s>(resource: &'s Resource, at: usize, waiter: &Waiter) -> Vec<Blocker
                 .filter(|other| other.mode == Mode::Exclusive)
                 .filter_map(|other| {
                     Some(Blocker {
-                        actor: Actor::of(other.party, resource)?,
+                        actor: Actor::waiting(other, resource)?,
                         why: Why::WaitsBefore(other),
                         certain: other.confirmed && !other.timed && !other.in_set,
                         goes_on: false,
@@ -127,5 +127,5 @@ pub(super) fn is_certain(resource: &Resource, waiter: &Waiter, may_be_woken: boo
         && (resource.kind.is_lock()
             || matches!(resource.kind, ResourceKind::Once | ResourceKind::OnceCell))
         // A suspended task that something else may wake, too, waits for several things at once.
-        && !(waits_in_polls(resource) && may_be_woken)
+        && !(suspends(waiter, resource) && may_be_woken)
 }
