@@ -5,11 +5,37 @@ mod support;
 
 use hotpoll_hooks::sync::standard::mpsc;
 use hotpoll_hooks::sync::{self, Condvar, Mutex, RwLock};
-use hotpoll_profile::Since;
+use hotpoll_profile::{Closed, Since};
 use hotpoll_sampler::Settings;
 use std::sync::Arc;
 use std::time::Duration;
 use support::{one, snapshot, tid, until};
+
+/// Senders that come and go: before the start, after it, and while sampling has stopped for a while.
+fn ends_are_counted_from_the_first(grows: mpsc::Sender<u32>, alone: mpsc::Sender<u32>) {
+    let senders = |name: &str| {
+        let seen = snapshot();
+        let channel = one(&seen, name).channel.as_ref().unwrap();
+        assert_eq!(channel.receivers, 1, "{name}");
+        (channel.senders, channel.closed)
+    };
+    let another = grows.clone();
+    assert_eq!(senders("early senders"), (2, None));
+    drop(another);
+    assert_eq!(senders("early senders"), (1, None));
+    let others = [grows.clone(), grows.clone()];
+    sync::end();
+    let meanwhile = grows.clone();
+    drop(others);
+    sync::begin();
+    grows.send(1).unwrap();
+    drop(meanwhile);
+    assert_eq!(senders("early senders"), (1, None));
+    drop(grows);
+    assert_eq!(senders("early senders"), (0, Some(Closed::SendersGone)));
+    drop(alone);
+    assert_eq!(senders("early sender"), (0, Some(Closed::SendersGone)));
+}
 
 #[test]
 fn locks_tell_nothing_while_sampling_does_not_run() {
@@ -18,6 +44,8 @@ fn locks_tell_nothing_while_sampling_does_not_run() {
     let (sender, receiver) = mpsc::sync_channel_named(4, "early channel");
     sender.send(1).unwrap();
     sender.send(2).unwrap();
+    let (grows, grown) = mpsc::channel_named::<u32>("early senders");
+    let (alone, left) = mpsc::channel_named::<u32>("early sender");
     (0..1000).for_each(|_| *lock.lock() += 1);
     let ready = Condvar::new();
     assert!(
@@ -62,6 +90,8 @@ fn locks_tell_nothing_while_sampling_does_not_run() {
         (3, 3, Some(4))
     );
     assert_eq!(receiver.try_iter().count(), 3);
+    ends_are_counted_from_the_first(grows, alone);
+    drop((grown, left));
 
     // Held over the end, and given back after it.
     let (guard, reader) = (lock.lock(), read.read());

@@ -1,26 +1,31 @@
 //! `mpsc`, with the standard library's API: channels that tell what is in them, who waits to send and who to receive.
 //!
-//! Each end counts what went through it when it went through, sampling or not, so that the length is what was sent and not received, and cannot drift. What
-//! is on its way in or out at this moment may be missing.
+//! Each end counts what went through it when it went through, sampling or not, so that the length is what was sent and not received, and cannot drift; so
+//! are those counted that come and go. What is on its way in or out at this moment may be missing.
 
-use crate::sync::core::{Resource, is_on};
+use crate::sync::core::{Resource, SoFar, is_on};
 use hotpoll_profile::{Closed, Library, Mode, ResourceKind};
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError};
 
-/// What both ends tell.
+/// What both ends tell. Every number only goes up, so that it does not matter in which order, and when, they are told.
 struct Told {
     resource: Resource,
     capacity: Option<u64>,
-    announced: AtomicBool,
     sent: AtomicU64,
     received: AtomicU64,
-    senders: AtomicU64,
+    senders_made: AtomicU64,
+    senders_gone: AtomicU64,
+    receivers_gone: AtomicU64,
+    /// What left it with its receiver.
+    dropped: AtomicU64,
+    /// Who was gone first.
+    closed: OnceLock<Closed>,
 }
 
 impl Told {
@@ -35,52 +40,80 @@ impl Told {
         let told = Self {
             resource,
             capacity,
-            announced: AtomicBool::new(false),
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
-            senders: AtomicU64::new(1),
+            senders_made: AtomicU64::new(1),
+            senders_gone: AtomicU64::new(0),
+            receivers_gone: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            closed: OnceLock::new(),
         };
         told.announce();
         Arc::new(told)
     }
 
-    /// The resource, which knows that it is a channel.
-    fn announce(&self) -> &Resource {
-        if is_on() && !self.announced.load(Relaxed) && !self.announced.swap(true, Relaxed) {
-            let senders = self.senders.load(Relaxed);
-            self.resource.set_channel(self.capacity, senders, 1);
+    fn so_far(&self) -> SoFar {
+        SoFar {
+            capacity: self.capacity,
+            sent: self.sent.load(Relaxed),
+            received: self.received.load(Relaxed),
+            dropped: self.dropped.load(Relaxed),
+            keeps: true,
+            senders_made: self.senders_made.load(Relaxed),
+            senders_gone: self.senders_gone.load(Relaxed),
+            receivers_made: 1,
+            receivers_gone: self.receivers_gone.load(Relaxed),
+            closed: self.closed.get().copied(),
         }
+    }
+
+    /// The resource, which knows all that has happened so far.
+    fn announce(&self) -> &Resource {
+        self.resource.so_far(true, || self.so_far());
         &self.resource
     }
 
     fn sent(&self) {
         let sent = self.sent.fetch_add(1, Relaxed) + 1;
         if is_on() {
-            self.announce().sent_so_far(sent);
+            self.resource.has_sent(sent, || self.so_far());
         }
     }
 
     fn received(&self) {
         let received = self.received.fetch_add(1, Relaxed) + 1;
         if is_on() {
-            self.announce().received_so_far(received);
+            self.resource.has_received(received, || self.so_far());
         }
     }
 
     fn another_sender(&self) {
-        self.senders.fetch_add(1, Relaxed);
-        if is_on() {
-            self.announce().senders(1);
-        }
+        self.senders_made.fetch_add(1, Relaxed);
+        self.announce();
     }
 
     fn sender_gone(&self) {
-        let last = self.senders.fetch_sub(1, Relaxed) == 1;
+        // AcqRel: who is the last one sees what all others have made.
+        let gone = self.senders_gone.fetch_add(1, Ordering::AcqRel) + 1;
+        if gone == self.senders_made.load(Relaxed) {
+            let _ = self.closed.set(Closed::SendersGone);
+        }
+        self.announce();
+    }
+
+    fn receiver_gone(&self) {
+        let left = (self.sent.load(Relaxed)).saturating_sub(self.received.load(Relaxed));
+        self.dropped.store(left, Relaxed);
+        self.receivers_gone.store(1, Relaxed);
+        let _ = self.closed.set(Closed::ReceiverGone);
+        self.announce();
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
         if is_on() {
-            self.announce().senders(-1);
-            if last {
-                self.resource.closed(Closed::SendersGone);
-            }
+            self.resource.channel_ends(&self.so_far());
         }
     }
 }
@@ -405,11 +438,7 @@ impl<T> Drop for SyncSender<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if is_on() {
-            let resource = self.told.announce();
-            resource.receivers(-1);
-            resource.closed(Closed::ReceiverGone);
-        }
+        self.told.receiver_gone();
     }
 }
 
