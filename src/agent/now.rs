@@ -37,6 +37,7 @@ pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Pro
         for one in &mut resources.resources {
             one.holders.clear();
             one.waiters.clear();
+            (one.more_holders, one.more_waiters) = (0, 0);
         }
     }
     profile.snapshot = Some(Snapshot {
@@ -44,7 +45,8 @@ pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Pro
             Ok(now) if is_of_now => now.as_nanos() as u64,
             _ => 0,
         },
-        took_ns: took.as_nanos() as u64,
+        // What is of no moment took no time, either: after the end every answer is the same.
+        took_ns: if is_of_now { took.as_nanos() as u64 } else { 0 },
         threads,
         tasks,
         resources,
