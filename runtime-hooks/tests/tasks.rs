@@ -371,6 +371,15 @@ fn alive_tasks_and_workers_of_each_runtime_are_known() {
     });
 }
 
+/// Lets blocking closures end where a check before them fails: the runtime's drop would wait for them for ever.
+struct Ends(Arc<AtomicBool>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 /// Both workers' tasks sit in `block_in_place`: other threads work in their places, and a heartbeat goes on.
 #[track_caller]
 fn check_handed_over(name: &'static str, heartbeat_is_tracked: bool) {
@@ -383,6 +392,7 @@ fn check_handed_over(name: &'static str, heartbeat_is_tracked: bool) {
         .name(name)
         .build()
         .unwrap();
+    let _ends = Ends(stop.clone());
     let _inside = runtime.enter();
     let heartbeat = async || {
         loop {
@@ -456,6 +466,7 @@ fn an_open_poll_is_seen_while_every_worker_is_blocked() {
         .name("blocked")
         .build()
         .unwrap();
+    let _ends = Ends(stop.clone());
     let _inside = runtime.enter();
     let idle = tasks::spawn_named("idle beside", std::future::pending::<()>());
     until("idle", |seen| {
