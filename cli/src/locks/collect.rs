@@ -182,6 +182,7 @@ fn holder_data(names: &Names<'_>, one: &Resource, holder: &Holder) -> HolderData
         since: stuck::since(holder.since),
         amount: holder.amount,
         movable: holder.movable,
+        ended: names.has_ended(holder, one),
         confirmed: holder.confirmed,
         doing: actor.map_or_else(String::new, |actor| names.doing(actor).words),
     }

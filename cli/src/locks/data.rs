@@ -141,6 +141,8 @@ pub struct HolderData {
     pub amount: u64,
     /// Whether its guard may have gone to others.
     pub movable: bool,
+    /// Whether the one who took it has ended, and did not give it back.
+    pub ended: bool,
     /// Whether both looks found it.
     pub confirmed: bool,
     /// What it is doing: a few words.

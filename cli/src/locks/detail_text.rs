@@ -102,7 +102,14 @@ fn holder_line(holder: &HolderData) -> String {
         0 | 1 => String::new(),
         n => format!(" {} of it", count(n)),
     };
-    let mut line = format!("held{mode} ({since}) by {}{amount}", printable(&holder.who));
+    let ended = match holder.ended {
+        true => ", which has ended,",
+        false => "",
+    };
+    let mut line = format!(
+        "held{mode} ({since}) by {}{amount}{ended}",
+        printable(&holder.who)
+    );
     if !holder.site.is_empty() {
         line += &format!(" at {}", short(&holder.site));
     }

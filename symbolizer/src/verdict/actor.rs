@@ -30,8 +30,11 @@ impl Actor {
         Self::surely(waiter.by_thread, waiter.party).or_else(|| Self::of(waiter.party, resource))
     }
 
-    /// Who holds it, or did when it was taken.
+    /// Who holds it. A thread that has ended is nobody: another one may have its number by now.
     pub fn holding(holder: &Holder, resource: &Resource) -> Option<Self> {
+        if holder.gone && holder.party.task == 0 {
+            return None;
+        }
         Self::surely(holder.by_thread, holder.party).or_else(|| Self::of(holder.party, resource))
     }
 

@@ -151,6 +151,8 @@ impl Scene {
             threads: now.collect(),
             tasks: Tasks {
                 long_poll_ns: 10 * MS,
+                // So that a task that is not listed may live.
+                folded_tasks: 1,
                 kinds: vec![TaskKind {
                     id: 1,
                     name: "save".to_owned(),
@@ -178,6 +180,12 @@ impl Scene {
             waits: vec![Suspension::default()],
             ..Task::default()
         });
+        self
+    }
+
+    /// With no other tasks than those that are listed.
+    pub fn no_other_tasks(mut self) -> Self {
+        self.snapshot.tasks.folded_tasks = 0;
         self
     }
 

@@ -6,7 +6,7 @@ use super::finder::{Finder, victim};
 use super::flow::{self, Answers};
 use super::names::{self, counted, duration};
 use super::problem::{Confidence, Owner, Problem, ProblemKind, Victim};
-use hotpoll_profile::{Holder, Mode, Resource, ResourceKind, Since, Site, TaskState, Waiter};
+use hotpoll_profile::{Holder, Mode, Resource, ResourceKind, Since, Site, Waiter};
 use std::collections::BTreeSet;
 
 impl Finder<'_, '_> {
@@ -67,7 +67,7 @@ impl Finder<'_, '_> {
         if behind > 0 {
             evidence.push(format!("{behind} more wait for those who wait for it"));
         }
-        let owner = self.owner(actor, resource, first);
+        let mut owner = self.owner(actor, resource, first);
         let mut confidence = Confidence::Likely;
         let mut kind = match resource.kind {
             _ if resource.inferred => ProblemKind::InferredLock,
@@ -114,12 +114,37 @@ impl Finder<'_, '_> {
             }
             _ => {}
         }
-        if kind == ProblemKind::LongHold {
-            let gone = owner.as_ref().is_some_and(|owner| self.is_gone(owner));
-            if gone {
+        let ended = match kind {
+            ProblemKind::LongHold | ProblemKind::StarvedSemaphore => self.ended(resource),
+            _ => None,
+        };
+        if let Some(holder) = ended {
+            owner = Some(Owner {
+                actor: Actor::holding(holder, resource),
+                who: self.names.holder(holder, resource),
+                site: holder.site.clone(),
+                since_ns: holder.since_ns,
+                since: holder.since,
+                doing: String::new(),
+                stack: Vec::new(),
+            });
+        }
+        match ended {
+            Some(holder) if !holder.movable => {
                 kind = ProblemKind::LeakedGuard;
+                // A task's end is seen a moment later than what it holds.
+                confidence = match holder.gone && holder.confirmed && first.confirmed {
+                    true => Confidence::Certain,
+                    false => Confidence::Likely,
+                };
                 evidence.push("it has ended, and its guard was never dropped".to_owned());
             }
+            Some(_) => evidence.push(
+                "it has ended: somebody else has its guard, or it was never dropped".to_owned(),
+            ),
+            None => {}
+        }
+        if kind == ProblemKind::LongHold {
             let holder = resource.holders.first();
             let is_sure =
                 holder.is_some_and(|holder| holder.confirmed && !holder.movable && !holder.in_set);
@@ -127,7 +152,7 @@ impl Finder<'_, '_> {
                 true => Confidence::Certain,
                 false => Confidence::Likely,
             };
-            if holder.is_some_and(|holder| holder.movable) {
+            if ended.is_none() && holder.is_some_and(|holder| holder.movable) {
                 evidence.push(
                     "its guard can be handed on: somebody else may have it by now".to_owned(),
                 );
@@ -156,6 +181,7 @@ impl Finder<'_, '_> {
             kind,
             &what,
             owner.as_ref(),
+            ended.is_some(),
             victims.len() + resource.more_waiters as usize,
         );
         let mut threads: Vec<u32> = (waiting.iter())
@@ -205,9 +231,10 @@ impl Finder<'_, '_> {
         let doing = actor.map_or_else(Default::default, |actor| self.names.doing(actor));
         Some(Owner {
             actor,
-            who: match actor {
-                Some(actor) => self.names.actor(actor),
-                None => self.names.party(party, resource),
+            who: match (holder, actor) {
+                (Some(holder), _) => self.names.holder(holder, resource),
+                (None, Some(actor)) => self.names.actor(actor),
+                (None, None) => self.names.party(party, resource),
             },
             site: holder.map_or_else(Site::default, |holder| holder.site.clone()),
             since_ns: holder.map_or(0, |holder| holder.since_ns),
@@ -217,15 +244,17 @@ impl Finder<'_, '_> {
         })
     }
 
-    fn is_gone(&self, owner: &Owner) -> bool {
-        match owner.actor {
-            Some(Actor::Thread(tid)) => self.names.thread(tid).is_none(),
-            Some(Actor::Task(id)) => {
-                let task = self.names.task(id);
-                task.is_some_and(|task| task.state == TaskState::Done)
-            }
-            None => false,
+    /// The holder who has ended and in whose hands it still is: one of a lock's; of permits that of all holders who holds them longest, if all have ended.
+    fn ended<'r>(&self, resource: &'r Resource) -> Option<&'r Holder> {
+        let has_ended = |holder: &&Holder| self.names.has_ended(holder, resource);
+        let holders = || resource.holders.iter();
+        if resource.kind == ResourceKind::Semaphore
+            && (resource.more_holders > 0 || !holders().all(|holder| has_ended(&holder)))
+        {
+            return None;
         }
+        // The one whose guard is with nobody, before those whose guard may be with somebody.
+        (holders().filter(has_ended)).max_by_key(|holder| (!holder.movable, holder.since_ns))
     }
 
     /// Locks that change hands, and senders that do not send.
@@ -255,7 +284,13 @@ impl Finder<'_, '_> {
     }
 }
 
-fn headline(kind: ProblemKind, what: &str, owner: Option<&Owner>, victims: usize) -> String {
+fn headline(
+    kind: ProblemKind,
+    what: &str,
+    owner: Option<&Owner>,
+    ended: bool,
+    victims: usize,
+) -> String {
     let who = owner.map_or("nobody who is known", |owner| owner.who.as_str());
     let wait = match victims {
         1 => "one waits".to_owned(),
@@ -272,7 +307,10 @@ fn headline(kind: ProblemKind, what: &str, owner: Option<&Owner>, victims: usize
         }
         ProblemKind::StarvedWaiter => format!("{wait} for {what}, which others take before"),
         ProblemKind::InferredLock => format!("{wait} for a {what}"),
-        ProblemKind::LeakedGuard => format!("{who} is gone and still holds {what}, {wait}"),
+        ProblemKind::LeakedGuard => {
+            format!("{who} took {what} and has ended without giving it back, {wait}")
+        }
+        _ if ended => format!("{who} took {what} and has ended, and it is held still, {wait}"),
         _ => format!("{who} holds {what}, {wait}"),
     }
 }

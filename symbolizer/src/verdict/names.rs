@@ -18,6 +18,7 @@ pub struct Names<'s> {
     tasks: HashMap<u64, &'s Task>,
     kinds: HashMap<u64, &'s TaskKind>,
     polled_by: HashMap<u64, u32>,
+    lists_all_tasks: bool,
 }
 
 /// What somebody is doing.
@@ -48,6 +49,7 @@ impl<'s> Names<'s> {
             tasks: tasks.tasks.iter().map(|task| (task.id, task)).collect(),
             kinds: tasks.kinds.iter().map(|kind| (kind.id, kind)).collect(),
             polled_by: polled.collect(),
+            lists_all_tasks: tasks.folded_tasks == 0,
         }
     }
 
@@ -100,8 +102,28 @@ impl<'s> Names<'s> {
         self.either(Actor::waiting(waiter, resource), waiter.party, resource)
     }
 
+    /// Whether the one who took it has ended. Its guard is with somebody else then, or with nobody.
+    pub fn has_ended(&self, holder: &Holder, resource: &Resource) -> bool {
+        holder.gone
+            || match Actor::holding(holder, resource) {
+                Some(Actor::Thread(tid)) => self.thread(tid).is_none(),
+                Some(Actor::Task(id)) => match self.task(id) {
+                    Some(task) => task.state == TaskState::Done,
+                    // The tasks are looked at after the locks, and all that live are listed.
+                    None => self.lists_all_tasks,
+                },
+                None => false,
+            }
+    }
+
     /// One who holds it.
     pub fn holder(&self, holder: &Holder, resource: &Resource) -> String {
+        if holder.gone && holder.party.task == 0 {
+            return match holder.party.tid {
+                0 => "a thread".to_owned(),
+                tid => format!("thread {tid}"),
+            };
+        }
         self.either(Actor::holding(holder, resource), holder.party, resource)
     }
 

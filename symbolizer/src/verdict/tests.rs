@@ -338,8 +338,74 @@ fn a_holder_that_is_gone() {
     )
     .check(&[(
         Kind::LeakedGuard,
-        "thread 999 is gone and still holds mutex shop.rs:1, one waits",
+        "thread 999 took mutex shop.rs:1 and has ended without giving it back, one waits",
     )]);
+}
+
+/// A thread that the hooks saw end, with a number or without; another thread may have that by now.
+#[test]
+fn a_thread_that_ended_with_a_lock() {
+    let scene = |party| {
+        let mut resource = mutex(
+            1,
+            vec![holder(party, 5 * S)],
+            vec![waiter(thread(1), 5 * S)],
+        );
+        resource.holders[0].gone = true;
+        Scene::new(2, vec![resource])
+    };
+    let nameless = scene(hotpoll_profile::Party::default()).check(&[(
+        Kind::LeakedGuard,
+        "a thread took mutex shop.rs:1 and has ended without giving it back, one waits",
+    )]);
+    assert_eq!(nameless[0].confidence, Confidence::Certain);
+    scene(thread(0)).check(&[(
+        Kind::LeakedGuard,
+        "thread 100 took mutex shop.rs:1 and has ended without giving it back, one waits",
+    )]);
+}
+
+#[test]
+fn a_task_that_ended_with_a_lock_or_a_permit() {
+    let check = |resource: &Resource, kind, headline| {
+        let problems = Scene::new(1, vec![resource.clone()])
+            .task(2, 1)
+            .no_other_tasks()
+            .check(&[(kind, headline)]);
+        assert_eq!(problems[0].confidence, Confidence::Likely);
+        // One that is merely not listed may live.
+        let others = Scene::new(1, vec![resource.clone()]).task(2, 1);
+        assert_ne!(kinds_of(&others), [Kind::LeakedGuard]);
+    };
+    let (holders, waiters) = (
+        vec![holder(task(1, 0), 5 * S)],
+        vec![waiter(task(2, 0), 5 * S)],
+    );
+    let mut lock = async_mutex(1, holders.clone(), waiters.clone());
+    check(
+        &lock,
+        Kind::LeakedGuard,
+        "task #1 (save) took mutex shop.rs:1 and has ended without giving it back, one waits",
+    );
+    let mut permits = semaphore(2, 1, holders, waiters);
+    check(
+        &permits,
+        Kind::LeakedGuard,
+        "task #1 (save) took semaphore shop.rs:2 and has ended without giving it back, one waits",
+    );
+    // While somebody holds others who lives, they may come back.
+    permits.holders.push(holder(task(2, 0), 2 * S));
+    assert_eq!(
+        kinds_of(&Scene::new(1, vec![permits]).task(2, 1).no_other_tasks()),
+        [Kind::StarvedSemaphore]
+    );
+    // A guard that could be sent on.
+    lock.holders[0].movable = true;
+    check(
+        &lock,
+        Kind::LongHold,
+        "task #1 (save) took mutex shop.rs:1 and has ended, and it is held still, one waits",
+    );
 }
 
 #[test]
