@@ -234,11 +234,28 @@ fn forgotten_readers_are_counted() {
             wait();
         }
     });
-    assert_eq!(one(&snapshot(), "left").holders.len(), 1);
+    let seen = snapshot();
+    let [held] = &one(&seen, "left").holders[..] else {
+        panic!("one reader: {seen:#?}");
+    };
+    assert!(!held.gone && held.party.tid != 0);
+    let site = held.site.clone();
     drop(stop);
     reader.join().unwrap();
-    let seen = until("left", |each| each.holders.is_empty());
-    assert_eq!(one(&seen, "left").more_holders, 1);
+    let seen = until("left", |each| {
+        each.holders.iter().all(|held| held.party.tid == 0)
+    });
+    let resource = one(&seen, "left");
+    if cfg!(feature = "send_guard") {
+        assert_eq!((resource.holders.len(), resource.more_holders), (0, 1));
+    } else {
+        let [left] = &resource.holders[..] else {
+            panic!("it holds still: {resource:#?}");
+        };
+        assert!(left.gone && left.confirmed && left.mode == Mode::Shared);
+        assert_eq!((left.amount, &left.site), (1, &site));
+        assert_eq!(resource.more_holders, 0);
+    }
     assert!(lock.try_write().is_none());
 }
 

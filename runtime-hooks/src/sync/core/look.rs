@@ -8,7 +8,7 @@ use super::holds::{self, SeenHold};
 use super::lock::{Head, UPGRADABLE};
 use super::readers::Held;
 use super::row::{ADDRESS, Row};
-use super::threads::{self, Local};
+use super::threads::{self, Local, NUMBER_SHIFT};
 use super::waits::{self, Seen};
 use hotpoll_profile::{Mode, Party, ResourceKind};
 use hotpoll_sampler::Memory;
@@ -60,6 +60,7 @@ impl Look {
         look.hand_over(rows);
         look.locks(rows, memory);
         look.readers();
+        look.left_by_readers(rows);
         let own = rows.iter().filter_map(|row| row.existing_holds()).flatten();
         for hold in own.chain(holds::pooled()).filter_map(holds::Hold::read) {
             let taken = Taken::At;
@@ -134,6 +135,7 @@ impl Look {
                 continue;
             }
             let upgradable = head.owner & UPGRADABLE != 0;
+            let thread = threads::by_word(head.owner);
             self.add(SeenHolder {
                 hold: SeenHold {
                     resource: id,
@@ -143,7 +145,7 @@ impl Look {
                     } else {
                         0
                     },
-                    party: threads::by_word(head.owner).map_or_else(Party::default, Local::party),
+                    party: thread.map_or_else(Party::default, Local::party),
                     site: head.owner & ADDRESS & !UPGRADABLE,
                     mode: if upgradable {
                         Mode::Upgradable
@@ -152,12 +154,38 @@ impl Look {
                     },
                     amount: 1,
                     movable: cfg!(feature = "send_guard"),
+                    // It had a number, and nobody living has it. Where guards may be sent another thread may have this one.
+                    gone: thread.is_none()
+                        && head.owner >> NUMBER_SHIFT != 0
+                        && !cfg!(feature = "send_guard"),
                     ..SeenHold::default()
                 },
                 taken: match head.is_timed() {
                     true => Taken::At,
                     false => Taken::BeforeAllWaits,
                 },
+            });
+        }
+    }
+
+    /// What threads that have ended hold for reading: one holder for all of them.
+    fn left_by_readers(&mut self, rows: &[&'static Row]) {
+        for row in rows.iter().filter(|row| is_left_for_good(row)) {
+            let amount = row.left_shared.load(Relaxed);
+            if amount == 0 || row.tagged() == 0 {
+                continue;
+            }
+            self.add(SeenHolder {
+                hold: SeenHold {
+                    resource: row.id.load(Relaxed),
+                    number: amount,
+                    site: row.left_site.load(Relaxed),
+                    mode: Mode::Shared,
+                    amount,
+                    gone: true,
+                    ..SeenHold::default()
+                },
+                taken: Taken::Unknown,
             });
         }
     }
@@ -197,6 +225,11 @@ impl Look {
             }
         }
     }
+}
+
+/// Whether it is known that nobody gives back what the row says that ended threads took with them.
+pub(super) fn is_left_for_good(row: &Row) -> bool {
+    !row.is_sites && !cfg!(feature = "send_guard")
 }
 
 /// The words at an address, if there is memory. Whether they are a lock's the caller finds out.

@@ -164,7 +164,10 @@ impl Line {
     pub fn thread_ends(&self) {
         if let Some(row) = Row::serving(self.row.load(Relaxed)) {
             self.bring(row);
-            row.left_shared.fetch_add(self.held(), Relaxed);
+            if !self.is_free() {
+                row.left_site.store(self.site(), Relaxed);
+                row.left_shared.fetch_add(self.held(), Relaxed);
+            }
         }
         self.row.store(0, Relaxed);
         // Given back elsewhere later, or never: the next thread begins even.
@@ -251,11 +254,13 @@ mod tests {
             super::super::registry::register(&who).unwrap()
         };
         let (one, other) = (row(), row());
+        // A true one: other tests' snapshots find the row.
+        let site = super::super::row::site_word(std::panic::Location::caller());
         let line = Line::new();
         line.tell_of(one);
-        line.take(1);
-        line.take(1);
-        line.take(1);
+        line.take(site);
+        line.take(site);
+        line.take(site);
         line.released_elsewhere.store(1, Relaxed);
         line.thread_ends();
         let left = Row::serving(one).unwrap();
@@ -263,7 +268,7 @@ mod tests {
         assert_eq!(left.acquired[Side::Shared as usize].load(Relaxed), 3);
         assert!(line.is_free() && line.read().is_none());
         line.tell_of(other);
-        line.take(1);
+        line.take(site);
         assert_eq!(line.read().unwrap().amount, 1);
         assert_eq!(line.not_brought(), Some((other, 1)));
     }

@@ -10,7 +10,8 @@ use hotpoll_profile::{Library, ResourceKind, Site};
 use hotpoll_sampler::{Published, generation};
 use std::panic::Location;
 use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed,
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+    Ordering::Relaxed, fence,
 };
 
 /// A place in the source as a word: the address of what the compiler made of it. 0 is not known.
@@ -93,6 +94,8 @@ pub(super) struct Row {
     pub folded: AtomicU64,
     /// How many read locks ended threads took with them.
     pub left_shared: AtomicU64,
+    /// Where one of them was taken.
+    pub left_site: AtomicU64,
     counts: [AtomicPtr<Counts>; 2],
     channel: AtomicPtr<ChannelCounts>,
     holds: AtomicPtr<[Hold; OWN]>,
@@ -122,6 +125,7 @@ impl Row {
             ended: AtomicU64::new(0),
             folded: AtomicU64::new(0),
             left_shared: AtomicU64::new(0),
+            left_site: AtomicU64::new(0),
             counts: [const { AtomicPtr::new(std::ptr::null_mut()) }; 2],
             channel: AtomicPtr::new(std::ptr::null_mut()),
             holds: AtomicPtr::new(std::ptr::null_mut()),
@@ -151,6 +155,8 @@ impl Row {
 
     /// Begins to serve a resource. Nobody else has the row.
     pub fn begin(&'static self, id: u64, who: &Identity, now: u64) -> TaggedRow {
+        // Release fence: whoever reads any of what follows finds the tag gone that was there before (`name`).
+        fence(Ordering::Release);
         self.id.store(id, Relaxed);
         self.kind.store(who.kind as u8, Relaxed);
         self.library.store(who.library as u8, Relaxed);
@@ -181,6 +187,7 @@ impl Row {
         self.first_wait.store(0, Relaxed);
         self.waiting.store(0, Relaxed);
         self.left_shared.store(0, Relaxed);
+        self.left_site.store(0, Relaxed);
         self.poisoned.store(false, Relaxed);
         self.clear_holds(std::ptr::null_mut());
         for acquired in &self.acquired {
@@ -212,8 +219,8 @@ impl Row {
     /// Its name, as it is while the row serves whom `tagged` was given to.
     pub fn name(&self, tagged: TaggedRow) -> Option<String> {
         let (pointer, length) = (self.name.load(Relaxed), self.name_length.load(Relaxed));
-        // Acquire fence: with the Release in `begin`, pointer and length are of one name if the tag is still there.
-        std::sync::atomic::fence(Ordering::Acquire);
+        // Acquire fence: with the one in `begin`, pointer and length are of one name if the tag is still there.
+        fence(Ordering::Acquire);
         if self.tagged.load(Relaxed) != tagged || pointer.is_null() {
             return None;
         }

@@ -3,7 +3,7 @@
 //! The second look begins after the first has ended. What both found (the same wait, the same acquisition, by number) was there during all the time
 //! between them; so everything that is confirmed was there at one time, and a cycle of confirmed edges is real.
 
-use super::look::{Look, SeenHolder, Taken};
+use super::look::{Look, SeenHolder, Taken, is_left_for_good};
 use super::registry;
 use super::row::{Row, Side, TaggedRow, site};
 use super::threads;
@@ -196,8 +196,10 @@ impl Describe<'_> {
             (one.hold.number, one.hold.mode, one.hold.party.tid)
                 == (other.hold.number, other.hold.mode, other.hold.party.tid)
         };
-        resource.more_holders = holders.len().saturating_sub(self.limits.holders) as u64
-            + row.left_shared.load(Relaxed);
+        resource.more_holders = holders.len().saturating_sub(self.limits.holders) as u64;
+        if !is_left_for_good(row) {
+            resource.more_holders += row.left_shared.load(Relaxed);
+        }
         for holder in holders.iter().take(self.limits.holders) {
             let confirmed = before.iter().any(|other| same(holder, other));
             let described = self.holder(holder, confirmed, first_wait);
