@@ -1,6 +1,6 @@
 //! Who holds a lock, who waits for it, and what is in a channel, in lines.
 
-use super::data::{ChannelData, HolderData, ResourceData, WaiterData};
+use super::data::{ChannelData, HolderData, ResourceData, UsesData, WaiterData};
 use super::text::short;
 use crate::export::text::printable;
 use crate::text::number::{compact, count, duration};
@@ -39,6 +39,20 @@ pub fn details(one: &ResourceData, all: bool, columns: usize) -> Vec<String> {
             DIM,
             "inferred from stacks: nobody wrapped it, and who holds it is not known".to_owned(),
         );
+    }
+    let words = match &one.channel {
+        Some(_) => ["sent", "received"],
+        None => ["written", "read"],
+    };
+    let given_up: Vec<(&str, String)> = (words.into_iter().zip([&one.exclusive, &one.shared]))
+        .filter_map(|(word, uses)| Some((word, given_up(uses)?)))
+        .collect();
+    for (word, text) in &given_up {
+        // The mode goes without saying where no reading, or receiving, gave up either.
+        match *word {
+            "written" | "sent" => say(DIM, text.clone()),
+            word => say(DIM, format!("{text} ({word})")),
+        }
     }
     let most = if all { usize::MAX } else { PARTIES };
     for holder in one.holders.iter().take(most) {
@@ -84,6 +98,24 @@ pub fn details(one: &ResourceData, all: bool, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Those who went without it: `3 tries failed, 1 wait timed out, 2 cancelled`; `None`: none did.
+fn given_up(uses: &UsesData) -> Option<String> {
+    let counted = |n: u64, one: &str, many: &str| match n {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{} {many}", count(n))),
+    };
+    let parts: Vec<String> = [
+        counted(uses.tries_failed, "try failed", "tries failed"),
+        counted(uses.timed_out, "wait timed out", "waits timed out"),
+        counted(uses.cancelled, "wait was cancelled", "waits were cancelled"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn holder_line(holder: &HolderData) -> String {

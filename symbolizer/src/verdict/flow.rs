@@ -59,6 +59,29 @@ pub(super) fn passed_over(
     (ProblemKind::StarvedWaiter, evidence)
 }
 
+/// Whether more permits are wanted than there are, held or free: holders that let go are of no help.
+pub(super) fn is_short(resource: &Resource, waiter: &Waiter) -> bool {
+    (resource.permits).is_some_and(|permits| permits.total < waiter.amount.max(1))
+}
+
+/// One line on a semaphore with too few permits.
+pub(super) fn short(resource: &Resource, waiter: &Waiter, what: &str) -> String {
+    let total = resource.permits.map_or(0, |permits| permits.total);
+    let wait = match waiters(resource) {
+        1 => "one waits".to_owned(),
+        n => format!("{n} wait"),
+    };
+    match (total, resource.exclusive.acquired) {
+        (0, 0) => format!("{wait} for permits of {what}, which has none yet"),
+        // Some were acquired: there were some.
+        (0, _) => format!("{wait} for permits of {what}, all of them forgotten"),
+        _ => format!(
+            "{wait} for permits of {what}, {} wanted of {total} there are",
+            waiter.amount.max(1)
+        ),
+    }
+}
+
 /// A lock that nearly everybody queues for, where that matters: one waits for longer than `older_than_ns`, or the queue has cost whole threads, for so long.
 pub(super) fn convoy(
     names: &Names<'_>,

@@ -4,7 +4,7 @@ use super::actor::Actor;
 use super::cause::{Root, Waiting, causes};
 use super::finder::{Finder, victim};
 use super::flow::{self, Answers};
-use super::names::{self, counted, duration};
+use super::names::{self, duration};
 use super::problem::{Confidence, Owner, Problem, ProblemKind, Victim};
 use hotpoll_profile::{Holder, Mode, Resource, ResourceKind, Since, Site, Waiter};
 use std::collections::BTreeSet;
@@ -99,8 +99,13 @@ impl Finder<'_, '_> {
                         first.amount.max(1)
                     ));
                 }
-                let holders = resource.holders.len() + resource.more_holders as usize;
-                evidence.push(format!("{} hold the others", counted(holders, "holder")));
+                match resource.holders.len() + resource.more_holders as usize {
+                    // Where there are too few, that nobody holds one is no riddle.
+                    0 if flow::is_short(resource, first) => {}
+                    0 => evidence.push("nobody is known who holds the others".to_owned()),
+                    1 => evidence.push("1 holder has the others".to_owned()),
+                    n => evidence.push(format!("{n} holders have the others")),
+                }
             }
             ProblemKind::InferredLock => {
                 evidence.push(match resource.name.is_empty() {
@@ -177,13 +182,18 @@ impl Finder<'_, '_> {
                 evidence.push(format!("it is {}", owner.doing));
             }
         }
-        let headline = headline(
-            kind,
-            &what,
-            owner.as_ref(),
-            ended.is_some(),
-            victims.len() + resource.more_waiters as usize,
-        );
+        let headline = match kind {
+            ProblemKind::StarvedSemaphore if flow::is_short(resource, first) => {
+                flow::short(resource, first, &what)
+            }
+            _ => headline(
+                kind,
+                &what,
+                owner.as_ref(),
+                ended.is_some(),
+                victims.len() + resource.more_waiters as usize,
+            ),
+        };
         let mut threads: Vec<u32> = (waiting.iter())
             .flat_map(|(actor, of, at)| {
                 let resource = graph.resources[*of];

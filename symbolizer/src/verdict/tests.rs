@@ -493,6 +493,31 @@ fn a_semaphore_that_nobody_lets_go() {
     );
 }
 
+/// Permits that were forgotten are held by nobody.
+#[test]
+fn a_semaphore_without_permits() {
+    let check = |total, acquired, amount, headline| {
+        let mut one = waiter(task(2, 0), 2 * S);
+        one.amount = amount;
+        let mut resource = semaphore(1, total, Vec::new(), vec![one]);
+        resource.exclusive.acquired = acquired;
+        let problems = Scene::new(1, vec![resource])
+            .task(2, 1)
+            .check(&[(Kind::StarvedSemaphore, headline)]);
+        let evidence = &problems[0].evidence;
+        assert!(
+            !evidence.iter().any(|one| one.contains("the others")),
+            "{evidence:?}"
+        );
+    };
+    let forgotten = "one waits for permits of semaphore shop.rs:1, all of them forgotten";
+    check(0, 1, 1, forgotten);
+    let none = "one waits for permits of semaphore shop.rs:1, which has none yet";
+    check(0, 0, 1, none);
+    let few = "one waits for permits of semaphore shop.rs:1, 3 wanted of 2 there are";
+    check(2, 1, 3, few);
+}
+
 /// Its permits come back when any of the holders lets go: both have to be stuck.
 #[test]
 fn a_semaphore_is_stuck_when_all_holders_are() {
