@@ -40,3 +40,20 @@ fn only_what_is_linked() {
     assert!(nodes("^sessions|mutex sessions").contains(&"resource:2".to_owned()));
     assert!(nodes("nothing of this").is_empty());
 }
+
+#[test]
+fn readers_in_words() {
+    let mut profile = crate::stuck::fixture::locked_profile();
+    if let Some(snapshot) = &mut profile.snapshot {
+        let first = &mut snapshot.resources.resources[0];
+        first.holders[0].mode = hotpoll_profile::Mode::Shared;
+        first.waiters[0].mode = hotpoll_profile::Mode::Shared;
+    }
+    let data = collect(&crate::now::Now::new(profile), None, false);
+    let text = plain(&text::render(&data, 80));
+    assert!(text.contains("held to read by thread 4242"), "{text}");
+    assert!(
+        text.contains("waited for by thread 4252 (tokio-rt-worker) to read (3.00s)"),
+        "{text}"
+    );
+}

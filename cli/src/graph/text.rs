@@ -84,15 +84,18 @@ fn line(edge: &EdgeData, node: &NodeData) -> String {
         (ns, "sampled") => format!(" (about {})", compact(ns)),
         (ns, _) => format!(" ({})", compact(ns)),
     };
+    // As `locks` has it.
     let mode = match edge.mode {
-        "exclusive" => String::new(),
-        mode => format!(" {mode}"),
+        "shared" => " to read",
+        "upgradable" => " to read upgradably",
+        _ => "",
     };
-    let (before, after) = match edge.kind {
-        "waits for" => ("waited for by", ""),
-        kind => (kind, ""),
+    let name = printable(&node.name);
+    let mut text = match edge.kind {
+        "waits for" => format!("waited for by {name}{mode}{since}"),
+        "held by" => format!("held{mode} by {name}{since}"),
+        kind => format!("{kind} {name}{since}"),
     };
-    let mut text = format!("{before}{mode} {}{since}{after}", printable(&node.name));
     if !edge.site.is_empty() {
         text += &format!(" at {}", short(&edge.site));
     }

@@ -69,3 +69,14 @@ fn json_has_both_modes() {
         "src/cache.rs:41:9"
     );
 }
+
+#[test]
+fn one_is_no_plural() {
+    let mut data = collect(&locked(), None, By::Wait, None);
+    data.alive = 1;
+    let text = plain(&render(&data, None, 80));
+    assert!(
+        text.contains("1 lock or channel alive, 9 made so far"),
+        "{text}"
+    );
+}

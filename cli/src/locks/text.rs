@@ -61,6 +61,7 @@ fn header(data: &Data, columns: usize) -> Vec<String> {
     )];
     let mut sentence = match data.alive {
         0 => "no lock or channel of hotpoll's was waited for yet; hotpoll::sync in the place of parking_lot says who holds what".to_owned(),
+        1 => format!("1 lock or channel alive, {} made so far", count(data.created)),
         n => format!("{} locks and channels alive, {} made so far", count(n), count(data.created)),
     };
     if data.folded > 0 {

@@ -116,8 +116,15 @@ pub fn resources() -> Resources {
             ..resource(2, ResourceKind::Mutex, Library::Std, "", 13)
         },
         Resource {
-            exclusive: uses(40, 20, 9),
-            shared: uses(9_000, 0, 0),
+            exclusive: Uses {
+                tries_failed: 1_200,
+                timed_out: 1,
+                ..uses(40, 20, 9)
+            },
+            shared: Uses {
+                cancelled: 2,
+                ..uses(9_000, 0, 0)
+            },
             holders: vec![Holder {
                 mode: Mode::Shared,
                 since: Since::Exact,
