@@ -289,7 +289,8 @@ pub struct Holder {
     pub amount: u64,
     /// The number of the acquisition: equal in two looks, it is the same one.
     pub acquisition: u64,
-    /// Whether the guard may be in other hands by now: an owned one, or one that may be sent.
+    /// Whether the guard may be in other hands by now: an owned one, or one that may be sent and borrows from a static. One that borrows from memory
+    /// that was leaked may be too, and is not known.
     pub movable: bool,
     /// Whether both looks of the snapshot found it: it was held all the time between them.
     pub confirmed: bool,

@@ -168,6 +168,27 @@ fn a_thread_that_blocks_is_a_waiter_with_a_stack() {
     assert_eq!((uses.acquired, uses.contended), (3, 1));
 }
 
+/// A task takes a static lock, and hands it to another one: who took it is not who holds it.
+#[test]
+#[allow(clippy::async_yields_async)] // that it goes on is the point
+fn a_guard_of_a_static_may_go_to_another_task() {
+    static LOCK: Mutex<u32> = Mutex::const_new(0).named("static and sent");
+    let runtime = workers(2);
+    let (go, wait) = tokio::sync::oneshot::channel::<()>();
+    let taker = run(&runtime, async move {
+        let guard = LOCK.lock().await;
+        tasks::spawn(async move {
+            let _held = guard;
+            let _ = wait.await;
+        })
+    });
+    let seen = snapshot();
+    let held = &one(&seen, "static and sent").holders[0];
+    assert!(held.movable && held.party.task != 0);
+    go.send(()).unwrap();
+    runtime.block_on(taker).unwrap();
+}
+
 /// A task that nobody tracks is not its thread.
 #[test]
 fn a_task_that_nobody_tracks_is_not_its_thread() {

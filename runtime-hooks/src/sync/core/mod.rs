@@ -41,6 +41,7 @@ mod resource;
 mod row;
 mod snapshot;
 mod so_far;
+mod statics;
 #[cfg(test)]
 mod tests;
 mod threads;

@@ -102,6 +102,13 @@ impl Resource {
     #[cold]
     fn register(&self, seen: u64) -> Option<&'static Row> {
         let tagged = registry::register(&self.identity())?;
+        if let Some(row) = Row::of(tagged)
+            && !row.is_sites
+            && self.has_guards_to_send()
+        {
+            let address = std::ptr::from_ref(self).addr();
+            row.address.store(address, Relaxed);
+        }
         match (self.row).compare_exchange(seen, tagged, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => Row::of(tagged),
             Err(first) => {
@@ -109,6 +116,12 @@ impl Resource {
                 Row::of(first)
             }
         }
+    }
+
+    /// Whether its guards may go to other tasks and threads where they borrow from what lives for ever: tokio's all may.
+    fn has_guards_to_send(&self) -> bool {
+        // What fills a cell is no guard, and stays in the future that does.
+        self.library == Library::Tokio && self.kind != ResourceKind::OnceCell
     }
 
     /// The number that samples carry for it; 0 while sampling does not run.

@@ -76,6 +76,8 @@ pub(super) struct Row {
     name: AtomicPtr<u8>,
     name_length: AtomicUsize,
     made: AtomicU64,
+    /// Where the resource was when it was registered; 0 where its guards go nowhere. What lies in a module's data stays there.
+    pub address: AtomicUsize,
     /// Where the lock's words were seen last.
     pub words: AtomicUsize,
     /// When the present exclusive acquisition began, if it is a timed one.
@@ -116,6 +118,7 @@ impl Row {
             name: AtomicPtr::new(std::ptr::null_mut()),
             name_length: AtomicUsize::new(0),
             made: AtomicU64::new(0),
+            address: AtomicUsize::new(0),
             words: AtomicUsize::new(0),
             since: AtomicU64::new(0),
             first_wait: AtomicU64::new(0),
@@ -182,6 +185,7 @@ impl Row {
     pub fn end(&self) {
         self.tagged.store(0, Ordering::Release);
         self.id.store(0, Relaxed);
+        self.address.store(0, Relaxed);
         self.words.store(0, Relaxed);
         self.since.store(0, Relaxed);
         self.first_wait.store(0, Relaxed);

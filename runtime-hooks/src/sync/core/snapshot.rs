@@ -6,6 +6,7 @@
 use super::look::{Look, SeenHolder, Taken, is_left_for_good};
 use super::registry;
 use super::row::{Row, Side, TaggedRow, site};
+use super::statics::Statics;
 use super::threads;
 use super::uses::Clock;
 use super::waits::Seen;
@@ -61,6 +62,7 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> R
         first,
         second,
         clock,
+        statics: Statics::default(),
         not_brought: not_brought(),
         limits,
         intern,
@@ -107,6 +109,7 @@ struct Describe<'a> {
     first: Look,
     second: Look,
     clock: Clock,
+    statics: Statics,
     /// Shared acquisitions that are still in their threads' lines, by the rows they are of.
     not_brought: HashMap<TaggedRow, u64>,
     limits: Limits,
@@ -202,7 +205,10 @@ impl Describe<'_> {
         }
         for holder in holders.iter().take(self.limits.holders) {
             let confirmed = before.iter().any(|other| same(holder, other));
-            let described = self.holder(holder, confirmed, first_wait);
+            let mut described = self.holder(holder, confirmed, first_wait);
+            // A guard that borrows from a static may be sent as an owned one may.
+            let address = row.address.load(Relaxed) as u64;
+            described.movable = described.movable || self.statics.contain(address);
             resource.holders.push(described);
         }
     }
