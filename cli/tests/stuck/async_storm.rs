@@ -1,7 +1,9 @@
 //! The part of the storm that tasks make with tokio's primitives: locks in one order and over awaits, waits that are cancelled by a time-out or lose a
-//! select, guards that end in another task, a semaphore, a channel whose receiver holds nothing.
+//! select, guards that end in another task, a semaphore, a channel whose receiver holds nothing; children of a set of futures that sleep with a lock which others
+//! of the set wait for.
 
 use crate::process::Numbers;
+use futures::stream::{FuturesUnordered, StreamExt};
 use hotpoll::tokio::sync::{Mutex, RwLock, Semaphore, mpsc};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,6 +12,10 @@ use std::time::{Duration, Instant};
 const LOCKS: usize = 4;
 const PERMITS: usize = 2;
 const ROOM: usize = 4;
+/// Futures of a set. With more a task waits for several things at once, which is told from a deadlock by that alone.
+const CHILDREN: usize = 2;
+/// A child sleeps for longer than a look takes, so that its task is seen suspended all the while.
+const NAP: Duration = Duration::from_millis(25);
 
 /// What the tasks share.
 pub struct AsyncLocks {
@@ -17,6 +23,7 @@ pub struct AsyncLocks {
     rwlocks: Vec<RwLock<u64>>,
     permits: Semaphore,
     sender: mpsc::Sender<u64>,
+    of_sets: [Mutex<u64>; 2],
     pub rounds: AtomicU64,
 }
 
@@ -34,6 +41,7 @@ impl AsyncLocks {
             rwlocks: (0..LOCKS).map(|_| RwLock::new(0)).collect(),
             permits: Semaphore::new(PERMITS),
             sender,
+            of_sets: [Mutex::new(0), Mutex::new(0)],
             rounds: AtomicU64::new(0),
         })
     }
@@ -52,7 +60,7 @@ async fn round(locks: &Arc<AsyncLocks>, numbers: &mut Numbers) {
     let (one, other) = (numbers.below(LOCKS as u64), numbers.below(LOCKS as u64));
     let (first, second) = (one.min(other) as usize, one.max(other) as usize);
     let pause = Duration::from_micros(numbers.below(1_500));
-    match numbers.below(6) {
+    match numbers.below(7) {
         // In order: mutexes before read-write locks, permits last.
         0 => {
             let mut held = locks.mutexes[first].lock().await;
@@ -89,6 +97,19 @@ async fn round(locks: &Arc<AsyncLocks>, numbers: &mut Numbers) {
                 drop(held);
             });
             drop(locks.mutexes[first].lock().await);
+        }
+        // One child sleeps with a lock that the next one waits for, in this task and in others.
+        5 => {
+            // Of one lock both, or of one each.
+            let apart = numbers.below(2) as usize;
+            let mut children: FuturesUnordered<_> = (0..CHILDREN)
+                .map(|child| async move {
+                    let mut held = locks.of_sets[child * apart].lock().await;
+                    tokio::time::sleep(NAP).await;
+                    *held += 1;
+                })
+                .collect();
+            while children.next().await.is_some() {}
         }
         // A task that is aborted while it holds, or waits.
         _ => {
