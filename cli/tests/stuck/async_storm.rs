@@ -17,6 +17,9 @@ const CHILDREN: usize = 2;
 /// A child sleeps for longer than a look takes, so that its task is seen suspended all the while.
 const NAP: Duration = Duration::from_millis(25);
 
+/// Of these a guard can be borrowed for ever, and be sent on.
+static HANDED_ON: [Mutex<u64>; 2] = [Mutex::const_new(0), Mutex::const_new(0)];
+
 /// What the tasks share.
 pub struct AsyncLocks {
     mutexes: Vec<Arc<Mutex<u64>>>,
@@ -60,7 +63,7 @@ async fn round(locks: &Arc<AsyncLocks>, numbers: &mut Numbers) {
     let (one, other) = (numbers.below(LOCKS as u64), numbers.below(LOCKS as u64));
     let (first, second) = (one.min(other) as usize, one.max(other) as usize);
     let pause = Duration::from_micros(numbers.below(1_500));
-    match numbers.below(7) {
+    match numbers.below(8) {
         // In order: mutexes before read-write locks, permits last.
         0 => {
             let mut held = locks.mutexes[first].lock().await;
@@ -98,8 +101,18 @@ async fn round(locks: &Arc<AsyncLocks>, numbers: &mut Numbers) {
             });
             drop(locks.mutexes[first].lock().await);
         }
-        // One child sleeps with a lock that the next one waits for, in this task and in others.
+        // The same without an owned guard.
         5 => {
+            let lock = &HANDED_ON[numbers.below(2) as usize];
+            let held = lock.lock().await;
+            hotpoll::spawn_named("heir", async move {
+                tokio::time::sleep(NAP).await;
+                drop(held);
+            });
+            drop(lock.lock().await);
+        }
+        // One child sleeps with a lock that the next one waits for, in this task and in others.
+        6 => {
             // Of one lock both, or of one each.
             let apart = numbers.below(2) as usize;
             let mut children: FuturesUnordered<_> = (0..CHILDREN)
