@@ -194,6 +194,26 @@ fn a_guard_that_was_forgotten_is_still_held() {
     assert!(held.confirmed);
 }
 
+/// Locks of several names that are made in one place.
+#[test]
+fn a_site_counts_each_name_by_itself() {
+    sampling();
+    let names = ["one of a place", "other of a place", ""];
+    for round in 0..6 {
+        let lock = Mutex::new(round).named(names[round % 3]);
+        (0..=round % 3).for_each(|_| *lock.lock() += 1);
+    }
+    let seen = snapshot();
+    for (name, uses) in [("one of a place", 2), ("other of a place", 4)] {
+        let site = one(&seen, name);
+        assert_eq!(
+            (site.instances, site.exclusive.acquired),
+            (2, uses),
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn a_panic_gives_the_lock_back() {
     sampling();

@@ -133,18 +133,37 @@ pub(super) fn ended_without(who: &Identity, exclusive: u64) -> Option<&'static R
     site
 }
 
-/// The row of a site. `None`: there are too many sites.
+/// The row of a site and a name. Where a site has so many names that there is no room, one without. `None`: there are too many sites.
 fn of_site(who: &Identity) -> Option<&'static Row> {
+    find(who).or_else(|| match who.name {
+        "" => None,
+        _ => find(&Identity { name: "", ..*who }),
+    })
+}
+
+/// The beginning of a name, as a number.
+fn beginning(name: &str) -> u64 {
+    let bytes = name.bytes().take(size_of::<u64>());
+    bytes.fold(name.len() as u64, |word, byte| {
+        word.rotate_left(8) ^ u64::from(byte)
+    })
+}
+
+fn find(who: &Identity) -> Option<&'static Row> {
     let word = site_word(who.site);
     // The address of a place is a multiple of 8; the multiplier spreads them (2^64 by the golden ratio).
-    let hash = (word ^ who.kind as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let names = beginning(who.name).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (word ^ who.kind as u64 ^ names).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     (0..PROBES).find_map(|probe| {
         let place = &SITES[(hash as usize + probe) % SITE_PLACES];
         let row = match existing(place) {
             Some(row) => row,
             None => make(place, who),
         };
-        let same = row.site() == word && row.kind() == who.kind && row.library() == who.library;
+        let same = row.site() == word
+            && row.kind() == who.kind
+            && row.library() == who.library
+            && row.is_sites_named(who.name);
         same.then_some(row)
     })
 }

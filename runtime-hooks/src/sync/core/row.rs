@@ -233,6 +233,17 @@ impl Row {
         Some(String::from_utf8_lossy(bytes).into_owned())
     }
 
+    /// Whether it is a site's, of resources with this name.
+    pub fn is_sites_named(&self, name: &str) -> bool {
+        let (pointer, length) = (self.name.load(Relaxed), self.name_length.load(Relaxed));
+        if !self.is_sites || pointer.is_null() || length != name.len() {
+            return false;
+        }
+        // SAFETY: a site's row begins once, before anybody else has it, and stays: both are of one `&'static str`.
+        let bytes = unsafe { std::slice::from_raw_parts(pointer.cast_const(), length) };
+        bytes == name.as_bytes()
+    }
+
     /// What is counted of one mode. Made at the first use.
     pub fn counts(&self, side: Side) -> &Counts {
         match self.existing_counts(side) {
