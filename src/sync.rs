@@ -23,5 +23,6 @@ pub use hotpoll_hooks::sync::{
     MappedRwLockWriteGuard, Mutex, MutexGuard, Once, OnceState, RawMutex, RawReentrant, RawRwLock,
     RawThreadId, RecursiveRwLock, RecursiveRwLockReadGuard, RecursiveRwLockUpgradableReadGuard,
     RecursiveRwLockWriteGuard, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard,
-    RwLockUpgradableReadGuard, RwLockWriteGuard, ToldRwLock, WaitTimeoutResult, lock_api,
+    RwLockUpgradableReadGuard, RwLockWriteGuard, ToldRwLock, WaitTimeoutResult, const_mutex,
+    const_reentrant_mutex, const_rwlock, lock_api,
 };

@@ -194,6 +194,40 @@ fn a_guard_that_was_forgotten_is_still_held() {
     assert!(held.confirmed);
 }
 
+#[test]
+fn constants_go_by_the_place_of_their_static() {
+    use hotpoll_hooks::sync::{
+        ReentrantMutex, RwLock, const_mutex, const_reentrant_mutex, const_rwlock, standard,
+    };
+    sampling();
+    static MUTEX: Mutex<u32> = const_mutex(1);
+    static LOCK: RwLock<u32> = const_rwlock(2);
+    static AGAIN: ReentrantMutex<u32> = const_reentrant_mutex(3);
+    static NAMED: ReentrantMutex<u32> = ReentrantMutex::new_named(4, "named again");
+    static STD: standard::RwLock<u32> = standard::RwLock::new_named(5, "named std");
+    let lines = [line!() - 5, line!() - 4, line!() - 3];
+    // Often enough to have rows.
+    for _ in 0..100 {
+        assert_eq!((*MUTEX.lock(), *LOCK.write(), *AGAIN.lock()), (1, 2, 3));
+        assert_eq!((*NAMED.lock(), *STD.write().unwrap()), (4, 5));
+    }
+    let seen = snapshot();
+    let kinds = lines.map(|line| {
+        let here = |each: &&hotpoll_profile::Resource| {
+            each.site.line == line && each.site.file.ends_with("tests/locks.rs")
+        };
+        seen.resources.iter().find(here).map(|each| each.kind)
+    });
+    let expected = [
+        ResourceKind::Mutex,
+        ResourceKind::RwLock,
+        ResourceKind::ReentrantMutex,
+    ];
+    assert_eq!(kinds, expected.map(Some));
+    let named = ["named again", "named std"].map(|name| one(&seen, name).kind);
+    assert_eq!(named, [ResourceKind::ReentrantMutex, ResourceKind::RwLock]);
+}
+
 /// Locks of several names that are made in one place.
 #[test]
 fn a_site_counts_each_name_by_itself() {

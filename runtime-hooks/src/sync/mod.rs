@@ -32,20 +32,20 @@ pub use self::core::{Limits, begin, end, snapshot};
 #[cfg(feature = "parking_lot")]
 pub use self::{
     condvar::{Condvar, WaitTimeoutResult},
-    mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard},
+    mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard, const_mutex},
     once::{Once, OnceState},
     raw_mutex::RawMutex,
     raw_rwlock::RawRwLock,
     remutex::{
         ArcReentrantMutexGuard, MappedReentrantMutexGuard, RawReentrant, RawThreadId,
-        ReentrantMutex, ReentrantMutexGuard,
+        ReentrantMutex, ReentrantMutexGuard, const_reentrant_mutex,
     },
     rwlock::{
         ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
         MappedRecursiveRwLockReadGuard, MappedRecursiveRwLockWriteGuard, MappedRwLockReadGuard,
         MappedRwLockWriteGuard, RecursiveRwLock, RecursiveRwLockReadGuard,
         RecursiveRwLockUpgradableReadGuard, RecursiveRwLockWriteGuard, RwLock, RwLockReadGuard,
-        RwLockUpgradableReadGuard, RwLockWriteGuard, ToldRwLock,
+        RwLockUpgradableReadGuard, RwLockWriteGuard, ToldRwLock, const_rwlock,
     },
 };
 #[cfg(feature = "parking_lot")]

@@ -55,6 +55,13 @@ impl<T> Mutex<T> {
     }
 }
 
+/// As [`Mutex::new`].
+#[inline]
+#[track_caller]
+pub const fn const_mutex<T>(value: T) -> Mutex<T> {
+    Mutex::new(value)
+}
+
 impl<T: ?Sized> Mutex<T> {
     /// Locks, and waits for that as long as it takes.
     #[inline]

@@ -114,6 +114,15 @@ impl<T> ReentrantMutex<T> {
         Self(Inner::from_raw(RawReentrant(raw), RawThreadId::INIT, value))
     }
 
+    /// A mutex with a name, for statics.
+    #[inline]
+    #[track_caller]
+    pub const fn new_named(value: T, name: &'static str) -> Self {
+        let mut raw = RawMutex::of_kind(ResourceKind::ReentrantMutex, Location::caller());
+        raw.words.set_name(name);
+        Self(Inner::from_raw(RawReentrant(raw), RawThreadId::INIT, value))
+    }
+
     /// Gives it a name.
     #[inline]
     pub fn named(self, name: &'static str) -> Self {
@@ -127,6 +136,13 @@ impl<T> ReentrantMutex<T> {
     pub fn into_inner(self) -> T {
         self.0.into_inner()
     }
+}
+
+/// As [`ReentrantMutex::new`].
+#[inline]
+#[track_caller]
+pub const fn const_reentrant_mutex<T>(value: T) -> ReentrantMutex<T> {
+    ReentrantMutex::new(value)
 }
 
 impl<T: ?Sized> ReentrantMutex<T> {

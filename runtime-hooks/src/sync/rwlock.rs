@@ -92,6 +92,13 @@ impl<R: Library, T> ToldRwLock<R, T> {
     }
 }
 
+/// As [`RwLock::new`](ToldRwLock::new).
+#[inline]
+#[track_caller]
+pub const fn const_rwlock<T>(value: T) -> RwLock<T> {
+    RwLock::new(value)
+}
+
 /// Methods that the lock inside has, and those of an `Arc` of it.
 macro_rules! passed_on {
     ($($(#[$about:meta])* $name:ident, $arc_name:ident: $guard:ident, $arc_guard:ident;)*) => {$(

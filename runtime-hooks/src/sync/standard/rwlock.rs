@@ -43,6 +43,18 @@ impl<T> RwLock<T> {
         }
     }
 
+    /// A lock with a name, for statics.
+    #[inline]
+    #[track_caller]
+    pub const fn new_named(value: T, name: &'static str) -> Self {
+        let mut words = LockWords::new(ResourceKind::RwLock, Library::Std, Location::caller());
+        words.set_name(name);
+        Self {
+            words,
+            inner: std::sync::RwLock::new(value),
+        }
+    }
+
     /// Gives it a name.
     #[inline]
     pub fn named(mut self, name: &'static str) -> Self {
