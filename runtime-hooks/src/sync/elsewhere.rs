@@ -296,6 +296,10 @@ impl HoldToken {
         self
     }
 
+    pub fn is_in_set(&self) -> bool {
+        false
+    }
+
     pub fn by_thread(self) -> Self {
         self
     }

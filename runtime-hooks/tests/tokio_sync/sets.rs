@@ -40,14 +40,14 @@ fn a_sets_futures_are_told_apart_from_their_task() {
         let held_permits = Arc::clone(&permits);
         let holds: Child = Box::pin(async move {
             let _mutex = held_mutex.lock().await;
-            let _lock = held_lock.write().await;
+            let _lock = held_lock.write().await.downgrade();
             let _permit = held_permits.acquire().await;
             let _ = wait.await;
         });
         let children: [Child; 4] = [
             holds,
             Box::pin(async move { drop(mutex.lock().await) }),
-            Box::pin(async move { drop(lock.read().await) }),
+            Box::pin(async move { drop(lock.write().await) }),
             Box::pin(async move { drop(permits.acquire_owned().await) }),
         ];
         let mut set: FuturesUnordered<Child> = children.into_iter().collect();

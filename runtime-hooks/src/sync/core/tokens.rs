@@ -213,6 +213,11 @@ impl HoldToken {
         self
     }
 
+    /// Whether that was said.
+    pub fn is_in_set(&self) -> bool {
+        self.told.is_some_and(|(_, _, hold)| hold.copy().in_set)
+    }
+
     /// It was taken by a call that blocks the thread, and in no task of the runtime's. Not said of what a tracked task took.
     pub fn by_thread(self) -> Self {
         if let Some((_, _, hold)) = self.told {

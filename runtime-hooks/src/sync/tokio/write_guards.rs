@@ -58,8 +58,10 @@ fn reads_now<T: ?Sized>(
     hold: HoldToken,
     site: &'static Location<'static>,
 ) -> HoldToken {
+    let in_set = hold.is_in_set();
     drop(hold);
-    lock.reads_now(site)
+    let reads = lock.reads_now(site);
+    if in_set { reads.in_set() } else { reads }
 }
 
 impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
