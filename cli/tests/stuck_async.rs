@@ -53,7 +53,7 @@ fn a_starved_semaphore_and_its_holders() {
         rows(problem, "victims").len() == 3
     });
     assert!(says(&problem, "0 of 4 permits are free"), "{problem:#}");
-    assert!(says(&problem, "4 holders hold"), "{problem:#}");
+    assert!(says(&problem, "4 holders have"), "{problem:#}");
     assert!(is_of(&problem["owner"]["who"], "report"), "{problem:#}");
     for victim in rows(&problem, "victims") {
         assert!(is_of(&victim["who"], "request"), "{problem:#}");
