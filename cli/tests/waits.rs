@@ -210,7 +210,10 @@ fn tasks_and_threads_of_a_process_and_of_its_dump() {
         "{text}"
     );
     let text = live.text(&["threads", "--stacks"]);
-    assert!(text.contains("worth a look: 1 blocked in a long poll"), "{text}");
+    assert!(
+        text.contains("worth a look: 1 blocked in a long poll"),
+        "{text}"
+    );
     assert_eq!(
         live.json(&["tasks", "--kind", "order"]).0["selected"],
         ORDERS
