@@ -461,8 +461,8 @@ mod tests {
         assert_eq!(shared(&[5, 9, 2, 3], &[2, 3]), 2);
         assert_eq!(shared(&[1], &[1]), 1);
         assert_eq!(shared(&[1, 2], &[]), 0);
-        // Around the number that is compared at once.
-        for length in 0..40u64 {
+        // Around the number that is compared at once. Miri takes minutes for all of them.
+        for length in (0..40u64).step_by(if cfg!(miri) { 9 } else { 1 }) {
             let chain: Vec<u64> = (0..length).collect();
             assert_eq!(shared(&chain, &chain), chain.len());
             for differs in 0..chain.len() {
