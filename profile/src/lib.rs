@@ -7,6 +7,8 @@
 
 mod check;
 pub mod counts;
+pub mod exact;
+pub mod fingerprint;
 pub mod histogram;
 pub mod location;
 pub mod merge;
@@ -27,8 +29,11 @@ pub mod snapshot;
 pub mod task;
 pub mod thread;
 mod window;
+pub mod work;
 
 pub use counts::Counts;
+pub use exact::{Exact, PollTotals, WaitTotals};
+pub use fingerprint::{Fact, Fingerprint};
 pub use histogram::Histogram;
 pub use location::{CodeAddress, Function, Line, Location};
 pub use merge::Merger;
@@ -48,3 +53,4 @@ pub use task::{
     LongPoll, PollStack, Runtime, Site, Suspension, Task, TaskKind, TaskState, Tasks, Waker,
 };
 pub use thread::Thread;
+pub use work::{SliceWork, Work, WorkSource};

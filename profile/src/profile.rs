@@ -39,6 +39,12 @@ pub struct Profile {
     pub evicted_slices: u64,
     /// Distinct stacks that were folded into "other" to keep the recorder within its memory.
     pub folded_stacks: u64,
+    /// What the process got done, by counter.
+    pub work: Vec<crate::Work>,
+    /// What the run was made with.
+    pub fingerprint: crate::Fingerprint,
+    /// Polls and lock waits of the window, counted rather than sampled; `None` where that is not known.
+    pub exact: Option<crate::Exact>,
     /// Threads and tasks as they were when the profile was made, if that was asked for.
     pub snapshot: Option<Snapshot>,
 }

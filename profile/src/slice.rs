@@ -19,6 +19,8 @@ pub struct Slice {
     pub rows: Vec<SliceRow>,
     /// The threads that ran in it.
     pub threads: Vec<ThreadSlice>,
+    /// What got done in it.
+    pub work: Vec<crate::SliceWork>,
 }
 
 /// One sample row's share of a slice.

@@ -281,6 +281,7 @@ fn one_thread(slices: std::ops::RangeInclusive<u64>) -> Profile {
                     ..Accounts::default()
                 },
             }],
+            ..Slice::default()
         });
     }
     profile.retain_last(u64::MAX);

@@ -101,6 +101,7 @@ fn slice(profile: &Profile, second: usize) -> Slice {
         .map(|of_thread| of_thread.accounts.cpu_ns)
         .sum();
     Slice {
+        work: Vec::new(),
         sequence: second as u64 + 1,
         start_unix_ns: START_UNIX_NS + second as u64 * SECOND_NS,
         duration_ns: SECOND_NS,

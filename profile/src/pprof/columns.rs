@@ -356,6 +356,7 @@ impl SliceMessage {
             accounts.capture_failed = failed;
         })?;
         Ok(Slice {
+            work: Vec::new(),
             sequence: self.sequence,
             start_unix_ns: self.start_unix_ns,
             duration_ns: self.duration_ns,

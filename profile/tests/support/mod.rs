@@ -213,6 +213,7 @@ prop_compose! {
             samples: Vec::new(),
             slices: Vec::new(),
             snapshot: None,
+            ..Profile::default()
         };
         for (address, module, lines) in locations {
             let lines = lines.into_iter().filter_map(|(function, line)| {
@@ -262,6 +263,7 @@ prop_compose! {
                 unseen_cpu_ns,
                 rows: rows.collect(),
                 threads: threads.collect(),
+                ..Slice::default()
             });
         }
         let tables = (profile.threads.len(), profile.locations.len());

@@ -242,6 +242,7 @@ impl<'a> Answer<'a> {
         });
         let sum = |of: fn(&PackedSlice) -> u64| slices.iter().map(|slice| of(slice)).sum();
         self.slices.push(Slice {
+            work: Vec::new(),
             sequence: last.sequence,
             start_unix_ns: first.start_unix_ns,
             duration_ns: sum(|slice| slice.duration_ns),

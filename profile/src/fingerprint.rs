@@ -1,0 +1,40 @@
+//! What a run was made with, so that two runs can be told to be comparable: the machine, the build, the workload.
+//!
+//! Neither arguments nor the environment are among it, unless whoever recorded named the workload by them.
+
+/// What a run was made with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// What the process was given to do, as whoever recorded named it; empty where nobody did.
+    pub workload: String,
+    /// Of the machine: `cpu`, `cpus`, `quota`, `kernel`, `hypervisor`, `governor`.
+    pub machine: Vec<Fact>,
+    /// Of the build: `build-id`, `rustc`, `debug-info`, `mangling`, `opt-level`, `lto`, `codegen-units`.
+    pub build: Vec<Fact>,
+}
+
+/// One thing that is known; what is not known is not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fact {
+    /// What it is about.
+    pub key: String,
+    /// What it is.
+    pub value: String,
+}
+
+impl Fingerprint {
+    /// A fact of the machine.
+    pub fn machine(&self, key: &str) -> Option<&str> {
+        find(&self.machine, key)
+    }
+
+    /// A fact of the build.
+    pub fn build(&self, key: &str) -> Option<&str> {
+        find(&self.build, key)
+    }
+}
+
+fn find<'a>(facts: &'a [Fact], key: &str) -> Option<&'a str> {
+    let fact = facts.iter().find(|fact| fact.key == key)?;
+    Some(&fact.value)
+}
