@@ -63,6 +63,15 @@ impl Profile {
             self.threads.len(),
             "a slice's thread",
         )?;
+        all(
+            Box::new(
+                slices
+                    .iter()
+                    .flat_map(|slice| slice.work.iter().map(|part| part.work)),
+            ),
+            self.work.len(),
+            "a slice's work",
+        )?;
         let Some(snapshot) = &self.snapshot else {
             return Ok(());
         };

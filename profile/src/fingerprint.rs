@@ -2,6 +2,8 @@
 //!
 //! Neither arguments nor the environment are among it, unless whoever recorded named the workload by them.
 
+use std::collections::HashSet;
+
 /// What a run was made with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fingerprint {
@@ -31,6 +33,47 @@ impl Fingerprint {
     /// A fact of the build.
     pub fn build(&self, key: &str) -> Option<&str> {
         find(&self.build, key)
+    }
+}
+
+impl Fingerprint {
+    /// Keeps what is the same in both.
+    pub fn keep_equal(&mut self, other: &Self) {
+        if self.workload != other.workload {
+            self.workload.clear();
+        }
+        for (mine, theirs) in [
+            (&mut self.machine, &other.machine),
+            (&mut self.build, &other.build),
+        ] {
+            let theirs: HashSet<&Fact> = theirs.iter().collect();
+            mine.retain(|fact| theirs.contains(fact));
+        }
+    }
+
+    /// Takes over what a later look at the same process knows.
+    pub fn update(&mut self, later: Self) {
+        if !later.workload.is_empty() {
+            self.workload = later.workload;
+        }
+        for (mine, later) in [
+            (&mut self.machine, later.machine),
+            (&mut self.build, later.build),
+        ] {
+            let newer: HashSet<&str> = later.iter().map(|fact| fact.key.as_str()).collect();
+            mine.retain(|fact| !newer.contains(fact.key.as_str()));
+            mine.extend(later);
+        }
+    }
+}
+
+impl Fact {
+    /// A fact.
+    pub fn new(key: &str, value: impl Into<String>) -> Self {
+        Self {
+            key: key.to_owned(),
+            value: value.into(),
+        }
     }
 }
 

@@ -86,6 +86,17 @@ impl Histogram {
         }
     }
 
+    /// What was counted after `earlier`, a state of the same histogram.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut counts = self.counts.clone();
+        for (mine, before) in counts.iter_mut().zip(&earlier.counts) {
+            *mine = mine.saturating_sub(*before);
+        }
+        let used = counts.iter().rposition(|&count| count > 0);
+        counts.truncate(used.map_or(0, |last| last + 1));
+        Self { counts }
+    }
+
     /// How many durations were counted.
     pub fn total(&self) -> u64 {
         let counts = self.counts.iter();
@@ -160,6 +171,19 @@ mod tests {
         assert_eq!(one.total(), 3);
         other.add(&one);
         assert_eq!(other.counts[bucket(100)], 3);
+    }
+
+    #[test]
+    fn what_came_later() {
+        let mut before = Histogram::default();
+        before.record(100);
+        before.record(5_000_000);
+        let mut after = before.clone();
+        after.record(100);
+        let later = after.since(&before);
+        assert_eq!((later.total(), later.counts[bucket(100)]), (1, 1));
+        assert_eq!(before.since(&after), Histogram::default());
+        assert_eq!(after.since(&Histogram::default()), after);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use crate::merge_kinds::{Highest, add_kinds, kinds_of};
 use crate::{
-    Function, Line, Location, Module, Process, Profile, Sample, Slice, Snapshot, State, Thread,
+    Exact, Function, Line, Location, Module, Process, Profile, Sample, Slice, Snapshot, State,
+    Thread, Work,
 };
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -11,7 +12,8 @@ impl Profile {
     /// Adds a later fetch of the same process, or a profile of another one.
     ///
     /// *Of the same process* (PID and start time): threads, modules, locations, functions and samples that both know become one; slices that are there already are
-    /// ignored, and totals grow by the slices that are new. So fetches may overlap, and one may be merged twice.
+    /// ignored, and totals grow by the slices that are new. So fetches may overlap, and one may be merged twice. What was counted for a whole window
+    /// is added where all its slices are new, and is not known any more where some are.
     ///
     /// *Of another process*: its threads stay its own, its slices get new sequence numbers, and totals are added. Task
     /// kinds of one title become one, others get numbers of their own, and so do resources; of snapshots nothing else is left.
@@ -37,6 +39,8 @@ pub struct Merger {
     /// By module and address: locations that differ in nothing but whether they are symbolized are one.
     addresses: HashMap<(Option<u32>, u64), u32>,
     samples: HashMap<SampleKey, u32>,
+    /// Counters, without their units.
+    work: HashMap<Work, u32>,
     /// By sequence and start: a process that has replaced itself by exec counts from 1 again.
     slices: HashSet<(u64, u64)>,
 }
@@ -76,6 +80,7 @@ struct Places {
     threads: Vec<u32>,
     samples: Vec<u32>,
     locations: Vec<u32>,
+    work: Vec<u32>,
 }
 
 impl Merger {
@@ -104,6 +109,9 @@ impl Merger {
         for (index, sample) in (0..).zip(&tables.samples) {
             let key = SampleKey::of(sample);
             merger.samples.entry(key).or_insert(index);
+        }
+        for (index, work) in (0..).zip(&tables.work) {
+            merger.work.entry(counter(work)).or_insert(index);
         }
         merger.slices = tables.slices.iter().map(slice_key).collect();
         merger.profile = first;
@@ -158,6 +166,7 @@ impl Merger {
         if newer.slices.is_empty() {
             self.add_totals(&newer, &places);
         }
+        let work = newer.work_beside_slices();
         // The later one, which is the newer one's if it has any.
         if let Some(snapshot) = newer.snapshot {
             self.profile.snapshot = Some(places.snapshot(snapshot));
@@ -179,7 +188,14 @@ impl Merger {
             merged
                 .slices
                 .sort_by_key(|slice| (slice.sequence, slice.start_unix_ns));
+            // What is known of their whole window cannot be told of a part of it.
+            if new_slices == newer.slices.len() {
+                self.add_whole(&work, newer.exact.as_ref(), &places);
+            } else {
+                merged.forget_whole();
+            }
         }
+        self.profile.fingerprint.update(newer.fingerprint);
         let mut notices = std::mem::take(&mut self.profile.process.notices);
         self.profile.process = newer.process;
         // A sentence with newer numbers takes the place of the older one.
@@ -204,6 +220,7 @@ impl Merger {
             }));
         let places = self.tables(&newer, (first..).take(newer.threads.len()).collect());
         self.add_totals(&newer, &places);
+        self.profile.fingerprint.keep_equal(&newer.fingerprint);
         let mut sequence = self.profile.last_sequence();
         for slice in &newer.slices {
             sequence = sequence.saturating_add(1);
@@ -291,10 +308,15 @@ impl Merger {
                 }
             });
         }
+        let counters = newer.work.iter();
+        let work = counters
+            .map(|work| intern(&mut self.work, &mut merged.work, counter(work)))
+            .collect();
         Places {
             threads,
             samples,
             locations,
+            work,
         }
     }
 
@@ -339,6 +361,27 @@ impl Merger {
             newer.process_cpu_ns,
             newer.unseen_cpu_ns,
         );
+        let units: Vec<u64> = newer.work.iter().map(|work| work.units).collect();
+        // An answer without a window only tells of the moment.
+        if newer.duration_ns > 0 || newer.exact.is_some() {
+            self.add_whole(&units, newer.exact.as_ref(), places);
+        }
+    }
+
+    /// Adds what is known of a whole window: the units of each of its counters, and what was counted.
+    fn add_whole(&mut self, units: &[u64], exact: Option<&Exact>, places: &Places) {
+        let merged = &mut self.profile;
+        for (&units, &place) in units.iter().zip(&places.work) {
+            let known = &mut merged.work[place as usize].units;
+            *known = known.saturating_add(units);
+        }
+        merged.exact = match (merged.exact.take(), exact) {
+            (Some(mut mine), Some(theirs)) => {
+                mine.add(theirs);
+                Some(mine)
+            }
+            _ => None,
+        };
     }
 
     /// Adds what a new slice adds to the totals.
@@ -351,6 +394,7 @@ impl Merger {
             let known = &mut merged.threads[thread.thread as usize];
             known.totals.add(&thread.accounts);
         }
+        merged.add_slice_work(&slice.work);
         merged.add_stretch(
             slice.start_unix_ns,
             slice.duration_ns,
@@ -407,7 +451,18 @@ impl Places {
         for thread in &mut slice.threads {
             thread.thread = self.threads[thread.thread as usize];
         }
+        for part in &mut slice.work {
+            part.work = self.work[part.work as usize];
+        }
         slice
+    }
+}
+
+/// What tells counters apart.
+fn counter(work: &Work) -> Work {
+    Work {
+        units: 0,
+        ..work.clone()
     }
 }
 

@@ -1,10 +1,10 @@
 //! A profile cut to its last part, and rid of what nothing refers to any more.
 
-use crate::{Profile, Slice, Snapshot, thread::Accounts};
+use crate::{Profile, Slice, Snapshot, WorkSource, thread::Accounts};
 
 impl Profile {
     /// Keeps the slices that reach into the last `duration_ns`, counted back from the end of the newest, and makes all totals anew from
-    /// them. Threads that ended before are gone; those that live and did not run are there with empty accounts.
+    /// them; what was known of the whole window only is gone. Threads that ended before are gone; those that live and did not run are there with empty accounts.
     ///
     /// Returns `false`, and changes nothing, if there are no slices to cut by: another tool's file.
     pub fn retain_last(&mut self, duration_ns: u64) -> bool {
@@ -15,6 +15,7 @@ impl Profile {
         let before = self.slices.len();
         self.slices.retain(|slice| end_ns(slice) > begin);
         if self.slices.len() < before {
+            self.forget_whole();
             // What had been evicted before the recorder's window lies before this one by more.
             self.evicted_slices = 0;
         }
@@ -67,6 +68,21 @@ impl Profile {
             slice
                 .threads
                 .retain(|thread| thread.accounts != Accounts::default());
+            slice.work.retain(|part| part.units > 0);
+        }
+
+        let mut work = Kept::none(&self.work);
+        for (index, counter) in self.work.iter().enumerate() {
+            // Nothing done is an answer, unless it was told of another window.
+            let counts = counter.units > 0 || counter.source != WorkSource::Given;
+            work.keep_if(index, counts);
+        }
+        for part in self.slices.iter().flat_map(|slice| &slice.work) {
+            work.keep(part.work);
+        }
+        let places = work.sweep(&mut self.work);
+        for part in self.slices.iter_mut().flat_map(|slice| &mut slice.work) {
+            part.work = places[part.work as usize];
         }
 
         let mut samples = Kept::none(&self.samples);

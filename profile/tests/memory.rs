@@ -198,6 +198,21 @@ fn reading_takes_no_more_than_the_limits() {
         "a snapshot of uses",
         &snapshot(&field(13, &field(17, &uses))),
     );
+    check("counters", &own(&repeated(&field(10, &[]))));
+    check("facts", &own(&field(11, &repeated(&field(2, &[])))));
+    let facts: Vec<u8> = [2, 3, 4, 5]
+        .iter()
+        .flat_map(|&tag| field(tag, &[]))
+        .collect();
+    check("pairs of facts", &own(&field(11, &repeated(&facts))));
+    for (tag, what) in [(1, "polls"), (6, "waits")] {
+        let rows = field(tag, &vec![0; FILE_BYTES]);
+        check(&format!("totals of {what}"), &own(&field(12, &rows)));
+    }
+    check(
+        "one slice of work",
+        &own(&field(8, &field(29, &vec![0; FILE_BYTES]))),
+    );
     check(
         "module columns",
         &own(&field(6, &field(2, &vec![1; FILE_BYTES]))),

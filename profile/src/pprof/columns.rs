@@ -3,7 +3,9 @@
 use super::DecodeError;
 use super::limits::Budget;
 use crate::thread::Accounts;
-use crate::{Counts, Module, ModuleKind, Reason, Sample, Slice, SliceRow, State, ThreadSlice};
+use crate::{
+    Counts, Module, ModuleKind, Reason, Sample, Slice, SliceRow, SliceWork, State, ThreadSlice,
+};
 use prost::Message;
 
 /// A column, or nothing when all of it is zero.
@@ -200,6 +202,10 @@ pub(super) struct SliceMessage {
     capture_failed: Vec<u64>,
     #[prost(uint64, repeated, tag = "28")]
     guessed: Vec<u64>,
+    #[prost(uint32, repeated, tag = "29")]
+    work: Vec<u32>,
+    #[prost(uint64, repeated, tag = "30")]
+    work_units: Vec<u64>,
 }
 
 /// The counts of all threads, one after the other, each as wide as the widest needs.
@@ -286,6 +292,8 @@ impl SliceMessage {
             capture_failed: counts_table(
                 threads.iter().map(|thread| &thread.accounts.capture_failed),
             ),
+            work: slice.work.iter().map(|part| part.work).collect(),
+            work_units: column(&slice.work, |part| part.units),
         }
     }
 
@@ -355,8 +363,14 @@ impl SliceMessage {
         fill_counts(&mut threads, &self.capture_failed, |accounts, failed| {
             accounts.capture_failed = failed;
         })?;
+        budget.take_many::<SliceWork>(self.work.len())?;
+        let parts = self.work.iter();
+        let mut work: Vec<SliceWork> = parts.map(|&work| SliceWork { work, units: 0 }).collect();
+        fill(&mut work, &self.work_units, |part, units| {
+            part.units = units;
+        })?;
         Ok(Slice {
-            work: Vec::new(),
+            work,
             sequence: self.sequence,
             start_unix_ns: self.start_unix_ns,
             duration_ns: self.duration_ns,

@@ -1,11 +1,13 @@
 //! A profile out: pprof's tables for every reader, and the private field for ours.
 
 use super::columns::{ModuleColumns, SampleColumns, SliceMessage};
+use super::exact::ExactMessage;
+use super::made_with::{FingerprintMessage, WorkMessage};
 use super::private::{self, PRIVATE_FIELD, ProcessMessage, ThreadMessage, WindowMessage};
 use super::snapshot::SnapshotMessage;
 use super::strings::Interner;
 use super::wire::{self, field};
-use crate::{Profile, Reason, State, Thread, Truncation, row};
+use crate::{Fingerprint, Profile, Reason, State, Thread, Truncation, row};
 use flate2::{Compression, write::GzEncoder};
 use prost::encoding::{bytes, int64, message, string, uint32};
 use std::collections::{BTreeMap, HashMap};
@@ -406,6 +408,17 @@ impl<'a> Writer<'a> {
         for slice in &profile.slices {
             let slice = SliceMessage::of(slice, &profile.samples, profile.interval_ns);
             message::encode(field::SLICE, &slice, &mut private);
+        }
+        for work in &profile.work {
+            message::encode(field::WORK, &WorkMessage::from(work), &mut private);
+        }
+        if profile.fingerprint != Fingerprint::default() {
+            let fingerprint = FingerprintMessage::from(&profile.fingerprint);
+            message::encode(field::FINGERPRINT, &fingerprint, &mut private);
+        }
+        if let Some(exact) = &profile.exact {
+            let exact = ExactMessage::of(exact, &mut self.strings);
+            message::encode(field::EXACT, &exact, &mut private);
         }
         if let Some(snapshot) = &profile.snapshot {
             let snapshot = SnapshotMessage::of(snapshot, &mut self.strings);

@@ -3,11 +3,13 @@
 use super::DecodeError;
 use super::columns::{ModuleColumns, SampleColumns, SliceMessage};
 use super::decode::{Raw, unhex};
+use super::exact::ExactMessage;
 use super::limits::Budget;
+use super::made_with::{FingerprintMessage, WorkMessage};
 use super::private::{self, ProcessMessage, ThreadMessage, VERSION, WindowMessage};
 use super::snapshot::SnapshotMessage;
 use super::wire::{self, Field, columns, entry, fields};
-use crate::{Function, Line, Location, Module, Process, Profile, Sample, Thread};
+use crate::{Function, Line, Location, Module, Process, Profile, Sample, Thread, Work};
 
 /// The private message taken apart.
 #[derive(Default)]
@@ -19,6 +21,9 @@ struct Private<'a> {
     samples: SampleColumns,
     slices: Vec<&'a [u8]>,
     snapshot: Option<SnapshotMessage>,
+    work: Vec<&'a [u8]>,
+    fingerprint: FingerprintMessage,
+    exact: Option<ExactMessage>,
 }
 
 impl<'a> Private<'a> {
@@ -63,6 +68,16 @@ impl<'a> Private<'a> {
                 field::SNAPSHOT => {
                     private.snapshot = Some(columns(bytes, "the snapshot", budget)?);
                 }
+                field::WORK => {
+                    budget.take_many::<&[u8]>(1)?;
+                    private.work.push(bytes);
+                }
+                field::FINGERPRINT => {
+                    // Four lists of strings, which may be empty: two bytes here. They are taken over as they are, behind a list of facts.
+                    budget.take(bytes.len().saturating_mul(36))?;
+                    private.fingerprint = entry(bytes, "the fingerprint")?;
+                }
+                field::EXACT => private.exact = Some(columns(bytes, "exact totals", budget)?),
                 field::THREAD => {
                     budget.take_many::<&[u8]>(1)?;
                     private.threads.push(bytes);
@@ -113,6 +128,16 @@ pub(super) fn read(
         profile
             .slices
             .push(slice.into_slice(profile.interval_ns, budget)?);
+    }
+    for bytes in private.work {
+        budget.take_many::<Work>(1)?;
+        budget.take(bytes.len())?;
+        let work = entry::<WorkMessage>(bytes, "a counter of work")?;
+        profile.work.push(work.into());
+    }
+    profile.fingerprint = private.fingerprint.into();
+    if let Some(exact) = private.exact {
+        profile.exact = Some(exact.exact(raw, budget)?);
     }
     if let Some(snapshot) = private.snapshot {
         profile.snapshot = Some(snapshot.into_snapshot(raw, budget)?);

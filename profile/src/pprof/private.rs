@@ -17,7 +17,8 @@ pub const VERSION: u32 = 1;
 /// 1: states off the processor with wall time, accounts of looks, the snapshot.
 /// 2: resources in the snapshot, and those that samples wait for or hold.
 /// 3: waits in futex are a state of their own, and tasks that left their waker with nobody.
-pub(super) const MINOR: u32 = 3;
+/// 4: work, also by slice; the fingerprint; exact totals of polls and waits.
+pub(super) const MINOR: u32 = 4;
 
 /// Field numbers of the private message.
 pub(super) mod field {
@@ -30,6 +31,9 @@ pub(super) mod field {
     pub const SAMPLE_COLUMNS: u32 = 7;
     pub const SLICE: u32 = 8;
     pub const SNAPSHOT: u32 = 9;
+    pub const WORK: u32 = 10;
+    pub const FINGERPRINT: u32 = 11;
+    pub const EXACT: u32 = 12;
 }
 
 /// The profile's own numbers, and how many entries of pprof's tables are real: those after them say `[kernel]` and the like to

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub mod resources;
+pub mod run;
 pub mod snapshot;
 
 use hotpoll_profile::thread::Accounts;
@@ -162,7 +163,12 @@ fn fit(index: u32, len: usize) -> Option<u32> {
 }
 
 type RawSample = (u32, State, [u64; 5], u8, Vec<u32>, [u64; 2]);
-type RawSlice = ([u64; 5], Vec<(u32, u64, u64)>, Vec<(u32, Accounts)>);
+type RawSlice = (
+    [u64; 5],
+    Vec<(u32, u64, u64)>,
+    Vec<(u32, Accounts)>,
+    Vec<(u32, u64)>,
+);
 
 fn raw_sample() -> impl Strategy<Value = RawSample> {
     (
@@ -180,6 +186,7 @@ fn raw_slice() -> impl Strategy<Value = RawSlice> {
         [number(), number(), number(), number(), number()],
         vec((any::<u32>(), number(), number()), 0..4),
         vec((any::<u32>(), accounts()), 0..3),
+        vec((any::<u32>(), number()), 0..3),
     )
 }
 
@@ -196,6 +203,7 @@ prop_compose! {
         samples in vec(raw_sample().boxed(), 0..6),
         slices in vec(raw_slice().boxed(), 0..4),
         snapshot in prop::option::of(snapshot::snapshot().boxed()),
+        (work, fingerprint, exact) in run::parts().boxed(),
     ) -> Profile {
         let mut profile = Profile {
             process,
@@ -213,7 +221,9 @@ prop_compose! {
             samples: Vec::new(),
             slices: Vec::new(),
             snapshot: None,
-            ..Profile::default()
+            work,
+            fingerprint,
+            exact,
         };
         for (address, module, lines) in locations {
             let lines = lines.into_iter().filter_map(|(function, line)| {
@@ -243,7 +253,7 @@ prop_compose! {
                 wall_ns: if state.is_on_cpu() { 0 } else { time_ns },
             });
         }
-        for ([sequence, start_unix_ns, duration_ns, process_cpu_ns, unseen_cpu_ns], rows, threads) in slices {
+        for ([sequence, start_unix_ns, duration_ns, process_cpu_ns, unseen_cpu_ns], rows, threads, parts) in slices {
             let rows = rows.into_iter().filter_map(|(sample, count, time_ns)| {
                 let sample = fit(sample, profile.samples.len())?;
                 let (cpu_ns, wall_ns) = match profile.samples[sample as usize].state.is_on_cpu() {
@@ -263,7 +273,7 @@ prop_compose! {
                 unseen_cpu_ns,
                 rows: rows.collect(),
                 threads: threads.collect(),
-                ..Slice::default()
+                work: run::parts_of_slice(parts, profile.work.len()),
             });
         }
         let tables = (profile.threads.len(), profile.locations.len());

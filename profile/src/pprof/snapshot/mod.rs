@@ -11,6 +11,7 @@ mod threads;
 use self::kinds::KindColumns;
 use self::long_polls::LongPollColumns;
 use self::resources::ResourceColumns;
+pub(super) use self::resources::{SiteColumns, fill_table, table_of};
 use self::runtimes::RuntimeColumns;
 use self::tasks::TaskColumns;
 use self::threads::ThreadColumns;
@@ -60,22 +61,22 @@ type Place<T> = fn(&mut T) -> &mut u64;
 
 /// Lists of numbers, one behind the other.
 #[derive(Clone, PartialEq, Message)]
-struct Lists {
+pub(super) struct Lists {
     #[prost(uint32, repeated, tag = "1")]
-    lengths: Vec<u32>,
+    pub(super) lengths: Vec<u32>,
     #[prost(uint64, repeated, tag = "2")]
-    numbers: Vec<u64>,
+    pub(super) numbers: Vec<u64>,
 }
 
 impl Lists {
-    fn push(&mut self, numbers: impl IntoIterator<Item = u64>) {
+    pub(super) fn push(&mut self, numbers: impl IntoIterator<Item = u64>) {
         let before = self.numbers.len();
         self.numbers.extend(numbers);
         self.lengths.push((self.numbers.len() - before) as u32);
     }
 
     /// Each list; an error if the lengths do not add up.
-    fn iter(&self) -> Result<impl Iterator<Item = &[u64]>, DecodeError> {
+    pub(super) fn iter(&self) -> Result<impl Iterator<Item = &[u64]>, DecodeError> {
         let sum: u64 = self.lengths.iter().copied().map(u64::from).sum();
         if sum != self.numbers.len() as u64 {
             return Err(DecodeError::Malformed("a snapshot's lists"));
@@ -209,7 +210,7 @@ fn state(index: u32) -> State {
     State::from_index(index as usize).unwrap_or(State::OtherWait)
 }
 
-fn same_length<'a, T, U>(column: &'a [T], rows: &[U]) -> Result<&'a [T], DecodeError> {
+pub(super) fn same_length<'a, T, U>(column: &'a [T], rows: &[U]) -> Result<&'a [T], DecodeError> {
     if column.len() == rows.len() {
         Ok(column)
     } else {

@@ -7,7 +7,8 @@ mod uses;
 
 use self::ends::{ChannelColumns, PermitColumns};
 use self::longest::LongestColumns;
-use self::parties::{HolderColumns, SiteColumns, WaiterColumns};
+pub(in crate::pprof) use self::parties::SiteColumns;
+use self::parties::{HolderColumns, WaiterColumns};
 use self::uses::UsesColumns;
 use super::super::DecodeError;
 use super::super::columns::{column, fill};
@@ -66,7 +67,7 @@ pub(super) struct ResourceColumns {
 }
 
 /// A number of a row, to be read and to be put.
-type Number<T> = (fn(&T) -> u64, Place<T>);
+pub(in crate::pprof) type Number<T> = (fn(&T) -> u64, Place<T>);
 
 /// New ones go to the end.
 const NUMBERS: [Number<Resource>; 4] = [
@@ -77,7 +78,7 @@ const NUMBERS: [Number<Resource>; 4] = [
 ];
 
 /// All rows' first numbers, then their second ones.
-fn table_of<T, R: Borrow<T>>(rows: &[R], numbers: &[Number<T>]) -> Vec<u64> {
+pub(in crate::pprof) fn table_of<T, R: Borrow<T>>(rows: &[R], numbers: &[Number<T>]) -> Vec<u64> {
     let columns = numbers.iter();
     columns
         .flat_map(|(get, _)| rows.iter().map(|row| get(row.borrow())))
@@ -85,7 +86,11 @@ fn table_of<T, R: Borrow<T>>(rows: &[R], numbers: &[Number<T>]) -> Vec<u64> {
 }
 
 /// Puts a table's numbers into rows. A later minor version may have more columns.
-fn fill_table<T>(rows: &mut [T], numbers: &[Number<T>], table: &[u64]) -> Result<(), DecodeError> {
+pub(in crate::pprof) fn fill_table<T>(
+    rows: &mut [T],
+    numbers: &[Number<T>],
+    table: &[u64],
+) -> Result<(), DecodeError> {
     if rows.is_empty() {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use crate::{Holder, Mode, Party, Since, Site, Waiter};
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct SiteColumns {
+pub(in crate::pprof) struct SiteColumns {
     #[prost(int64, repeated, tag = "1")]
     files: Vec<i64>,
     #[prost(uint32, repeated, tag = "2")]
@@ -21,7 +21,7 @@ pub(super) struct SiteColumns {
 }
 
 impl SiteColumns {
-    pub(super) fn of<'a>(
+    pub(in crate::pprof) fn of<'a>(
         sites: impl Iterator<Item = &'a Site>,
         strings: &mut Interner<'a>,
     ) -> Self {
@@ -35,7 +35,7 @@ impl SiteColumns {
         }
     }
 
-    pub(super) fn fill<T>(
+    pub(in crate::pprof) fn fill<T>(
         &self,
         rows: &mut [T],
         site: fn(&mut T) -> &mut Site,
