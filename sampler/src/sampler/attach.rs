@@ -261,16 +261,18 @@ fn why_no_event(errno: i32) -> EngineReason {
 /// Closes a slot, and keeps it for the thread whose handler may still look at it.
 fn keep_slot_for(id: SlotId, slot: &'static Slot, tid: u32, start_ticks: u64) {
     slot.agent.generation.store(0, Release);
-    signal::wait_for(slot);
+    let seen = signal::wait_for(slot);
     published::unlink(tid, slot);
-    pool::give(id, Some((tid, start_ticks)));
+    if seen {
+        pool::give(id, Some((tid, start_ticks)));
+    } // else its handler is in the middle of the slot, which nobody gets again
 }
 
 /// Makes a slot free for any thread. Its own thread is dead: no handler can be running on it.
 pub(super) fn free_slot(id: SlotId) {
     if let Some(slot) = table::slot(id.number) {
         slot.agent.generation.store(0, Release);
-        signal::wait_for(slot);
+        signal::end(slot);
         published::unlink(slot.agent.tid.load(Relaxed), slot);
         table::release_memory(slot);
         pool::give(id, None);

@@ -162,7 +162,8 @@ struct Arguments {
 ///
 /// Meanwhile a fault may come whose handler wants the alternate stack: the kernel would begin at its top, where our own frames are. So there is
 /// none meanwhile, and such a handler runs on the same stack as the one that we call. The kernel puts the alternate stack in force again when we
-/// return, from the context that it saved.
+/// return, from the context that it saved. (A handler that does not return but jumps out leaves its thread without an alternate stack. No code of ours
+/// runs after such a jump, so that cannot be helped: a shorter alternate stack would be used up by a few of them.)
 ///
 /// # Safety
 /// `stack` may be used from there down, and the handler is one for signals.

@@ -22,6 +22,7 @@ use crate::unwind::{
 };
 use hotpoll_profile::{Engine, Loss, Reason, State, Truncation};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use std::time::{Duration, Instant};
 
 /// Stack that telling whose signal it is may take, and counting a loss. `tests/handler_calls.rs` adds up the frames.
 pub const ROOM_TO_LOOK: u64 = if cfg!(debug_assertions) { 1_280 } else { 384 };
@@ -56,16 +57,16 @@ pub(crate) fn leaked_tables() -> u64 {
     LEAKED.load(Ordering::Relaxed)
 }
 
-/// Waits until nobody can still be using tables that were replaced before the call. False when that does not come about.
+/// Waits until nobody can still be using tables that were replaced before the call. False when that does not come about in time.
 fn wait_for_readers() -> bool {
     // With the fences of the handler (look) and of a walk (walk_from), which stand between saying that they run and taking the tables: for each of
     // them either its fence comes before this one, and what it did before is seen below: its slot among the used ones, its odd number; or this one
     // comes first, and it takes the new tables.
     fence(Ordering::SeqCst);
-    for slot in table::used() {
-        wait_for(slot);
-    }
-    crate::published::wait_for_walks()
+    let begun = Instant::now();
+    // Each is looked at, so that what is waited for in vain is waited for once and not by turns.
+    let handlers = table::used().fold(true, |all, slot| all & wait_since(slot, begun));
+    crate::published::wait_for_walks() & handlers
 }
 
 /// Walks a stack by the newest tables, in ordinary code. The caller has said that it runs as `wait_for_walks` wants it.
@@ -85,16 +86,44 @@ pub(crate) fn walk_ordinary<S: StackReader>(
     }
 }
 
-/// Waits until the handler of this slot's thread has seen every change made before the call. Ordinary code.
-pub(crate) fn wait_for(slot: &Slot) {
+/// How long handlers are waited for. One takes microseconds, unless its thread is not on a processor: preempted, or stopped by a debugger.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Looks before each wait is a pause.
+const QUICK_LOOKS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Waits until the handler of this slot's thread has seen every change made before the call. False when it did not end in time: it may go on where it
+/// is, with what it has seen. Ordinary code.
+#[must_use]
+pub(crate) fn wait_for(slot: &Slot) -> bool {
+    wait_since(slot, Instant::now())
+}
+
+fn wait_since(slot: &Slot, begun: Instant) -> bool {
     // With the handler's fence: either we see its odd number below, or it sees what was changed before this fence.
     fence(Ordering::SeqCst);
-    let seen = slot.handler.entries.load(Ordering::SeqCst);
-    // The handler takes microseconds, unless its thread is not on a processor. Its thread cannot die inside: only SIGKILL ends a thread
-    // there, and that ends the process.
-    while seen & 1 == 1 && slot.handler.entries.load(Ordering::SeqCst) == seen {
-        std::thread::yield_now();
+    let entries = || slot.handler.entries.load(Ordering::SeqCst);
+    let seen = entries();
+    let mut looks = 0;
+    while seen & 1 == 1 && entries() == seen {
+        looks += 1;
+        if looks < QUICK_LOOKS {
+            std::thread::yield_now();
+        } else if begun.elapsed() > PATIENCE {
+            return false;
+        } else {
+            std::thread::sleep(PAUSE);
+        }
     }
+    true
+}
+
+/// The slot's thread is dead, so no handler runs there, whatever its number says: one that was left by a jump (of a program's handler of faults) left it
+/// odd. Ordinary code.
+pub(crate) fn end(slot: &Slot) {
+    let entries = slot.handler.entries.load(Ordering::Relaxed);
+    let even = entries.wrapping_add(entries & 1);
+    slot.handler.entries.store(even, Ordering::Release);
 }
 
 /// Sets the longest callchain.
@@ -137,10 +166,10 @@ fn look(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_v
                     return;
                 }
             }
+            // The next odd number, also when the last call was left by a jump and the number is odd: it must not be even while this one runs.
             let entries = slot.handler.entries.load(Ordering::Relaxed);
-            slot.handler
-                .entries
-                .store(entries.wrapping_add(1), Ordering::Relaxed);
+            let running = entries.wrapping_add(1) | 1;
+            slot.handler.entries.store(running, Ordering::Relaxed);
             // Orders the store above before the loads of the generation and of the tables: whoever takes one of them away and then sees an
             // even number knows that this handler has seen the change (wait_for).
             full_fence();
@@ -156,9 +185,8 @@ fn look(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_v
                 slot.handler.tick_histogram.count(ticks);
             }
             // Release: nothing above is used any more once the even number is seen.
-            slot.handler
-                .entries
-                .store(entries.wrapping_add(2), Ordering::Release);
+            let done = running.wrapping_add(1);
+            slot.handler.entries.store(done, Ordering::Release);
         }
         Source::Stale | Source::Calibration => {}
         // SAFETY: the arguments are the kernel's.
@@ -177,9 +205,10 @@ fn full_fence() {
 /// Whether this is the slot's thread. A late signal of a perf event carries a descriptor that may have passed to another thread's event since;
 /// two threads in one slot would break it.
 ///
-/// A thread made by a bare clone has its maker's descriptor: it is known by its stack, once the agent has looked that up.
+/// A thread made by a bare clone has its maker's descriptor, and where descriptors cannot be read nobody has one: such threads are known by their
+/// stacks, once the agent has looked those up.
 fn is_slots_thread(slot: &Slot, interrupted: &Interrupted) -> bool {
-    if !stack_bounds::is_of_another_thread(slot.agent.tid.load(Ordering::Relaxed)) {
+    if stack_bounds::is_of_thread(slot.agent.tid.load(Ordering::Relaxed)) {
         return true;
     }
     let high = slot.agent.stack_high.load(Ordering::Acquire);

@@ -49,6 +49,21 @@ fn installed(signal: libc::c_int) -> Option<libc::sigaction> {
     }
 }
 
+/// Every signal but the fault signals, the C library's own two included. sigfillset leaves those out: one cancels a thread, and with asynchronous
+/// cancellation at any instruction, in the middle of the handler too. What unwinds the thread then meets functions that do not unwind, and the process
+/// ended; and a thread that is gone leaves its slot's counter odd, which whoever replaced unwind tables waited for.
+fn all_but_faults() -> libc::sigset_t {
+    let signals = FAULTS
+        .iter()
+        .fold(u64::MAX, |signals, fault| signals & !(1 << (fault - 1)));
+    // SAFETY: all bits zero is a valid set. The kernel's set is its first eight bytes, a bit for each signal, on every C library of Linux.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        (&raw mut set).cast::<u64>().write(signals);
+        set
+    }
+}
+
 /// Installs the handler, remembering the one that was there.
 pub(crate) fn install(signal: libc::c_int) -> Result<(), StartError> {
     if !is_usable(signal) {
@@ -64,10 +79,7 @@ pub(crate) fn install(signal: libc::c_int) -> Result<(), StartError> {
         action.sa_sigaction = handler_address();
         // SA_RESTART: system calls go on. SA_ONSTACK: next to the guard page there may be no room on the thread's own stack.
         action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
-        libc::sigfillset(&mut action.sa_mask);
-        for fault in FAULTS {
-            libc::sigdelset(&mut action.sa_mask, fault);
-        }
+        action.sa_mask = all_but_faults();
         libc::sigaction(signal, &action, std::ptr::null_mut())
     };
     if result != 0 {

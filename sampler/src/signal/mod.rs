@@ -22,4 +22,6 @@ pub(crate) mod task_id;
 pub(crate) mod tsc;
 
 pub use handler::{ROOM_FOR_LEAF, ROOM_FOR_WALK, ROOM_TO_LOOK};
-pub(crate) use handler::{leaked_tables, publish_tables, set_max_depth, wait_for, walk_ordinary};
+pub(crate) use handler::{
+    end, leaked_tables, publish_tables, set_max_depth, wait_for, walk_ordinary,
+};

@@ -4,7 +4,7 @@
 //! looking for a known thread's stack in that thread's own descriptor, and confirmed on a second thread; a descriptor is believed only when it
 //! carries the thread's own ID. So a new thread's first sample already has a whole callchain, without a look at `/proc/self/maps`.
 //! Where the offsets cannot be found, or a thread has no descriptor of its own (a bare `clone`), the agent looks the mapping up.
-#![allow(unsafe_code)] // It reads the thread descriptor that the fs register points to.
+#![allow(unsafe_code)] // It reads the thread descriptor behind the fs register.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,24 +28,28 @@ impl StackBounds {
     }
 }
 
-/// One field of the calling thread's descriptor, by its place in `OFFSETS`. `None` while the offsets are unknown. Called in SIGPROF.
+/// Where glibc's descriptor has its own address once more.
+const SELF: usize = 16;
+
+/// One field of the calling thread's descriptor, by its place in `OFFSETS`. `None` while the offsets are unknown, or where the fs register leads to
+/// something else. Called in SIGPROF.
 fn field(index: u32) -> Option<u64> {
     let offsets = OFFSETS.load(Ordering::Relaxed);
-    let descriptor = descriptor();
-    if offsets == 0 || descriptor == 0 || descriptor & 15 != 0 {
+    if offsets == 0 {
         return None;
     }
-    let offset = (offsets >> (index * 16) & 0xffff) as usize;
-    // SAFETY: on x86-64 the fs register of every thread that runs C or Rust code points to its descriptor (the ABI's TLS needs it), which
-    // exists while the thread runs. A thread made by a bare clone shares its maker's descriptor, which may be stale only if its maker died
-    // while it shares memory and TLS with it, which breaks every use of errno as well. All four offsets lie inside the descriptor (calibrate).
-    Some(unsafe { ((descriptor as usize + offset) as *const u64).read_volatile() })
+    // A runtime of another language may give its threads a block of its own there.
+    let own = word(0);
+    if own == 0 || own != word(SELF) {
+        return None;
+    }
+    Some(word((offsets >> (index * 16) & 0xffff) as usize))
 }
 
-/// Whether the calling thread's descriptor is that of another thread than this: the caller is another one, or was made by a bare clone.
-/// Called in SIGPROF.
-pub(super) fn is_of_another_thread(tid: u32) -> bool {
-    field(0).is_some_and(|field| field as u32 != tid)
+/// Whether the calling thread's descriptor says that it is this thread's: not where the caller is another one, was made by a bare clone, or has no
+/// descriptor that can be read. Called in SIGPROF.
+pub(super) fn is_of_thread(tid: u32) -> bool {
+    field(0).is_some_and(|field| field as u32 == tid)
 }
 
 /// The stack of the calling thread by its descriptor, if the descriptor is this thread's own. Called in SIGPROF.
@@ -65,14 +69,24 @@ pub(super) fn of_current_thread(tid: u32) -> Option<StackBounds> {
     })
 }
 
-/// The address of the calling thread's descriptor.
-fn descriptor() -> u64 {
-    let address: u64;
-    // SAFETY: the x86-64 TLS ABI keeps the descriptor's own address at fs:0, and every thread that runs C or Rust code has one.
+/// The word of the calling thread's descriptor that stands so far from its beginning. Called in SIGPROF.
+///
+/// Read through the fs register itself: an address found at its beginning would have to be believed first.
+fn word(offset: usize) -> u64 {
+    let word: u64;
+    // SAFETY: on x86-64 the fs register of every thread that runs C or Rust code points to its descriptor (the ABI's TLS needs it), which exists
+    // while the thread runs, and whose first words every C library has. The offsets that are found lie inside the descriptor (calibrate), and are used
+    // only where it looks like the C library's (field). A thread made by a bare clone shares its maker's descriptor, which may be gone only if its maker
+    // died while it shares memory and TLS with it, which breaks every use of errno as well.
     unsafe {
-        std::arch::asm!("mov {}, fs:0", out(reg) address, options(nostack, preserves_flags, readonly))
+        std::arch::asm!(
+            "mov {word}, fs:[{offset}]",
+            word = out(reg) word,
+            offset = in(reg) offset,
+            options(nostack, preserves_flags, readonly)
+        )
     };
-    address
+    word
 }
 
 /// What one thread knows about itself, to find the offsets with.
@@ -126,7 +140,7 @@ fn observe() -> Option<Box<Witness>> {
         let got = libc::pthread_attr_getstack(&attributes, &mut address, &mut size) == 0
             && libc::pthread_attr_getguardsize(&attributes, &mut guard) == 0;
         libc::pthread_attr_destroy(&mut attributes);
-        let descriptor = descriptor();
+        let descriptor = word(0);
         let high = address as u64 + size as u64;
         // The descriptor lies at the top of the thread's own stack block in glibc; elsewhere we do not know how much may be read.
         if !got

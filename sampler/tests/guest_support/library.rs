@@ -32,28 +32,14 @@ impl Libraries {
     pub fn build(copies: usize) -> Option<Self> {
         let folder = std::env::temp_dir().join(format!("hotpoll-libraries-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let source = folder.join("library.c");
-        std::fs::write(&source, SOURCE).unwrap();
-        let first = folder.join("lib0.so");
-        let built = Command::new("cc")
-            .args(["-shared", "-fPIC", "-O1", "-o"])
-            .args([&first, &source])
-            .status();
         let libraries = |paths| Self {
             folder: folder.clone(),
             paths,
         };
-        match built {
-            Ok(status) => assert!(status.success(), "cc: {status}"),
-            Err(_) => {
-                assert!(
-                    std::env::var_os("HOTPOLL_REQUIRE_TOOLS").is_none(),
-                    "there is no C compiler"
-                );
-                drop(libraries(Vec::new()));
-                return None;
-            }
-        }
+        let Some(first) = compile(&folder, "lib0", SOURCE) else {
+            drop(libraries(Vec::new()));
+            return None;
+        };
         let paths = (0..copies)
             .map(|number| {
                 let path = folder.join(format!("lib{number}.so"));
@@ -71,6 +57,44 @@ impl Drop for Libraries {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Builds one library from C source. `None` when there is no C compiler.
+pub fn compile(folder: &Path, name: &str, source: &str) -> Option<PathBuf> {
+    let (code, library) = (folder.join("library.c"), folder.join(format!("{name}.so")));
+    std::fs::write(&code, source).unwrap();
+    let built = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-pthread", "-o"])
+        .args([&library, &code])
+        .status();
+    match built {
+        Ok(status) => assert!(status.success(), "cc: {status}"),
+        Err(_) => {
+            assert!(
+                std::env::var_os("HOTPOLL_REQUIRE_TOOLS").is_none(),
+                "there is no C compiler"
+            );
+            return None;
+        }
+    }
+    Some(library)
+}
+
+/// A function of a library that stays loaded.
+///
+/// # Safety
+/// The library has such a function, and `F` is its type.
+pub unsafe fn function<F: Copy>(library: &Path, name: &std::ffi::CStr) -> F {
+    let path = CString::new(library.as_os_str().as_bytes()).unwrap();
+    // SAFETY: the library runs no code of its own when it is opened; it is never closed.
+    let found = unsafe {
+        let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
+        assert!(!handle.is_null(), "dlopen {library:?}");
+        libc::dlsym(handle, name.as_ptr())
+    };
+    assert!(!found.is_null() && size_of::<F>() == size_of_val(&found));
+    // SAFETY: the caller's word.
+    unsafe { std::mem::transmute_copy(&found) }
 }
 
 /// What the library calls back: a frame of the program above the library's.
