@@ -65,6 +65,7 @@ pub use report::Report;
 
 pub use hotpoll_profile::Profile;
 pub use hotpoll_sampler::EngineSetting as Engine;
+pub use hotpoll_sampler::OnStack;
 
 #[cfg(feature = "tokio")]
 pub use hotpoll_hooks::tasks::{

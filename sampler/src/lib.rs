@@ -23,9 +23,11 @@
 //! ```
 
 mod error;
+mod on_stack;
 mod settings;
 
 pub use error::StartError;
+pub use on_stack::OnStack;
 pub use settings::{EngineSetting, Settings};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

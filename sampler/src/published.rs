@@ -16,7 +16,7 @@ use crate::slot::Slot;
 use crate::unwind::{BoundedStack, Registers, RuleCache, Walk};
 use std::cell::{Cell, UnsafeCell};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
 use std::time::{Duration, Instant};
 
 /// A thread's published words. Its own thread stores, with relaxed order (but for `holds`); its handler and the agent load.
@@ -50,6 +50,9 @@ pub struct Published {
     /// The thread's stack, as the C library knows it.
     stack_low: AtomicU64,
     stack_high: AtomicU64,
+    /// Another stack that the thread may run on (on_stack.rs). High is 0 where there is none.
+    other_low: AtomicU64,
+    other_high: AtomicU64,
     /// The rules met by [`Published::walk_here`].
     rules: UnsafeCell<RuleCache>,
 }
@@ -230,6 +233,8 @@ impl Published {
             tid: AtomicU32::new(0),
             stack_low: AtomicU64::new(0),
             stack_high: AtomicU64::new(0),
+            other_low: AtomicU64::new(0),
+            other_high: AtomicU64::new(0),
             rules: UnsafeCell::new(RuleCache::new()),
         }
     }
@@ -270,6 +275,24 @@ impl Published {
         self.walks.load(Ordering::Relaxed) & 1 == 1 && sp <= self.walk_sp.load(Ordering::Relaxed)
     }
 
+    /// The other stack that the thread may run on; empty when there is none. Called in SIGPROF.
+    pub(crate) fn other_stack(&self) -> StackBounds {
+        StackBounds {
+            low: self.other_low.load(Ordering::Relaxed),
+            high: self.other_high.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Says which other stack the thread may run on. Called by the thread itself.
+    pub(crate) fn set_other_stack(&self, stack: StackBounds) {
+        // Its handler may run between any two of these, and must never see one stack's low end with another's high end.
+        self.other_high.store(0, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        self.other_low.store(stack.low, Ordering::Relaxed);
+        compiler_fence(Ordering::SeqCst);
+        self.other_high.store(stack.high, Ordering::Relaxed);
+    }
+
     /// Waits until the walk that runs now has ended. False when that was in vain.
     fn wait_for_walk(&self, begun: Instant) -> bool {
         // Acquire: with the Release at the walk's end, it is done with the tables.
@@ -303,6 +326,7 @@ impl Published {
         ] {
             word.store(0, Ordering::Relaxed);
         }
+        self.set_other_stack(StackBounds { low: 0, high: 0 });
     }
 
     /// Walks the calling thread's stack from the function that this is inlined into, and writes the callchain, leaf first.

@@ -281,7 +281,7 @@ fn completeness(truncated: &Counts<Truncation>) -> Option<Finding> {
             "code without unwind information (generated at run time, or stripped of .eh_frame) ends stacks"
         }
         Some(Truncation::ForeignStack) => {
-            "coroutine libraries switch stacks: only registered stacks are followed"
+            "coroutine libraries switch stacks: hotpoll::OnStack tells of one, so that it is followed"
         }
         Some(Truncation::TablesNotReady) => {
             "the tables are compiled in the first moments: look again"

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)] // It is entered by the kernel with raw pointers, and reads the unwind tables through one.
 
 use super::{
+    capture::{Captured, capture, spoil},
     forward, frame,
     frame::Interrupted,
     source::{self, Expiry, Scope, Source},
@@ -14,14 +15,11 @@ use super::{
 };
 use crate::broken::{self, Defect};
 use crate::published::Published;
-use crate::record::{self, Agreement, FrameWords, Head, LONGEST_HEAD, MAX_DEPTH, Words};
+use crate::record::{self, FrameWords, Head, LONGEST_HEAD, Words};
 use crate::slot::{self, HandlerSide, Scratch, Slot, pending, table};
-use crate::unwind::{
-    BoundedStack, Publisher, Registers, RuleCache, StackReader, Tables, Trail, Walk, walk,
-    walk_interrupted_along,
-};
+use crate::unwind::{Publisher, Registers, RuleCache, StackReader, Tables, Walk, walk};
 use hotpoll_profile::{Engine, Loss, Reason, State, Truncation};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
 
 /// Stack that telling whose signal it is may take, and counting a loss. `tests/handler_calls.rs` adds up the frames.
@@ -37,8 +35,6 @@ const LONGEST_TICKS: u64 = 1 << 17;
 
 static TABLES: Publisher = Publisher::new();
 static LEAKED: AtomicU64 = AtomicU64::new(0);
-/// How many frames fewer than [`MAX_DEPTH`] are captured at most. Zero at first, so that it lies where the other statics of the handler do.
-static FRAMES_LEFT_OUT: AtomicUsize = AtomicUsize::new(0);
 
 /// Makes new unwind tables current, and frees the old ones once no handler can be reading them.
 pub(crate) fn publish_tables(tables: Tables) {
@@ -124,12 +120,6 @@ pub(crate) fn end(slot: &Slot) {
     let entries = slot.handler.entries.load(Ordering::Relaxed);
     let even = entries.wrapping_add(entries & 1);
     slot.handler.entries.store(even, Ordering::Release);
-}
-
-/// Sets the longest callchain.
-pub(crate) fn set_max_depth(frames: usize) {
-    let left_out = MAX_DEPTH - frames.clamp(1, MAX_DEPTH);
-    FRAMES_LEFT_OUT.store(left_out, Ordering::Relaxed);
 }
 
 /// The handler that the kernel calls.
@@ -306,155 +296,6 @@ fn unspoken_for(handler: &HandlerSide, count: u32, state: State) -> u32 {
     let more = u32::try_from(more).unwrap_or(u32::MAX);
     slot::add(&handler.companion_counted, u64::from(more));
     more
-}
-
-/// Nothing, but in tests that want a broken handler (broken.rs).
-#[inline(always)]
-fn spoil(scratch: &mut Scratch, captured: &mut Captured) {
-    if !cfg!(feature = "broken-engine") {
-        return;
-    }
-    let [first, second] = &mut scratch.callchains;
-    captured.frames = if scratch.previous & 1 == 0 {
-        broken::callchain(second, captured.frames, first[0])
-    } else {
-        broken::callchain(first, captured.frames, second[0])
-    };
-    captured.agreement = Agreement::default();
-}
-
-/// Whether the thread was walking its own stack.
-fn is_walking(slot: &Slot, interrupted: &Interrupted) -> bool {
-    slot.published()
-        .is_some_and(|words| words.is_walking(interrupted.sp))
-}
-
-/// What the scratch's current callchain holds.
-struct Captured {
-    frames: usize,
-    /// Why it ended.
-    truncation: Truncation,
-    /// Where it is known to be the one before.
-    agreement: Agreement,
-}
-
-impl Captured {
-    /// Not captured yet.
-    const NOTHING: Self = Self {
-        frames: 0,
-        truncation: Truncation::NoStackRoom,
-        agreement: Agreement {
-            here: 0,
-            before: 0,
-            frames: 0,
-        },
-    };
-}
-
-/// Walks into the scratch's current callchain.
-#[inline(never)]
-fn capture(
-    slot: &Slot,
-    scratch: &mut Scratch,
-    tables: Option<&Tables>,
-    interrupted: &Interrupted,
-    stack: Option<StackBounds>,
-    room: u64,
-    captured: &mut Captured,
-) {
-    match (obstacle(slot, tables, interrupted, stack, room), tables) {
-        (Ok(stack), Some(tables)) => walk_into(slot, scratch, tables, interrupted, stack, captured),
-        (reason, _) => {
-            let (_, _, out) = turn(scratch, 0);
-            if let Some(leaf) = out.first_mut() {
-                *leaf = interrupted.pc;
-            }
-            captured.frames = 1;
-            captured.truncation = reason.err().unwrap_or(Truncation::TablesNotReady);
-        }
-    }
-}
-
-/// The walk itself.
-#[cfg_attr(not(debug_assertions), inline(always))]
-fn walk_into(
-    slot: &Slot,
-    scratch: &mut Scratch,
-    tables: &Tables,
-    interrupted: &Interrupted,
-    stack: StackBounds,
-    captured: &mut Captured,
-) {
-    // Between `pop rbp` and `ret` compilers still say that rbp is saved below the CFA, where it was: just below the stack pointer.
-    // Without the red zone every sample on such a `ret` lost its callers.
-    let low = stack
-        .low
-        .max(interrupted.sp.saturating_sub(frame::RED_ZONE));
-    // SAFETY: the stack of a running thread is mapped from its stack pointer to its top: `high` comes from the thread's own
-    // descriptor (stack_bounds.rs) or from the mapping that the agent found (thread/stack.rs), and stays for the thread's life.
-    // The red zone is the thread's to use (psABI) and not below the stack's low end, so it is mapped, or grows like the main
-    // thread's stack when it is read.
-    let stack = unsafe { BoundedStack::new(low, stack.high) };
-    let (rules, mut trail, out) = turn(scratch, tables.generation());
-    let registers = interrupted.registers;
-    let walked = walk_interrupted_along(tables, rules, &mut trail, registers, &stack, out);
-    if walked.guessed != 0 {
-        slot::add(&slot.handler.guessed, 1);
-    }
-    *captured = Captured {
-        frames: walked.frames,
-        truncation: walked.end,
-        agreement: trail.agreement(),
-    };
-}
-
-/// The thread's stack, if it can be walked; otherwise why not.
-#[cfg_attr(not(debug_assertions), inline(always))]
-fn obstacle(
-    slot: &Slot,
-    tables: Option<&Tables>,
-    interrupted: &Interrupted,
-    stack: Option<StackBounds>,
-    room: u64,
-) -> Result<StackBounds, Truncation> {
-    match (tables, stack) {
-        _ if is_walking(slot, interrupted) => Err(Truncation::InHotpoll),
-        _ if room < ROOM_FOR_WALK => Err(Truncation::NoStackRoom),
-        (_, None) => Err(Truncation::UnknownStack),
-        (_, Some(stack)) if !stack.contains(interrupted.sp) => Err(Truncation::ForeignStack),
-        (None, _) => Err(Truncation::TablesNotReady),
-        (Some(_), Some(stack)) => Ok(stack),
-    }
-}
-
-/// The rules, the trail of the last walk if it was by the tables of this generation, and room for the current callchain. 0 is no walk.
-#[cfg_attr(not(debug_assertions), inline(always))]
-fn turn(scratch: &mut Scratch, generation: u32) -> (&mut RuleCache, Trail<'_>, &mut [u64]) {
-    let [first_of, second_of] = &mut scratch.notes_of;
-    let [first, second] = &mut scratch.callchains;
-    let [first_notes, second_notes] = &mut scratch.notes;
-    let (notes_of, before_of, callchains, notes) = if scratch.previous & 1 == 0 {
-        let notes = (first_notes, second_notes);
-        (second_of, *first_of, (first, second), notes)
-    } else {
-        let notes = (second_notes, first_notes);
-        (first_of, *second_of, (second, first), notes)
-    };
-    *notes_of = generation;
-    let is_of_these = generation != 0 && generation == before_of;
-    let length = if is_of_these {
-        scratch.previous_length
-    } else {
-        0
-    };
-    let before = callchains.0.get(..length).unwrap_or_default();
-    let limit = MAX_DEPTH.wrapping_sub(FRAMES_LEFT_OUT.load(Ordering::Relaxed));
-    let out = callchains.1.get_mut(..limit).unwrap_or_default();
-    (
-        &mut scratch.rules,
-        Trail::new(before, notes.0, notes.1),
-        out,
-    )
 }
 
 /// Pushes the scratch's current callchain as one record, or counts its loss.

@@ -9,8 +9,9 @@
 //! with any signal. We add 0.2 KB to that (`tests/handler_room.rs` measures both); from there on a sample is a counted loss, then a leaf, then whole.
 //!
 //! `handler` is the order of events; `source` tells whose signal it is; `frame` reads the interrupted context; `stack_bounds` says which
-//! memory may be read; `forward` passes foreign signals on; `install` is the only file here that runs in ordinary code.
+//! memory may be read; `capture` walks it; `forward` passes foreign signals on; `install` is the only file here that runs in ordinary code.
 
+mod capture;
 pub(crate) mod forward;
 mod frame;
 mod handler;
@@ -21,7 +22,6 @@ mod syscall;
 pub(crate) mod task_id;
 pub(crate) mod tsc;
 
+pub(crate) use capture::set_max_depth;
 pub use handler::{ROOM_FOR_LEAF, ROOM_FOR_WALK, ROOM_TO_LOOK};
-pub(crate) use handler::{
-    end, leaked_tables, publish_tables, set_max_depth, wait_for, walk_ordinary,
-};
+pub(crate) use handler::{end, leaked_tables, publish_tables, wait_for, walk_ordinary};

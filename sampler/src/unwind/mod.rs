@@ -26,7 +26,7 @@ pub use cache::RuleCache;
 pub use compile::{UnwindSections, compile};
 pub use publish::{Publisher, Retired};
 pub use rule::{Base, BpRule, CfaRule, FullRule, RaRule, Rule, SavedRegisters};
-pub use stack::{BoundedStack, RED_ZONE, StackReader};
+pub use stack::{BoundedStack, LinkedStacks, RED_ZONE, StackReader};
 pub use table::{ModuleTable, TableSize};
 pub use tables::{Tables, TablesEntry};
 pub use trail::{Note, TRAIL_LENGTH, Trail};

@@ -1,6 +1,8 @@
 //! Reading stack memory within bounds.
 #![allow(unsafe_code)] // One aligned load from the thread's own stack.
 
+use std::cell::Cell;
+
 /// How far below rsp a leaf function may keep data, and signal handlers leave it alone. Some hand-written code keeps its frame's address there.
 pub const RED_ZONE: u64 = 128;
 
@@ -8,6 +10,10 @@ pub const RED_ZONE: u64 = 128;
 pub trait StackReader {
     /// The eight bytes at this address; nothing when it is not aligned or not inside the stack.
     fn read(&self, address: u64) -> Option<u64>;
+
+    /// The walk has passed a signal's frame: what it goes on with was interrupted at this stack pointer, perhaps on another stack.
+    #[inline]
+    fn interrupted_at(&self, _sp: u64) {}
 }
 
 /// A stack in this process's memory, read in place.
@@ -45,6 +51,48 @@ impl StackReader for BoundedStack {
         // SAFETY: the address is aligned and its eight bytes lie in [low, high), which is readable (whoever called `new`). Volatile, as other
         // frames of this thread own the memory.
         Some(unsafe { (address as usize as *const u64).read_volatile() })
+    }
+}
+
+/// The stack that a thread runs on, and those that a signal's frame on it may lead back to.
+///
+/// How far down one of the others may be read is known only when the walk comes to it: from where the signal interrupted it. So at any time one is read.
+#[derive(Debug)]
+pub struct LinkedStacks {
+    now: Cell<BoundedStack>,
+    others: [(u64, u64); 2],
+}
+
+impl LinkedStacks {
+    /// Reads `now` until a signal's frame leads to one of the others, which are given by their lowest address and one past the highest. Empty ones are
+    /// none.
+    ///
+    /// # Safety
+    /// While the value is used each of the others is mapped and readable from every stack pointer up that code on it was interrupted at.
+    pub unsafe fn new(now: BoundedStack, others: [(u64, u64); 2]) -> Self {
+        let now = Cell::new(now);
+        Self { now, others }
+    }
+}
+
+impl StackReader for LinkedStacks {
+    #[inline]
+    fn read(&self, address: u64) -> Option<u64> {
+        self.now.get().read(address)
+    }
+
+    fn interrupted_at(&self, sp: u64) {
+        let [first, second] = self.others;
+        let (low, high) = if first.0 <= sp && sp < first.1 {
+            first
+        } else {
+            second
+        };
+        if low <= sp && sp < high {
+            let low = low.max(sp.saturating_sub(RED_ZONE));
+            // SAFETY: code on this stack was interrupted at this stack pointer, so it may be read from there (whoever called `new`). Its red zone is its own.
+            self.now.set(unsafe { BoundedStack::new(low, high) });
+        }
     }
 }
 
@@ -91,6 +139,26 @@ mod tests {
             let stack = unsafe { BoundedStack::new(low, high) };
             assert_eq!(stack.read(low), None);
         }
+    }
+
+    #[test]
+    fn another_stack_is_read_from_where_it_was_interrupted() {
+        let (first, second) = ([1u64, 2, 3, 4], [5u64; 40]);
+        let (low, other) = (first.as_ptr() as u64, second.as_ptr() as u64);
+        let end = other + 40 * 8;
+        // SAFETY: both arrays outlive the reader.
+        let stack =
+            unsafe { LinkedStacks::new(BoundedStack::new(low, low + 32), [(0, 0), (other, end)]) };
+        assert_eq!((stack.read(low), stack.read(other)), (Some(1), None));
+        stack.interrupted_at(low);
+        assert_eq!(stack.read(low), Some(1), "that is the same one still");
+        stack.interrupted_at(other + 20 * 8);
+        assert_eq!((stack.read(low), stack.read(end - 8)), (None, Some(5)));
+        let lowest = other + 20 * 8 - RED_ZONE;
+        assert_eq!(
+            (stack.read(lowest), stack.read(lowest - 8)),
+            (Some(5), None)
+        );
     }
 
     #[test]

@@ -381,6 +381,7 @@ impl Frame {
         }
         self.sp = cfa;
         if rule.signal {
+            stack.interrupted_at(cfa);
             // Looked up as it is: it may be the first instruction of a function.
             (self.lookup, self.interrupted) = (ra, true);
         } else {

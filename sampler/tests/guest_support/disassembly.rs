@@ -13,6 +13,8 @@ pub struct Function {
     pub calls: Vec<Call>,
     /// How many system call instructions it has.
     pub system_calls: usize,
+    /// Its instructions that touch a thread-local variable at a fixed place. (The thread's descriptor is read at an offset in a register.)
+    pub thread_locals: Vec<String>,
 }
 
 /// Where control goes.
@@ -80,6 +82,13 @@ impl Disassembly {
                         .iter()
                         .filter(|instruction| parts(instruction).0 == "syscall")
                         .count(),
+                    thread_locals: instructions
+                        .iter()
+                        .filter(|instruction| {
+                            instruction.contains("%fs:") && !instruction.contains("%fs:(")
+                        })
+                        .map(|instruction| (*instruction).to_owned())
+                        .collect(),
                 };
                 (*address, function)
             })
