@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod channel;
 mod check;
 pub mod counts;
 pub mod exact;
@@ -31,6 +32,7 @@ pub mod thread;
 mod window;
 pub mod work;
 
+pub use channel::{Channel, Closed, Permits};
 pub use counts::Counts;
 pub use exact::{Exact, PollTotals, WaitTotals};
 pub use fingerprint::{Fact, Fingerprint};
@@ -43,8 +45,8 @@ pub use process::Process;
 pub use profile::Profile;
 pub use reason::{CaptureFailure, Engine, EngineReason, Loss, Reason, Truncation};
 pub use resource::{
-    Channel, Closed, Holder, Library, Longest, Mode, Party, Permits, Resource, ResourceKind,
-    Resources, Since, Uses, Waiter,
+    Holder, KindWaits, Library, Longest, Mode, Party, Resource, ResourceKind, Resources, Since,
+    Uses, Waiter,
 };
 pub use sample::{Sample, State};
 pub use slice::{Slice, SliceRow, ThreadSlice};

@@ -14,6 +14,8 @@ pub(crate) fn without_moment(resources: &mut Resources) {
         (one.more_holders, one.more_waiters) = (0, 0);
         one.channel = None;
         one.permits = None;
+        // By the numbers that kinds have in this process.
+        one.by_kind.clear();
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Only what was made through hotpoll's wrappers is here; what nobody wrapped is inferred from stacks, after they were named.
 
-use crate::{Histogram, Site};
+use crate::{Channel, Histogram, Permits, Site};
 
 /// The resources of a process, as the moment found them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +56,8 @@ pub struct Resource {
     pub permits: Option<Permits>,
     /// Whether nobody wrapped it, and stacks of waiting threads alone tell of it.
     pub inferred: bool,
+    /// How long tasks of each kind waited for it; tasks that are not tracked and threads are not in it, nor kinds beyond the first few.
+    pub by_kind: Vec<KindWaits>,
 }
 
 /// What a resource is.
@@ -339,6 +341,8 @@ pub struct Waiter {
     pub amount: u64,
     /// Whether it gives up after a time.
     pub timed: bool,
+    /// In how long it gives up, or what it waits for is due; 0 when not known.
+    pub ends_in_ns: u64,
     /// Whether both looks of the snapshot found it: it waited all the time between them.
     pub confirmed: bool,
     /// Whether it waits in one of several futures that its task drives with wakers of its own making: the task and the others of them go on meanwhile.
@@ -349,66 +353,15 @@ pub struct Waiter {
     pub stack: Vec<u32>,
 }
 
-/// What is in a channel, and who is at its ends.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Channel {
-    /// How much fits in; `None`: no bound.
-    pub capacity: Option<u64>,
-    /// How much is in it.
-    pub length: u64,
-    /// Values ever put in.
-    pub sent: u64,
-    /// Values ever taken out.
-    pub received: u64,
-    /// Senders alive.
-    pub senders: u64,
-    /// Receivers alive.
-    pub receivers: u64,
-    /// Why nothing goes through any more.
-    pub closed: Option<Closed>,
-    /// How long ago the last value was put in; 0 when not known.
-    pub last_sent_ns: u64,
-    /// How long ago the last value was taken out; 0 when not known.
-    pub last_received_ns: u64,
-    /// Who received last, or has the receiver.
-    pub receiver: Option<Party>,
-    /// Who sent last, or has the sender.
-    pub sender: Option<Party>,
-}
-
-/// Why a channel is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Closed {
-    /// The last sender was dropped.
-    SendersGone,
-    /// The receiver was dropped.
-    ReceiverGone,
-    /// Somebody closed it.
-    Closed,
-}
-
-impl Closed {
-    /// All of them, in the order of the numbers that are written to files.
-    pub const ALL: &'static [Self] = &[Self::SendersGone, Self::ReceiverGone, Self::Closed];
-
-    /// A few words for a person.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::SendersGone => "all senders are gone",
-            Self::ReceiverGone => "the receiver is gone",
-            Self::Closed => "closed",
-        }
-    }
-}
-
-/// A semaphore's permits.
+/// How long tasks of one kind waited for a resource.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Permits {
-    /// How many there are.
-    pub total: u64,
-    /// How many nobody holds.
-    pub available: u64,
+pub struct KindWaits {
+    /// [`crate::TaskKind::id`].
+    pub kind: u64,
+    /// Waits that have ended, in vain or not.
+    pub waits: u64,
+    /// How long they took, all together.
+    pub wait_ns: u64,
 }
 
 impl Resources {

@@ -1,17 +1,21 @@
 //! Computes what is said of a process's locks and channels.
 
 use super::data::{
-    ChannelData, Data, HolderData, LongestData, PermitsData, ResourceData, UsesData, WaiterData,
+    ChannelData, Data, HolderData, KindWaitsData, LongestData, PermitsData, ResourceData, UsesData,
+    WaiterData,
 };
 use crate::now::Now;
 use crate::stack;
 use crate::stuck;
 use clap::ValueEnum;
-use hotpoll_profile::{Channel, Histogram, Holder, Longest, Resource, Uses, Waiter};
-use hotpoll_symbolizer::verdict::{Actor, Names, with_inferred};
-use hotpoll_symbolizer::view::Frames;
+use hotpoll_profile::{
+    Channel, Histogram, Holder, Longest, Profile, Resource, TaskKind, Uses, Waiter,
+};
+use hotpoll_symbolizer::verdict::{Actor, Names, names, with_inferred};
+use hotpoll_symbolizer::view::{Frames, weight};
 use regex::Regex;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// What resources are sorted by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -130,7 +134,9 @@ fn resource(frames: &Frames, names: &Names<'_>, one: &Resource) -> ResourceData 
         permits: one.permits.map(|permits| PermitsData {
             total: permits.total,
             available: permits.available,
+            is_signal: permits.is_signal,
         }),
+        by_kind: by_kind(frames.profile(), one),
     }
 }
 
@@ -198,9 +204,35 @@ fn waiter_data(frames: &Frames, names: &Names<'_>, one: &Resource, waiter: &Wait
         since_ns: waiter.since_ns,
         amount: waiter.amount,
         timed: waiter.timed,
+        ends_in_ns: waiter.ends_in_ns,
+        ends: names::ends(waiter, one),
         confirmed: waiter.confirmed,
         folded: stack::fold(frames, &waiter.stack),
     }
+}
+
+/// How long tasks of each kind waited, longest first.
+pub fn by_kind(profile: &Profile, one: &Resource) -> Vec<KindWaitsData> {
+    let kinds = profile.snapshot.iter().flat_map(|one| &one.tasks.kinds);
+    let kinds: HashMap<u64, &TaskKind> = kinds.map(|kind| (kind.id, kind)).collect();
+    let mut rows: Vec<KindWaitsData> = (one.by_kind.iter())
+        .map(|waits| {
+            let kind = kinds.get(&waits.kind);
+            let life = kind.map_or(0, |kind| {
+                let out_of_polls = kind.scheduled_ns.saturating_add(kind.idle_ns);
+                kind.busy_ns.saturating_add(out_of_polls)
+            });
+            KindWaitsData {
+                kind: waits.kind,
+                title: kind.map_or_else(|| format!("kind {}", waits.kind), |kind| kind.title()),
+                waits: waits.waits,
+                wait_ns: waits.wait_ns,
+                share: weight::share(waits.wait_ns, life),
+            }
+        })
+        .collect();
+    rows.sort_by(|one, other| (other.wait_ns, &one.title).cmp(&(one.wait_ns, &other.title)));
+    rows
 }
 
 fn channel_data(names: &Names<'_>, one: &Resource, channel: &Channel) -> ChannelData {

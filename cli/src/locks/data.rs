@@ -66,6 +66,8 @@ pub struct ResourceData {
     pub channel: Option<ChannelData>,
     /// Of a semaphore.
     pub permits: Option<PermitsData>,
+    /// By the kinds of tasks that waited, longest first; since sampling began.
+    pub by_kind: Vec<KindWaitsData>,
 }
 
 /// How it was used in one mode.
@@ -168,6 +170,11 @@ pub struct WaiterData {
     pub amount: u64,
     /// Whether it gives up after a time.
     pub timed: bool,
+    /// In how long it gives up, or what it waits for is due; 0: not known.
+    pub ends_in_ns: u64,
+    /// The same in words.
+    #[serde(skip)]
+    pub ends: String,
     /// Whether both looks found it.
     pub confirmed: bool,
     /// The stack, folded, innermost first.
@@ -208,4 +215,21 @@ pub struct PermitsData {
     pub total: u64,
     /// How many nobody holds.
     pub available: u64,
+    /// Whether it was made without any: who waits waits for others to add some, as for a signal.
+    pub is_signal: bool,
+}
+
+/// How long tasks of one kind waited for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct KindWaitsData {
+    /// The kind's number.
+    pub kind: u64,
+    /// Its title.
+    pub title: String,
+    /// Waits that have ended, in vain or not.
+    pub waits: u64,
+    /// How long they took, all together.
+    pub wait_ns: u64,
+    /// The part of the life of all tasks of the kind, from 0 to 1.
+    pub share: f64,
 }

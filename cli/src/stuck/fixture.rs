@@ -151,6 +151,7 @@ pub fn resources() -> Resources {
             permits: Some(Permits {
                 total: 8,
                 available: 6,
+                is_signal: false,
             }),
             exclusive: uses(500, 4, 1),
             ..resource(5, ResourceKind::Semaphore, Library::Tokio, "db", 16)

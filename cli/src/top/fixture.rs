@@ -150,6 +150,7 @@ fn resources() -> Resources {
         permits: Some(Permits {
             total: 8,
             available: 3,
+            is_signal: false,
         }),
         ..Resource::default()
     };

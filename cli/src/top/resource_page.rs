@@ -151,11 +151,7 @@ impl Page<'_> {
         );
         for (index, waiter) in resource.waiters.iter().take(LISTED).enumerate() {
             let who = self.names.waiter(waiter, resource);
-            let timed = if waiter.timed {
-                ", with a time-out"
-            } else {
-                ""
-            };
+            let timed = names::ends(waiter, resource);
             self.say(&format!(
                 "{who} for {}{}, {}{timed}",
                 duration(waiter.since_ns),

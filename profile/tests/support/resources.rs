@@ -3,8 +3,8 @@
 use super::snapshot::{histogram, stack};
 use super::{number, small, text};
 use hotpoll_profile::{
-    Channel, Closed, Holder, Library, Longest, Mode, Party, Permits, Resource, ResourceKind,
-    Resources, Since, Site, Uses, Waiter,
+    Channel, Closed, Holder, KindWaits, Library, Longest, Mode, Party, Permits, Resource,
+    ResourceKind, Resources, Since, Site, Uses, Waiter,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -67,11 +67,11 @@ prop_compose! {
 prop_compose! {
     fn waiter()(
         (party, site, mode) in (party(), site(), select(Mode::ALL)),
-        [since_ns, wait, amount] in [number(), number(), number()],
+        [since_ns, wait, amount, ends_in_ns] in [number(), number(), number(), number()],
         [timed, confirmed, in_set, by_thread] in any::<[bool; 4]>(),
         stack in stack(),
     ) -> Waiter {
-        Waiter { party, site, mode, since_ns, wait, amount, timed, confirmed, in_set, by_thread, stack }
+        Waiter { party, site, mode, since_ns, wait, amount, timed, ends_in_ns, confirmed, in_set, by_thread, stack }
     }
 }
 
@@ -99,7 +99,19 @@ prop_compose! {
 }
 
 fn permits() -> impl Strategy<Value = Permits> {
-    (number(), number()).prop_map(|(total, available)| Permits { total, available })
+    (number(), number(), any::<bool>()).prop_map(|(total, available, is_signal)| Permits {
+        total,
+        available,
+        is_signal,
+    })
+}
+
+fn kind_waits() -> impl Strategy<Value = KindWaits> {
+    [number(), number(), number()].prop_map(|[kind, waits, wait_ns]| KindWaits {
+        kind,
+        waits,
+        wait_ns,
+    })
 }
 
 prop_compose! {
@@ -111,6 +123,7 @@ prop_compose! {
         (holders, waiters) in (vec(holder(), 0..3), vec(waiter(), 0..3)),
         [poisoned, inferred] in any::<[bool; 2]>(),
         (channel, permits) in (option::of(channel()), option::of(permits())),
+        by_kind in vec(kind_waits(), 0..3),
     ) -> Resource {
         Resource {
             id,
@@ -130,6 +143,7 @@ prop_compose! {
             channel,
             permits,
             inferred,
+            by_kind,
         }
     }
 }

@@ -271,6 +271,8 @@ impl Resource {
 
 #[allow(missing_docs)] // as in `core`
 impl WaitToken {
+    pub fn ends_in(&self, _time: std::time::Duration) {}
+
     pub fn polled(&self, _in_set: bool) {}
 
     pub fn got(self) {}

@@ -1,6 +1,7 @@
 //! tokio's locks and channels, wrapped: they behave as tokio's do, and tell who holds them and who waits; and only what is so.
 
 mod channels;
+mod due;
 mod locks;
 mod model;
 mod reentrant;

@@ -106,6 +106,7 @@ pub fn semaphore(id: u64, total: u64, holders: Vec<Holder>, waiters: Vec<Waiter>
         permits: Some(Permits {
             total,
             available: total.saturating_sub(held),
+            is_signal: false,
         }),
         ..resource(
             id,

@@ -18,6 +18,8 @@ pub struct Names<'s> {
     tasks: HashMap<u64, &'s Task>,
     kinds: HashMap<u64, &'s TaskKind>,
     polled_by: HashMap<u64, u32>,
+    /// When what a task waits for is due, or its wait gives up, in nanoseconds from now.
+    due: HashMap<u64, u64>,
     lists_all_tasks: bool,
 }
 
@@ -43,7 +45,15 @@ impl<'s> Names<'s> {
             let thread = profile.threads.get(now.thread as usize)?;
             (now.task != 0 && now.poll_ns > 0).then_some((now.task, thread.tid))
         });
+        let mut due: HashMap<u64, u64> = HashMap::new();
+        for waiter in (snapshot.resources.resources.iter()).flat_map(|one| &one.waiters) {
+            if waiter.party.task != 0 && waiter.ends_in_ns > 0 {
+                let first = due.entry(waiter.party.task).or_insert(u64::MAX);
+                *first = (*first).min(waiter.ends_in_ns);
+            }
+        }
         Self {
+            due,
             frames,
             threads: threads.collect(),
             tasks: tasks.tasks.iter().map(|task| (task.id, task)).collect(),
@@ -183,10 +193,23 @@ impl<'s> Names<'s> {
             TaskState::Waiting => "suspended",
             state => state.label(),
         };
-        Doing {
-            words: self.in_place(state, task.state_ns, &stack),
-            stack,
+        let mut words = self.in_place(state, task.state_ns, &stack);
+        if let Some(due_ns) = self.due(task) {
+            // Something else may wake it before.
+            let latest = if task.wakers > 1 {
+                " at the latest"
+            } else {
+                ""
+            };
+            words += &format!(", wakes in {}{latest}", duration(due_ns));
         }
+        Doing { words, stack }
+    }
+
+    /// In how long a suspended task is woken at the latest, by the timers that it waits for and that are known.
+    pub fn due(&self, task: &Task) -> Option<u64> {
+        let waits = task.state == TaskState::Waiting;
+        self.due.get(&task.id).copied().filter(|_| waits)
     }
 
     /// `suspended for 3.20 s in shop::save → tokio::time::sleep`.
@@ -265,6 +288,18 @@ pub fn held(ns: u64, since: Since) -> String {
         Since::AtLeast => format!("held for at least {ns}, since the first waiter came"),
         Since::Sampled => format!("held for about {ns}, as samples saw it"),
         Since::Unknown => "held, not known since when".to_owned(),
+    }
+}
+
+/// When a wait ends by itself: `, wakes in 4.20 s`, `, gives up in 4.20 s`; nothing where it does not.
+pub fn ends(waiter: &Waiter, resource: &Resource) -> String {
+    let in_time = duration(waiter.ends_in_ns);
+    match (waiter.timed, waiter.ends_in_ns) {
+        (_, 1..) if resource.kind == ResourceKind::Timer => format!(", wakes in {in_time}"),
+        (_, 1..) => format!(", gives up in {in_time}"),
+        // Every timer does.
+        (true, 0) if resource.kind != ResourceKind::Timer => ", with a time-out".to_owned(),
+        (_, 0) => String::new(),
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) struct ChannelCounts {
     pub receiver: End,
     permits_total: AtomicU64,
     permits_available: AtomicU64,
+    is_signal: AtomicBool,
 }
 
 /// Who is at an end of a channel.
@@ -77,6 +78,7 @@ impl ChannelCounts {
     pub fn set_permits(&self, permits: Permits) {
         self.permits_total.store(permits.total, Relaxed);
         self.permits_available.store(permits.available, Relaxed);
+        self.is_signal.store(permits.is_signal, Relaxed);
         self.is_semaphore.store(true, Relaxed);
     }
 
@@ -153,6 +155,7 @@ impl ChannelCounts {
         self.is_semaphore.load(Relaxed).then(|| Permits {
             total: self.permits_total.load(Relaxed),
             available: self.permits_available.load(Relaxed),
+            is_signal: self.is_signal.load(Relaxed),
         })
     }
 }

@@ -122,6 +122,8 @@ impl LockWords {
         let side = side(mode);
         let mut waiters = 0;
         let mut holder = None;
+        // A wait that was over at once is not told of, and is nobody's.
+        let mut kind = 0;
         let quick = (0..SPINS).find_map(|spin| {
             (0..1 << spin).for_each(|_| std::hint::spin_loop());
             again()
@@ -140,6 +142,7 @@ impl LockWords {
                 let waiting =
                     Waiting::begin(row, mode, timed, site_word(site), begun, self.address());
                 self.mark_holders(row, mode);
+                kind = waiting.kind();
                 match block() {
                     Some(guard) => {
                         waiting.end();
@@ -149,6 +152,7 @@ impl LockWords {
                         waiting.end();
                         self.waiters.fetch_sub(1, Relaxed);
                         let ticks = clock::now().saturating_sub(begun);
+                        row.waited(kind, ticks);
                         row.counts(side).waited_in_vain(ticks, timed);
                         return None;
                     }
@@ -159,6 +163,7 @@ impl LockWords {
         let ticks = now.saturating_sub(begun);
         let counts = row.counts(side);
         counts.waited_by(adds(row, side), ticks);
+        row.waited(kind, ticks);
         if counts.longest_wait.is_longest(ticks) {
             let meanwhile = (holder, before & ADDRESS & !UPGRADABLE);
             tell_longest(

@@ -28,6 +28,7 @@
 //! twice for each `snapshot.rs`): no lock of the program's is asked, and none of ours is held for longer than it takes to copy a list.
 
 mod blocking;
+mod by_kind;
 mod channel;
 mod holds;
 mod lock;

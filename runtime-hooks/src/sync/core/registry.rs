@@ -103,6 +103,9 @@ pub(super) fn retire(tagged: TaggedRow, who: &Identity) {
             if let Some(channel) = row.existing_channel() {
                 site.channel().take_from(channel);
             }
+            if let Some(by_kind) = row.existing_by_kind() {
+                site.by_kind().add_all(by_kind);
+            }
         }
         None => {
             LOST.fetch_add(1, Relaxed);

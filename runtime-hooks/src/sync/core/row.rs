@@ -3,6 +3,7 @@
 //! Rows are never freed. One that is given back goes to another resource, under another tag: who refers to it by a tagged word finds out.
 #![allow(unsafe_code)] // References that live for ever, as words.
 
+use super::by_kind::ByKind;
 use super::channel::ChannelCounts;
 use super::holds::{Hold, OWN};
 use super::uses::Counts;
@@ -101,6 +102,7 @@ pub(super) struct Row {
     counts: [AtomicPtr<Counts>; 2],
     channel: AtomicPtr<ChannelCounts>,
     holds: AtomicPtr<[Hold; OWN]>,
+    by_kind: AtomicPtr<ByKind>,
     tag: AtomicU64,
 }
 
@@ -132,6 +134,7 @@ impl Row {
             counts: [const { AtomicPtr::new(std::ptr::null_mut()) }; 2],
             channel: AtomicPtr::new(std::ptr::null_mut()),
             holds: AtomicPtr::new(std::ptr::null_mut()),
+            by_kind: AtomicPtr::new(std::ptr::null_mut()),
             tag: AtomicU64::new(0),
         }
     }
@@ -199,6 +202,9 @@ impl Row {
         }
         if let Some(channel) = self.existing_channel() {
             channel.clear();
+        }
+        if let Some(by_kind) = self.existing_by_kind() {
+            by_kind.clear();
         }
     }
 
@@ -281,6 +287,26 @@ impl Row {
     pub fn existing_holds(&self) -> Option<&[Hold; OWN]> {
         // SAFETY: null, or leaked by `make`.
         unsafe { self.holds.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// A task of this kind waited for so long; 0: it was none. The place for that is made at the first such wait.
+    pub fn waited(&self, kind: u64, ticks: u64) {
+        if kind != 0 {
+            self.by_kind().add(kind, 1, ticks);
+        }
+    }
+
+    /// How long tasks of each kind waited. Made at the first use.
+    pub fn by_kind(&self) -> &ByKind {
+        match self.existing_by_kind() {
+            Some(by_kind) => by_kind,
+            None => make(&self.by_kind),
+        }
+    }
+
+    pub fn existing_by_kind(&self) -> Option<&ByKind> {
+        // SAFETY: null, or leaked by `make`.
+        unsafe { self.by_kind.load(Ordering::Acquire).as_ref() }
     }
 
     /// The thread with these words holds the resource while others wait for it; null: nobody does. What was said before is taken back.

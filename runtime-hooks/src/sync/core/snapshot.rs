@@ -177,6 +177,9 @@ impl Describe<'_> {
             resource.channel = channel.channel(&self.clock);
             resource.permits = channel.permits();
         }
+        if let Some(by_kind) = row.existing_by_kind() {
+            resource.by_kind = by_kind.read(&self.clock);
+        }
         Some(resource)
     }
 
@@ -223,6 +226,7 @@ impl Describe<'_> {
             wait: seen.number,
             amount: about.amount,
             timed: about.timed,
+            ends_in_ns: self.clock.until(about.ends),
             confirmed,
             in_set: about.in_set,
             by_thread: about.by_thread,

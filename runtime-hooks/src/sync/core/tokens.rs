@@ -10,6 +10,7 @@ use hotpoll_profile::{Mode, Party};
 use hotpoll_sampler::clock;
 use std::panic::Location;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// A wait that was begun. Dropped without an end: it was cancelled.
 #[derive(Debug, Default)]
@@ -60,6 +61,7 @@ impl WaitToken {
                 then: 0,
                 words: 0,
                 since,
+                ends: 0,
                 party: local.map_or_else(Party::default, Local::party),
                 site,
                 mode,
@@ -83,6 +85,14 @@ impl WaitToken {
                 since,
                 site,
             }),
+        }
+    }
+
+    /// So long from now it gives up by itself, or what it waits for is due.
+    pub fn ends_in(&self, time: Duration) {
+        if let Some(record) = self.told.as_ref().and_then(|told| told.record) {
+            let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            record.set_ends(clock::now().saturating_add(threads::ticks_of(ns)));
         }
     }
 
@@ -116,6 +126,9 @@ impl WaitToken {
         let Some(told) = self.told.take() else { return };
         let ticks = clock::now().saturating_sub(told.since);
         if told.row.tagged() == told.tagged {
+            if let Some(record) = told.record {
+                told.row.waited(record.kind(), ticks);
+            }
             told.row.waiting.fetch_sub(1, Relaxed);
             let counts = told.row.counts(side(told.mode));
             match end {

@@ -161,6 +161,11 @@ impl Clock {
     pub fn ago(&self, ticks: u64) -> u64 {
         self.ns(self.now.saturating_sub(ticks))
     }
+
+    /// How long until then; 0 where it is past, or none.
+    pub fn until(&self, ticks: u64) -> u64 {
+        self.ns(ticks.saturating_sub(self.now))
+    }
 }
 
 /// A histogram of nanoseconds, with the profile's buckets.

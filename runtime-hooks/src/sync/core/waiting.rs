@@ -55,6 +55,7 @@ impl Waiting {
             then,
             words,
             since,
+            ends: 0,
             party,
             site,
             mode,
@@ -75,6 +76,11 @@ impl Waiting {
             local: Some(local),
             lock_before,
         }
+    }
+
+    /// The kind of the task that waits in its poll; 0: none.
+    pub fn kind(&self) -> u64 {
+        self.local.map_or(0, |local| local.wait.kind())
     }
 
     /// The wait is over.

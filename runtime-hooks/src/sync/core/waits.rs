@@ -23,6 +23,8 @@ pub(super) struct Wait {
     /// Where the lock's words are, if it has any.
     words: AtomicUsize,
     since: AtomicU64,
+    /// When it gives up, or what it waits for is due; 0: not known.
+    ends: AtomicU64,
     tid: AtomicU32,
     task: AtomicU64,
     kind: AtomicU64,
@@ -41,6 +43,8 @@ pub(super) struct About {
     pub then: u64,
     pub words: usize,
     pub since: u64,
+    /// When it gives up, or what it waits for is due; 0: not known.
+    pub ends: u64,
     pub party: Party,
     pub site: SiteWord,
     pub mode: Mode,
@@ -76,6 +80,7 @@ impl Wait {
             then: AtomicU64::new(0),
             words: AtomicUsize::new(0),
             since: AtomicU64::new(0),
+            ends: AtomicU64::new(0),
             tid: AtomicU32::new(0),
             task: AtomicU64::new(0),
             kind: AtomicU64::new(0),
@@ -103,6 +108,7 @@ impl Wait {
         self.then.store(about.then, Relaxed);
         self.words.store(about.words, Relaxed);
         self.since.store(about.since, Relaxed);
+        self.ends.store(about.ends, Relaxed);
         self.tid.store(about.party.tid, Relaxed);
         self.task.store(about.party.task, Relaxed);
         self.kind.store(about.party.kind, Relaxed);
@@ -121,6 +127,11 @@ impl Wait {
         self.number.store(number, Ordering::Release);
     }
 
+    /// Says when it ends by itself. For its owner.
+    pub fn set_ends(&self, at: u64) {
+        self.ends.store(at, Relaxed);
+    }
+
     /// Says from where it is waited. For its owner.
     pub fn set_stack(&self, frames: &[u64]) {
         for (place, frame) in self.stack.iter().zip(frames) {
@@ -129,6 +140,11 @@ impl Wait {
         let count = frames.len().min(MAX_FRAMES) as u32;
         // Release: whoever sees the count sees the frames.
         self.frames.store(count, Ordering::Release);
+    }
+
+    /// The kind of the task that waits. For its owner.
+    pub fn kind(&self) -> u64 {
+        self.kind.load(Relaxed)
     }
 
     /// The frames that were set. For its owner.
@@ -177,6 +193,7 @@ impl Wait {
             then: self.then.load(Relaxed),
             words: self.words.load(Relaxed),
             since: self.since.load(Relaxed),
+            ends: self.ends.load(Relaxed),
             party: Party {
                 tid: self.tid.load(Relaxed),
                 task: self.task.load(Relaxed),
@@ -267,6 +284,7 @@ mod tests {
             then: 0,
             words: 0,
             since: resource,
+            ends: resource,
             party: Party {
                 tid: resource as u32,
                 task: resource,

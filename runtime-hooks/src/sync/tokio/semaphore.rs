@@ -18,6 +18,8 @@ pub struct Semaphore {
     resource: Resource,
     /// Permits there are in all: those that were added, without those that were forgotten.
     total: AtomicUsize,
+    /// It was made without any: others add them, as a signal.
+    is_signal: bool,
     inner: Inner,
 }
 
@@ -32,6 +34,7 @@ impl Semaphore {
             inner: Inner::new(permits),
             resource: Resource::new(ResourceKind::Semaphore, Library::Tokio),
             total: AtomicUsize::new(permits),
+            is_signal: permits == 0,
         }
     }
 
@@ -42,6 +45,7 @@ impl Semaphore {
             inner: Inner::const_new(permits),
             resource: Resource::new(ResourceKind::Semaphore, Library::Tokio),
             total: AtomicUsize::new(permits),
+            is_signal: permits == 0,
         }
     }
 
@@ -91,6 +95,7 @@ impl Semaphore {
             self.resource.set_permits(Permits {
                 total: total as u64,
                 available: available as u64,
+                is_signal: self.is_signal,
             });
             // What was told is there before the numbers are read again.
             fence(Ordering::SeqCst);

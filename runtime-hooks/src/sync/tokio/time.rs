@@ -57,7 +57,9 @@ impl Sleep {
 
     /// See [`tokio::time::Sleep::reset`].
     pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
-        self.project().sleep.reset(deadline);
+        let this = self.project();
+        this.sleep.reset(deadline);
+        this.wait.ends_at(deadline);
     }
 }
 
@@ -65,13 +67,13 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        let polled = this.sleep.poll(context);
+        let mut this = self.project();
+        let polled = this.sleep.as_mut().poll(context);
         match polled {
             Poll::Ready(()) => this.wait.over(true),
             Poll::Pending => {
                 // It gives up by itself, so to say.
-                let _timed = Within::a_timeout();
+                let _timed = Within::a_timeout(Some(this.sleep.deadline()));
                 this.wait.pending(
                     &For::new(this.resource, Mode::Exclusive, this.site),
                     context,
@@ -100,27 +102,31 @@ pub struct Interval {
     wait: Wait,
     resource: Resource,
     site: &'static Location<'static>,
+    /// When the next tick is due, unless ticks were missed. `None`: too far away to be told.
+    next: Option<Instant>,
     interval: inner::Interval,
 }
 
 /// See [`tokio::time::interval`].
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
-    Interval::new(inner::interval(period), Location::caller())
+    let site = Location::caller();
+    Interval::new(inner::interval(period), Instant::now(), site)
 }
 
 /// See [`tokio::time::interval_at`].
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
-    Interval::new(inner::interval_at(start, period), Location::caller())
+    Interval::new(inner::interval_at(start, period), start, Location::caller())
 }
 
 impl Interval {
-    fn new(interval: inner::Interval, site: &'static Location<'static>) -> Self {
+    fn new(interval: inner::Interval, next: Instant, site: &'static Location<'static>) -> Self {
         Self {
             wait: Wait::default(),
             resource: timer(site),
             site,
+            next: Some(next),
             interval,
         }
     }
@@ -139,7 +145,7 @@ impl Interval {
         std::mem::swap(&mut wait, &mut self.wait);
         std::future::poll_fn(|context| {
             let polled = self.interval.poll_tick(context);
-            told(&polled, &mut wait, &self.resource, self.site, context);
+            self.told(&polled, &mut wait, context);
             polled
         })
         .await
@@ -148,28 +154,55 @@ impl Interval {
     /// See [`tokio::time::Interval::poll_tick`]. A wait that was begun so lasts until the next poll.
     pub fn poll_tick(&mut self, context: &mut Context<'_>) -> Poll<Instant> {
         let polled = self.interval.poll_tick(context);
-        told(&polled, &mut self.wait, &self.resource, self.site, context);
+        let mut wait = std::mem::take(&mut self.wait);
+        self.told(&polled, &mut wait, context);
+        self.wait = wait;
         polled
+    }
+
+    fn told(&mut self, polled: &Poll<Instant>, wait: &mut Wait, context: &Context<'_>) {
+        match polled {
+            Poll::Ready(tick) => {
+                self.next = tick.checked_add(self.interval.period());
+                wait.over(true);
+            }
+            Poll::Pending => {
+                let _timed = Within::a_timeout(self.next);
+                let what = For::new(&self.resource, Mode::Exclusive, self.site);
+                wait.pending(&what, context);
+            }
+        }
+    }
+
+    fn next_at(&mut self, next: Option<Instant>) {
+        self.next = next;
+        if let Some(next) = next {
+            self.wait.ends_at(next);
+        }
     }
 
     /// See [`tokio::time::Interval::reset`].
     pub fn reset(&mut self) {
         self.interval.reset();
+        self.next_at(Instant::now().checked_add(self.interval.period()));
     }
 
     /// See [`tokio::time::Interval::reset_immediately`].
     pub fn reset_immediately(&mut self) {
         self.interval.reset_immediately();
+        self.next_at(Some(Instant::now()));
     }
 
     /// See [`tokio::time::Interval::reset_after`].
     pub fn reset_after(&mut self, after: Duration) {
         self.interval.reset_after(after);
+        self.next_at(Instant::now().checked_add(after));
     }
 
     /// See [`tokio::time::Interval::reset_at`].
     pub fn reset_at(&mut self, deadline: Instant) {
         self.interval.reset_at(deadline);
+        self.next_at(Some(deadline));
     }
 
     /// See [`tokio::time::Interval::missed_tick_behavior`].
@@ -185,22 +218,6 @@ impl Interval {
     /// See [`tokio::time::Interval::period`].
     pub fn period(&self) -> Duration {
         self.interval.period()
-    }
-}
-
-fn told(
-    polled: &Poll<Instant>,
-    wait: &mut Wait,
-    resource: &Resource,
-    site: &'static Location<'static>,
-    context: &Context<'_>,
-) {
-    match polled {
-        Poll::Ready(_) => wait.over(true),
-        Poll::Pending => {
-            let _timed = Within::a_timeout();
-            wait.pending(&For::new(resource, Mode::Exclusive, site), context);
-        }
     }
 }
 
@@ -233,23 +250,38 @@ pin_project! {
         end: Edge,
         resource: Resource,
         site: &'static Location<'static>,
+        // None: it is too far away to be told.
+        deadline: Option<Instant>,
     }
 }
 
 /// See [`tokio::time::timeout`].
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
-    Timeout::new(inner::timeout(duration, future), Location::caller())
+    let site = Location::caller();
+    // As tokio's own does.
+    match Instant::now().checked_add(duration) {
+        Some(deadline) => {
+            let timeout = inner::timeout_at(deadline, future);
+            Timeout::new(timeout, Some(deadline), site)
+        }
+        None => Timeout::new(inner::timeout(duration, future), None, site),
+    }
 }
 
 /// See [`tokio::time::timeout_at`].
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
-    Timeout::new(inner::timeout_at(deadline, future), Location::caller())
+    let timeout = inner::timeout_at(deadline, future);
+    Timeout::new(timeout, Some(deadline), Location::caller())
 }
 
 impl<T> Timeout<T> {
-    fn new(timeout: inner::Timeout<T>, site: &'static Location<'static>) -> Self {
+    fn new(
+        timeout: inner::Timeout<T>,
+        deadline: Option<Instant>,
+        site: &'static Location<'static>,
+    ) -> Self {
         let edge = |change| Edge {
             time_is_over: false,
             change,
@@ -261,6 +293,7 @@ impl<T> Timeout<T> {
             end: edge(-1),
             resource: timer(site),
             site,
+            deadline,
         }
     }
 
@@ -291,7 +324,7 @@ impl<T: Future> Future for Timeout<T> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let _timed = Within::a_timeout();
+        let _timed = Within::a_timeout(*this.deadline);
         let polled = this.timeout.poll(context);
         match &polled {
             Poll::Ready(in_time) => {

@@ -10,6 +10,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use tokio::time::Instant;
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +117,17 @@ impl Wait {
         let timed = TIMED.get() > 0;
         what.tell_channel();
         self.0 = (what.resource).begin_wait(what.mode, what.amount, timed, in_set, what.site);
+        if let Some(deadline) = DEADLINE.get() {
+            self.ends_at(deadline);
+        }
+    }
+
+    /// What is waited for is due then, or nothing is waited for any longer.
+    pub fn ends_at(&self, deadline: Instant) {
+        if self.0.is_told() {
+            self.0
+                .ends_in(deadline.saturating_duration_since(Instant::now()));
+        }
     }
 
     /// The wait is over.
@@ -148,6 +160,8 @@ impl Drop for Wait {
 thread_local! {
     /// How many timeouts of ours are around what is being polled.
     static TIMED: Cell<u32> = const { Cell::new(0) };
+    /// When the first of them runs out, where that is known.
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
     /// What is being dropped was in a timeout that ran out.
     static TIME_IS_OVER: Cell<u32> = const { Cell::new(0) };
     /// Whether the wait that was over last on this thread was one of a set's futures.
@@ -173,14 +187,23 @@ pub(super) fn blocked(hold: HoldToken) -> HoldToken {
 
 /// What is polled while this lives is in a timeout.
 #[derive(Debug)]
-pub(super) struct Within;
+pub(super) struct Within {
+    /// When the one around it runs out.
+    around: Option<Instant>,
+}
 
 impl Within {
-    /// Waits that begin now give up by themselves.
+    /// Waits that begin now give up by themselves: at this time, or when a timeout around this one runs out.
     #[inline]
-    pub fn a_timeout() -> Self {
+    pub fn a_timeout(deadline: Option<Instant>) -> Self {
         TIMED.set(TIMED.get() + 1);
-        Self
+        let around = DEADLINE.get();
+        let first = match (around, deadline) {
+            (Some(around), Some(deadline)) => Some(around.min(deadline)),
+            (around, deadline) => around.or(deadline),
+        };
+        DEADLINE.set(first);
+        Self { around }
     }
 }
 
@@ -188,6 +211,7 @@ impl Drop for Within {
     #[inline]
     fn drop(&mut self) {
         TIMED.set(TIMED.get() - 1);
+        DEADLINE.set(self.around);
     }
 }
 

@@ -118,6 +118,8 @@ pub(super) struct PermitColumns {
     total: Vec<u64>,
     #[prost(uint64, repeated, tag = "3")]
     available: Vec<u64>,
+    #[prost(bool, repeated, tag = "4")]
+    is_signal: Vec<bool>,
 }
 
 impl PermitColumns {
@@ -129,6 +131,7 @@ impl PermitColumns {
             owners,
             total: column(&rows, |one| one.total),
             available: column(&rows, |one| one.available),
+            is_signal: column(&rows, |one| one.is_signal),
         }
     }
 
@@ -141,6 +144,7 @@ impl PermitColumns {
         fill(&mut rows, &self.available, |one, available| {
             one.available = available;
         })?;
+        fill(&mut rows, &self.is_signal, |one, is| one.is_signal = is)?;
         for (permits, &place) in rows.iter().zip(&self.owners) {
             owner(resources, place)?.permits = Some(*permits);
         }

@@ -1,10 +1,12 @@
 //! Resources of a snapshot as columns. Holders, waiters, channels and longest waits are tables of their own.
 
+mod by_kind;
 mod ends;
 mod longest;
 mod parties;
 mod uses;
 
+use self::by_kind::KindWaitsColumns;
 use self::ends::{ChannelColumns, PermitColumns};
 use self::longest::LongestColumns;
 pub(in crate::pprof) use self::parties::SiteColumns;
@@ -64,6 +66,8 @@ pub(super) struct ResourceColumns {
     channels: ChannelColumns,
     #[prost(message, required, tag = "20")]
     permits: PermitColumns,
+    #[prost(message, optional, tag = "21")]
+    by_kind: Option<KindWaitsColumns>,
 }
 
 /// A number of a row, to be read and to be put.
@@ -133,6 +137,7 @@ impl ResourceColumns {
             longest: LongestColumns::of(rows, stacks, strings),
             channels: ChannelColumns::of(rows),
             permits: PermitColumns::of(rows),
+            by_kind: Some(KindWaitsColumns::of(rows)),
         }
     }
 
@@ -183,6 +188,9 @@ impl ResourceColumns {
         self.longest.fill(&mut rows, raw, stacks, budget)?;
         self.channels.fill(&mut rows)?;
         self.permits.fill(&mut rows)?;
+        if let Some(by_kind) = &self.by_kind {
+            by_kind.fill(&mut rows, budget)?;
+        }
         Ok(Resources {
             resources: rows,
             created: self.created,

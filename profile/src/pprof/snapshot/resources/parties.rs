@@ -184,10 +184,12 @@ pub(super) struct WaiterColumns {
     by_thread: Vec<bool>,
 }
 
-const WAITER_NUMBERS: [Number<Waiter>; 3] = [
+/// New ones go to the end.
+const WAITER_NUMBERS: [Number<Waiter>; 4] = [
     (|one| one.since_ns, |one| &mut one.since_ns),
     (|one| one.wait, |one| &mut one.wait),
     (|one| one.amount, |one| &mut one.amount),
+    (|one| one.ends_in_ns, |one| &mut one.ends_in_ns),
 ];
 
 impl WaiterColumns {

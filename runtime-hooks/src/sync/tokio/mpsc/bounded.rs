@@ -118,12 +118,13 @@ impl<T> Sender<T> {
     ) -> impl Future<Output = Result<(), SendTimeoutError<T>>> {
         let site = Location::caller();
         async move {
+            let deadline = tokio::time::Instant::now().checked_add(timeout);
             let mut room = pin!(
                 self.waits(1, site)
                     .wait(self.inner.reserve(), Result::is_ok)
             );
             let timed = std::future::poll_fn(|context| {
-                let _timed = Within::a_timeout();
+                let _timed = Within::a_timeout(deadline);
                 room.as_mut().poll(context)
             });
             match tokio::time::timeout(timeout, timed).await {
