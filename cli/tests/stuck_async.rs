@@ -82,7 +82,7 @@ fn an_inversion_of_async_locks() {
     let problem = problem("async-lock-order-inversion", "deadlock", |problem| {
         rows(problem, "victims").len() == 1
     });
-    assert_eq!(problem["confidence"], "certain");
+    assert_eq!(problem["confidence"], "likely");
     assert_eq!(rows(&problem, "cycle").len(), 2);
     for (who, what) in [("transfer", "mutex journal"), ("audit", "mutex accounts")] {
         let mut links = rows(&problem, "cycle").iter();

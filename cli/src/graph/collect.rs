@@ -18,7 +18,7 @@ pub fn collect(now: &Now, filter: Option<&Regex>, all: bool) -> Data {
     let frames = Frames::new(profile);
     let names = Names::new(&frames, snapshot);
     let resources = with_inferred(&frames, snapshot);
-    let graph = Graph::new(snapshot, &resources);
+    let graph = Graph::new(&frames, snapshot, &resources);
     let verdicts = find(&frames, snapshot, &resources, Settings { older_than_ns: 0 });
     let stuck: BTreeSet<Actor> = (verdicts.problems.iter())
         .filter(|one| {
@@ -56,6 +56,17 @@ pub fn collect(now: &Now, filter: Option<&Regex>, all: bool) -> Data {
             kind: "polls",
             ..edge(from, to)
         });
+    }
+    let held_up = |part: &Actor| !graph.waits_of(*part).is_empty();
+    for (&task, parts) in &graph.parts {
+        for &part in parts.of.iter().filter(|part| all || held_up(part)) {
+            let from = drawing.actor(Actor::Task(task));
+            let to = drawing.actor(part);
+            drawing.edges.push(EdgeData {
+                kind: "awaits",
+                ..edge(from, to)
+            });
+        }
     }
     for &resource in &graph.resources {
         drawing.blockers(&graph, resource);

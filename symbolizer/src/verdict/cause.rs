@@ -1,6 +1,7 @@
 //! Waits followed to the one who is waited for in the end: who blocks a hundred others is one cause.
 
 use super::actor::Actor;
+use super::flow;
 use super::graph::{Blocker, Graph, Wait, Why};
 use hotpoll_profile::{Mode, Resource, ResourceKind, Waiter};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +36,10 @@ pub(super) fn causes(
                 continue;
             }
             let enders = graph.enders(index, at);
-            if !enders.blockers.is_empty() && enders.blockers.iter().all(|one| one.goes_on) {
+            // Who holds it itself, and is in no cycle, goes on.
+            let mut blockers = enders.blockers.iter();
+            let own = |one: &Blocker<'_>| one.goes_on || Some(one.actor) == actor;
+            if !enders.blockers.is_empty() && blockers.all(own) {
                 continue;
             }
             let root = match first(graph, &enders.blockers, enders.any_ends) {
@@ -48,17 +52,12 @@ pub(super) fn causes(
     causes
 }
 
-/// Whether a wait is one that somebody holds up. Whoever waits for a message, a notification or a time waits for something to do.
+/// Whether a wait is one that somebody holds up. Whoever waits for a message, a notification, a signal or a time waits for something to do.
 fn can_be_held_up(resource: &Resource, waiter: &Waiter) -> bool {
     match resource.kind {
         kind if kind.is_channel() => waiter.mode == Mode::Exclusive,
-        kind => {
-            kind.is_lock()
-                || matches!(
-                    kind,
-                    ResourceKind::Semaphore | ResourceKind::Once | ResourceKind::OnceCell
-                )
-        }
+        ResourceKind::Semaphore => !flow::is_signal(resource),
+        kind => kind.is_lock() || matches!(kind, ResourceKind::Once | ResourceKind::OnceCell),
     }
 }
 

@@ -10,6 +10,9 @@ use super::standstill::{Edges, standstill};
 use hotpoll_profile::{ResourceKind, Site};
 use std::collections::BTreeSet;
 
+/// What is not known of who holds a lock of tokio's.
+pub(super) const SENDABLE: &str = "guards of tokio's locks may be sent: if a task has sent one on (of a lock that lives for ever), another one has it";
+
 impl<'s> Finder<'_, 's> {
     /// Deadlocks and possible ones, and for each the actors in it, in the same order.
     pub(super) fn cycles(&self) -> (Vec<Problem>, Vec<BTreeSet<Actor>>) {
@@ -51,13 +54,28 @@ impl<'s> Finder<'_, 's> {
         let mut links = Vec::new();
         let mut doubts = Vec::new();
         let mut threads = Vec::new();
+        let mut may_be_sent = false;
         for (actor, wait) in &knot.round {
             let next = next_of(knot, *actor);
             let who = self.names.actor(*actor);
             let to = next.map_or_else(String::new, |next| self.names.actor(next));
             threads.extend(self.threads_of(*actor));
             let Some(wait) = wait else {
-                evidence.push(format!("{who} is blocked in a poll of {to}"));
+                let parts = self.graph.parts_of(*actor);
+                evidence.push(match parts {
+                    Some(parts) if parts.spawned => {
+                        format!("{who} awaits the end of a task; it spawned {to}")
+                    }
+                    Some(_) => format!("{who} awaits {to}, a future in it"),
+                    None => format!("{who} is blocked in a poll of {to}"),
+                });
+                doubts.extend(parts.map(|parts| match parts.of.len() {
+                    1 if !parts.spawned => Doubt::weighs(format!("{who} may go on without {to}")),
+                    1 => Doubt::weighs(format!("{who} may await another task than {to}")),
+                    n => Doubt::weighs(format!(
+                        "which of {n} {who} awaits is not known; each of them waits"
+                    )),
+                }));
                 links.push(Link {
                     actor: *actor,
                     who,
@@ -99,6 +117,7 @@ impl<'s> Finder<'_, 's> {
             if !wait.certain {
                 doubts.push(self.doubt(*actor, wait));
             }
+            may_be_sent |= blocker.is_some_and(|blocker| blocker.sendable);
             let is_doubtful = |blocker: &&Blocker<'_>| match blocker.why {
                 // Told beside a doubt of the wait: it is of somebody else.
                 Why::Holds(holder) if holder.in_set => true,
@@ -132,7 +151,13 @@ impl<'s> Finder<'_, 's> {
                     "two looks found every edge, the second begun after the first had ended: all were there at one time"
                         .to_owned(),
                 );
-                Confidence::Certain
+                match may_be_sent {
+                    true => {
+                        evidence.push(SENDABLE.to_owned());
+                        Confidence::Likely
+                    }
+                    false => Confidence::Certain,
+                }
             }
             _ if doubts.iter().any(|doubt| doubt.weighs) => Confidence::Possible,
             _ => Confidence::Likely,

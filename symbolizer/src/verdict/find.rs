@@ -3,7 +3,7 @@
 use super::finder::Finder;
 use super::graph::Graph;
 use super::names::Names;
-use super::problem::{Problem, ProblemKind};
+use super::problem::{Confidence, Problem, ProblemKind};
 use super::quiet::quiet;
 use crate::view::Frames;
 use crate::view::live_tasks::{Sort, live_tasks};
@@ -43,7 +43,7 @@ pub fn find(
     resources: &[Resource],
     settings: Settings,
 ) -> Verdicts {
-    let graph = Graph::new(snapshot, resources);
+    let graph = Graph::new(frames, snapshot, resources);
     let names = Names::new(frames, snapshot);
     let finder = Finder {
         graph: &graph,
@@ -78,7 +78,10 @@ pub fn find(
 }
 
 fn is_old_enough(problem: &Problem, settings: Settings) -> bool {
-    // Nothing will change these, however young they are.
-    let at_any_age = matches!(problem.kind, ProblemKind::Deadlock | ProblemKind::LostWaker);
+    // Nothing will change these, however young they are. One that hangs on nobody's having sent a guard is to last first.
+    let at_any_age = match problem.kind {
+        ProblemKind::Deadlock => problem.confidence == Confidence::Certain,
+        kind => kind == ProblemKind::LostWaker,
+    };
     at_any_age || problem.age_ns >= settings.older_than_ns
 }

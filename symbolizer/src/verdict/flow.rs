@@ -64,6 +64,13 @@ pub(super) fn is_short(resource: &Resource, waiter: &Waiter) -> bool {
     (resource.permits).is_some_and(|permits| permits.total < waiter.amount.max(1))
 }
 
+/// Whether it is waited for as for a signal: it was made without permits, and nobody holds any of those that were added.
+pub(super) fn is_signal(resource: &Resource) -> bool {
+    resource.permits.is_some_and(|permits| permits.is_signal)
+        && resource.holders.is_empty()
+        && resource.more_holders == 0
+}
+
 /// One line on a semaphore with too few permits.
 pub(super) fn short(resource: &Resource, waiter: &Waiter, what: &str) -> String {
     let total = resource.permits.map_or(0, |permits| permits.total);

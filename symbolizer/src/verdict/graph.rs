@@ -1,7 +1,9 @@
 //! The wait-for graph: threads and tasks, the resources that they wait for, and who can end each wait.
 
 use super::actor::{Actor, suspends};
+use super::parts::{Parts, parts};
 use super::wait::{self, Enders};
+use crate::view::Frames;
 use hotpoll_profile::{Holder, Resource, Snapshot, Task, TaskState, Waiter};
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,8 +16,12 @@ pub struct Graph<'s> {
     pub waits: BTreeMap<Actor, Vec<Wait<'s>>>,
     /// Threads that are blocked in a task's poll: the thread goes on when the task does.
     pub polls: BTreeMap<u32, Polling>,
+    /// Tasks that only futures in them, or tasks that they spawned, can wake.
+    pub parts: BTreeMap<u64, Parts>,
     /// Tasks that are polled while they wait for a lock: something else wakes them, too.
     woken: HashSet<u64>,
+    /// Tasks that were suspended all the while, with one waker.
+    still: HashSet<u64>,
 }
 
 /// A thread is blocked in a task's poll.
@@ -53,6 +59,8 @@ pub struct Blocker<'s> {
     pub certain: bool,
     /// Whether it is the one who waits, and goes on meanwhile with what else it does: it lets go by and by.
     pub goes_on: bool,
+    /// Whether its guard may be sent where the lock lives for ever, and nothing says that this one does not: another one may have it.
+    pub sendable: bool,
 }
 
 /// How somebody can end a wait.
@@ -76,8 +84,8 @@ impl Why<'_> {
 }
 
 impl<'s> Graph<'s> {
-    /// The graph of a snapshot and its resources.
-    pub fn new(snapshot: &'s Snapshot, resources: &'s [Resource]) -> Self {
+    /// The graph of a snapshot, whose stacks are named by `frames`, and its resources.
+    pub fn new(frames: &Frames<'_>, snapshot: &'s Snapshot, resources: &'s [Resource]) -> Self {
         let resources: Vec<&Resource> = (resources.iter())
             .filter(|resource| resource.instances <= 1)
             .collect();
@@ -104,7 +112,7 @@ impl<'s> Graph<'s> {
                 };
                 let may_be_woken = !still.contains(&waiter.party.task);
                 let certain = wait::is_certain(resource, waiter, may_be_woken);
-                let enders = wait::enders(resource, at, &woken);
+                let enders = wait::enders(resource, at, &woken, &still);
                 waits.entry(actor).or_default().push(Wait {
                     resource: index,
                     waiter,
@@ -125,13 +133,15 @@ impl<'s> Graph<'s> {
             resources,
             waits,
             polls,
+            parts: parts(frames, snapshot, &still),
             woken,
+            still,
         }
     }
 
     /// Who can end the wait of a resource's waiter, by their places.
     pub(super) fn enders(&self, resource: usize, at: usize) -> Enders<'s> {
-        wait::enders(self.resources[resource], at, &self.woken)
+        wait::enders(self.resources[resource], at, &self.woken, &self.still)
     }
 
     /// What one waits for.
@@ -139,7 +149,15 @@ impl<'s> Graph<'s> {
         self.waits.get(&actor).map_or(&[], Vec::as_slice)
     }
 
-    /// Whom one cannot go on without, with the wait; a thread that is blocked in a poll cannot without the task.
+    /// What a task waits for that it is made of.
+    pub fn parts_of(&self, actor: Actor) -> Option<&Parts> {
+        match actor {
+            Actor::Task(task) => self.parts.get(&task),
+            Actor::Thread(_) => None,
+        }
+    }
+
+    /// Whom one cannot go on without, with the wait; a thread that is blocked in a poll cannot without the task, and a task not without its parts.
     pub fn edges_of(&self, actor: Actor) -> Vec<(Option<&Wait<'s>>, Actor)> {
         let mut edges: Vec<_> = (self.waits_of(actor).iter())
             .flat_map(|wait| {
@@ -152,13 +170,17 @@ impl<'s> Graph<'s> {
         {
             edges.push((None, polling.task));
         }
+        let parts = self.parts_of(actor).into_iter();
+        edges.extend(parts.flat_map(|parts| parts.of.iter().map(|&part| (None, part))));
         edges
     }
 
     /// Everybody who waits.
     pub fn waiting(&self) -> impl Iterator<Item = Actor> {
         let threads = self.polls.keys().map(|&tid| Actor::Thread(tid));
-        let all: HashSet<Actor> = self.waits.keys().copied().chain(threads).collect();
+        let wholes = self.parts.keys().map(|&task| Actor::Task(task));
+        let waits = self.waits.keys().copied();
+        let all: HashSet<Actor> = waits.chain(threads).chain(wholes).collect();
         let mut all: Vec<Actor> = all.into_iter().collect();
         all.sort_unstable();
         all.into_iter()

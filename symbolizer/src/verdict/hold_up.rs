@@ -2,10 +2,12 @@
 
 use super::actor::Actor;
 use super::cause::{Root, Waiting, causes};
+use super::deadlock::SENDABLE;
 use super::finder::{Finder, victim};
 use super::flow::{self, Answers};
 use super::names::{self, duration};
 use super::problem::{Confidence, Owner, Problem, ProblemKind, Victim};
+use super::wait::is_sendable;
 use hotpoll_profile::{Holder, Mode, Resource, ResourceKind, Since, Site, Waiter};
 use std::collections::BTreeSet;
 
@@ -151,8 +153,9 @@ impl Finder<'_, '_> {
         }
         if kind == ProblemKind::LongHold {
             let holder = resource.holders.first();
-            let is_sure =
-                holder.is_some_and(|holder| holder.confirmed && !holder.movable && !holder.in_set);
+            let is_sure = holder.is_some_and(|holder| {
+                holder.confirmed && !holder.movable && !holder.in_set && !is_sendable(resource)
+            });
             confidence = match is_sure && first.confirmed {
                 true => Confidence::Certain,
                 false => Confidence::Likely,
@@ -161,6 +164,8 @@ impl Finder<'_, '_> {
                 evidence.push(
                     "its guard can be handed on: somebody else may have it by now".to_owned(),
                 );
+            } else if ended.is_none() && is_sendable(resource) {
+                evidence.push(SENDABLE.to_owned());
             }
         }
         if let Some(owner) = &owner {

@@ -4,7 +4,7 @@
 //! one problem with a hundred victims. Pure: each verdict is tested on snapshots made by hand.
 //!
 //! - `actor.rs`: who can wait and hold; `names.rs`: what they are called
-//! - `graph.rs`: who waits for what, and who can end that; `wait.rs`: who can end a wait for one resource
+//! - `graph.rs`: who waits for what, and who can end that; `wait.rs`: who can end a wait for one resource; `parts.rs`: tasks that wait for their own parts
 //! - `standstill.rs`: who can never go on; `cycle.rs`: the cycles in that
 //! - `deadlock.rs`: what of that is a deadlock
 //! - `cause.rs`: waits followed to the one who is waited for in the end; `hold_up.rs`: the problems that these are
@@ -15,8 +15,9 @@
 //! - `find.rs`: all of it together, with `finder.rs`; `problem.rs`: what comes out
 //!
 //! The word deadlock is used where nothing else can have happened: a cycle of waits for what is owned, every edge found by both looks of the snapshot
-//! (so that all were there at one time), no wait with a time-out, nobody who waits for several things at once, no guard that may have changed
-//! hands. All others are possible deadlocks.
+//! (so that all were there at one time), no wait with a time-out, nobody who waits for several things at once, no guard that is known to be one that may
+//! change hands. All others are possible deadlocks. It is certain where no guard of it can be sent at all; tokio's can, so that a deadlock of its locks is
+//! likely, and must have lasted.
 
 mod actor;
 mod alone;
@@ -30,6 +31,7 @@ mod graph;
 mod hold_up;
 mod inferred;
 pub mod names;
+mod parts;
 mod problem;
 mod quiet;
 mod standstill;
@@ -42,11 +44,14 @@ pub use find::{Settings, Verdicts, find};
 pub use graph::{Blocker, Graph, Wait, Why};
 pub use inferred::{INFERRED, with_inferred};
 pub use names::Names;
+pub use parts::Parts;
 pub use problem::{Confidence, Link, Owner, Problem, ProblemKind, Victim};
 
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod random;
+#[cfg(test)]
+mod sent_tests;
 #[cfg(test)]
 mod tests;

@@ -38,7 +38,11 @@ fn is_still(graph: &Graph<'_>, actor: Actor, still: &BTreeSet<Actor>, edges: Edg
     let by_waits = match edges {
         Edges::Certain => matches!(waits, [only] if only.certain && cannot_end(only, still, edges)),
         Edges::Known => {
-            !waits.is_empty() && waits.iter().all(|wait| cannot_end(wait, still, edges))
+            let parts = graph.parts_of(actor);
+            let is_part_still = |part| still.contains(part);
+            (!waits.is_empty() || parts.is_some())
+                && waits.iter().all(|wait| cannot_end(wait, still, edges))
+                && parts.is_none_or(|parts| parts.of.iter().all(is_part_still))
         }
     };
     let polling = match actor {

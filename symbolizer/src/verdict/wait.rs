@@ -2,7 +2,7 @@
 
 use super::actor::{Actor, suspends};
 use super::graph::{Blocker, Why};
-use hotpoll_profile::{Mode, Resource, ResourceKind, Waiter};
+use hotpoll_profile::{Library, Mode, Resource, ResourceKind, Waiter};
 use std::collections::HashSet;
 
 /// Those who can end a wait, and whether each of them alone can.
@@ -12,17 +12,25 @@ pub(super) struct Enders<'s> {
     pub any_ends: bool,
 }
 
-/// Who can end the wait of `resource.waiters[at]`; `woken` are tasks that something else wakes, too.
-pub(super) fn enders<'s>(resource: &'s Resource, at: usize, woken: &HashSet<u64>) -> Enders<'s> {
+/// Who can end the wait of `resource.waiters[at]`; `woken` are tasks that something else wakes, too, and `still` those that one thing alone can wake.
+pub(super) fn enders<'s>(
+    resource: &'s Resource,
+    at: usize,
+    woken: &HashSet<u64>,
+    still: &HashSet<u64>,
+) -> Enders<'s> {
     let waiter = &resource.waiters[at];
     let mut enders = blockers(resource, at, waiter);
     let actor = Actor::waiting(waiter, resource);
     for blocker in &mut enders.blockers {
-        // Other futures of the same task hold it: of a set, or beside it in a join.
-        let in_set = waiter.in_set || matches!(blocker.why, Why::Holds(holder) if holder.in_set);
+        // Other futures of the same task hold it: of a set, or beside it in a join. But where the task itself holds it and nothing but the set wakes the
+        // task, the body awaits the set that it holds up.
+        let held_in_set = matches!(blocker.why, Why::Holds(holder) if holder.in_set);
+        let task = waiter.party.task;
+        let by_set = held_in_set || waiter.in_set && !still.contains(&task);
         blocker.goes_on = Some(blocker.actor) == actor
             && suspends(waiter, resource)
-            && (in_set || woken.contains(&waiter.party.task));
+            && (by_set || woken.contains(&task));
     }
     enders
 }
@@ -60,9 +68,17 @@ fn holders(resource: &Resource, stands_in_the_way: impl Fn(Mode) -> bool) -> Vec
                 // In a set of futures it goes on while its task waits elsewhere.
                 certain: holder.confirmed && !holder.movable && !holder.in_set && owns(resource),
                 goes_on: false,
+                sendable: is_sendable(resource),
             })
         })
         .collect()
+}
+
+/// Whether its guards may be sent. All of tokio's may: one that borrows from what lives for ever (a box that was leaked, what a static owns) goes wherever the
+/// program puts it, without a sign. That a lock does not live for ever cannot be seen.
+pub(super) fn is_sendable(resource: &Resource) -> bool {
+    resource.library == Library::Tokio
+        && matches!(resource.kind, ResourceKind::Mutex | ResourceKind::RwLock)
 }
 
 /// Whether nobody but a holder can let go.
@@ -88,6 +104,7 @@ fn rwlock<'s>(resource: &'s Resource, at: usize, waiter: &Waiter) -> Vec<Blocker
                         why: Why::WaitsBefore(other),
                         certain: other.confirmed && !other.timed && !other.in_set,
                         goes_on: false,
+                        sendable: false,
                     })
                 }),
         );
@@ -112,6 +129,7 @@ fn channel<'s>(resource: &'s Resource, waiter: &Waiter) -> Vec<Blocker<'s>> {
             // Ends of channels change hands without a sign.
             certain: false,
             goes_on: false,
+            sendable: false,
         })
     });
     blocker.into_iter().collect()
