@@ -42,7 +42,7 @@ pub struct EdgeData {
     pub from: String,
     /// The node that is waited for, or holds.
     pub to: String,
-    /// `waits for`, `held by`, `received by`, `sent by`, `waits before` or `polls`.
+    /// `waits for`, `held by`, `received by`, `sent by`, `waits before`, `polls`, or `awaits` (a task, for futures in it or tasks that it spawned).
     pub kind: &'static str,
     /// For how long; 0: not known.
     pub since_ns: u64,

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 fn permits(name: &str) -> (u64, u64) {
-    let Permits { total, available, .. } = one(&snapshot(), name).permits.unwrap();
+    let Permits {
+        total, available, ..
+    } = one(&snapshot(), name).permits.unwrap();
     (available, total)
 }
 
