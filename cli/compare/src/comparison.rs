@@ -5,6 +5,8 @@
 pub struct Comparison {
     /// Whether a gate that asks passes.
     pub outcome: Outcome,
+    /// What can be said in one word: regressed if anything did that nobody accepted; inconclusive if too little can be seen.
+    pub verdict: Verdict,
     /// What costs are told in.
     pub unit: Unit,
     /// The base's runs.
@@ -109,7 +111,7 @@ pub enum Verdict {
     Regressed,
     /// Cheaper by more than the margin.
     Improved,
-    /// Not dearer by more than the margin, nor cheaper.
+    /// Not dearer by more than the margin, nor cheaper: the whole interval is within.
     Equivalent,
     /// It cannot be told from these runs.
     #[default]

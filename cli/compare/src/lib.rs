@@ -2,13 +2,42 @@
 //!
 //! In: [`Run`]s, each reduced from a [`hotpoll_profile::Profile`]. Out: a [`Comparison`], which every view of `hotpoll diff` shows. There is no file,
 //! clock, thread, terminal or unsafe code in this crate: the same runs and options always give the same comparison.
+//!
+//! One comparison's way:
+//! 1. `reduce.rs`: a profile becomes a [`Run`]: canonical functions, stacks with inlined frames expanded, slices
+//! 2. `comparable.rs`: may these runs be compared at all
+//! 3. `table.rs`: functions by runs; each function's part of the samples' time, and how much more its counts vary than independent ones would
+//! 4. `scale.rs`: from parts to costs: CPU time per unit of work, or relative to the other functions
+//! 5. `total.rs`, `functions.rs`, `counted.rs`: differences of logarithms and their variances (`variance.rs`); `effect.rs` tests them
+//!    against the margin, `discovery.rs` holds the false discovery rate, `permutation.rs` doubts the total
+//! 6. `shift.rs`: what only moved; `cause.rs`: one row a cause (both by `overlaps.rs`); `gate.rs`: what fails; `flame.rs`: both sides' stacks
 
 #![forbid(unsafe_code)]
 
+mod cause;
+mod comparable;
+mod compare;
 pub mod comparison;
+mod counted;
+mod discovery;
+mod effect;
+mod flame;
+mod functions;
+mod gate;
 pub mod options;
+mod overlaps;
+mod permutation;
+mod reduce;
 pub mod run;
+mod scale;
+mod shift;
+pub mod special;
+mod table;
+mod total;
+mod variance;
 
+pub use comparable::NotComparable;
+pub use compare::compare;
 pub use comparison::{
     Cause, Comparison, Effect, Family, FlameNode, Interval, Moved, Notice, Outcome, Presence, Row,
     Side, Unit, Verdict,

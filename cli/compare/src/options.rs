@@ -7,7 +7,8 @@ pub use hotpoll_profile::name::Generics;
 pub struct Options {
     /// A change within this part of the cost is none: 0.05 is 5 %.
     pub margin: f64,
-    /// The false discovery rate in each family.
+    /// The chance of a false alarm in a whole comparison of equal builds. The total has a part of it, the families share the rest by
+    /// how much is tested in each, and within its part each family's false discovery rate is held.
     pub q: f64,
     /// The counter that costs are divided by; `None`: the program's own, else completed tasks, else none.
     pub work: Option<String>,
@@ -17,6 +18,8 @@ pub struct Options {
     pub min_share: f64,
     /// Functions with fewer samples a run, on average, are not tested.
     pub min_samples: f64,
+    /// A change of a row by a smaller part of the whole cost is shown and does not fail.
+    pub min_change: f64,
     /// Functions that have another name in the new build: (base, new).
     pub renames: Vec<(String, String)>,
     /// What fails.
@@ -90,8 +93,6 @@ pub struct NoiseModel {
     pub pairs: u32,
     /// The variance of the logarithm of a function's cost between runs, beyond what sampling gives.
     pub variance: f64,
-    /// Its slope over the logarithm of the mean count.
-    pub trend: f64,
     /// How many degrees of freedom it is worth.
     pub degrees: f64,
     /// The variance of the logarithm of the total.
@@ -102,11 +103,12 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             margin: 0.05,
-            q: 0.05,
+            q: 0.01,
             work: None,
             generics: Generics::default(),
             min_share: 0.005,
             min_samples: 30.0,
+            min_change: 0.005,
             renames: Vec::new(),
             fail_on: vec![FailOn::Total, FailOn::Function, FailOn::Poll, FailOn::Lock],
             on_inconclusive: OnInconclusive::default(),

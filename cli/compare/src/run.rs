@@ -15,11 +15,15 @@ pub struct Run {
     pub start_unix_ns: u64,
     /// How long it was, by the wall clock.
     pub duration_ns: u64,
-    /// CPU time by the process's own clock; 0 where the file has none.
+    /// CPU time by the process's own clock, without hotpoll's threads; the sum of the samples' where the file has no clock.
     pub cpu_ns: u64,
+    /// The part of it in the kernel that no sample stands for.
+    pub kernel_ns: u64,
+    /// The part of it of threads that nobody saw.
+    pub unseen_ns: u64,
     /// The sampling interval.
     pub interval_ns: u64,
-    /// What the samples were taken by: `ctimer`, `perf`, both (`ctimer+perf`), or another tool's word.
+    /// What most samples were taken by: `ctimer`, `perf`, both (`ctimer+perf`), or for another tool's file what it measures.
     pub clock: String,
     /// Whether time in the kernel has samples.
     pub kernel_sampled: bool,

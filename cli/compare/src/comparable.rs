@@ -1,0 +1,244 @@
+//! Whether two sides can be compared at all, before any number: any two recordings can be subtracted, and the result always looks like a finding.
+
+use crate::scale::{choose_work, units};
+use crate::{Notice, Options, Run};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// Why two sides cannot be compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NotComparable {
+    /// Sentences, each a reason of its own.
+    pub reasons: Vec<String>,
+}
+
+impl fmt::Display for NotComparable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reasons.join(" "))
+    }
+}
+
+impl std::error::Error for NotComparable {}
+
+/// Sampling intervals further apart than this factor see different things.
+const MAX_INTERVALS_APART: f64 = 1.5;
+/// More lost samples than this part bias what is left.
+const MAX_LOST: f64 = 0.01;
+/// Lost parts that differ by this factor bias the difference, unless both are small.
+const MAX_LOST_APART: f64 = 2.0;
+const SMALL_LOST: f64 = 0.0025;
+/// Stacks cut short on one side by so much more of the samples hide callers there.
+const MAX_TRUNCATED_APART: f64 = 0.05;
+
+/// The counter that costs are divided by, if there is one; or why it cannot be compared.
+pub(crate) fn check(
+    base: &[Run],
+    new: &[Run],
+    options: &Options,
+    notices: &mut Vec<Notice>,
+) -> Result<Option<String>, NotComparable> {
+    let mut reasons = Vec::new();
+    for (side, runs) in [("base", base), ("new build", new)] {
+        if runs.is_empty() {
+            reasons.push(format!("There is no run of the {side}."));
+        }
+        for run in runs.iter().filter(|run| run.samples == 0) {
+            reasons.push(format!("{} has no sample of CPU time.", run.name));
+        }
+    }
+    if !reasons.is_empty() {
+        return Err(NotComparable { reasons });
+    }
+    let sides = [base, new];
+    workload(sides, &mut reasons);
+    clock(sides, &mut reasons, notices);
+    names(sides, &mut reasons, notices);
+    losses(sides, &mut reasons, notices);
+    fingerprints(sides, notices);
+    let all: Vec<&Run> = base.iter().chain(new).collect();
+    let work = choose_work(&all, options);
+    if let Some(work) = &work {
+        counted(&all, work, &mut reasons);
+    } else {
+        notices.push(Notice {
+            text: "nobody counted work (hotpoll::work, or --work NAME=N): functions are compared with each other, and nothing can be said of the total".into(),
+        });
+    }
+    if reasons.is_empty() {
+        Ok(work)
+    } else {
+        Err(NotComparable { reasons })
+    }
+}
+
+type Sides<'a> = [&'a [Run]; 2];
+
+fn words<'a>(runs: &'a [Run], word: impl Fn(&'a Run) -> &'a str) -> BTreeSet<&'a str> {
+    let words = runs.iter().map(word);
+    words.filter(|word| !word.is_empty()).collect()
+}
+
+fn list(words: &BTreeSet<&str>) -> String {
+    let words: Vec<&str> = words.iter().copied().collect();
+    words.join(", ")
+}
+
+fn workload(sides: Sides<'_>, reasons: &mut Vec<String>) {
+    let [base, new] = sides.map(|runs| words(runs, |run| &run.fingerprint.workload));
+    let all: BTreeSet<&str> = base.union(&new).copied().collect();
+    if all.len() > 1 {
+        reasons.push(format!(
+            "The runs had different workloads: {} in the base, {} in the new build.",
+            list(&base),
+            list(&new)
+        ));
+    }
+}
+
+fn clock(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mut Vec<Notice>) {
+    let [base, new] = sides.map(|runs| words(runs, |run| &run.clock));
+    if !base.is_empty() && !new.is_empty() && base.is_disjoint(&new) {
+        reasons.push(format!(
+            "The sides were sampled by different clocks: {} in the base, {} in the new build. Record both with the same --engine.",
+            list(&base),
+            list(&new)
+        ));
+    } else if base != new {
+        notices.push(Notice {
+            text: format!(
+                "not all runs were sampled by the same clock: {} in the base, {} in the new build",
+                list(&base),
+                list(&new)
+            ),
+        });
+    }
+    let [base, new] = sides.map(|runs| {
+        let kernel = runs.iter().map(|run| run.kernel_sampled);
+        kernel.collect::<BTreeSet<bool>>()
+    });
+    if base.is_disjoint(&new) {
+        reasons.push(
+            "Time in the kernel has samples on one side only. Record both with the same --engine."
+                .into(),
+        );
+    }
+    let [base, new] = sides.map(|runs| {
+        let mut intervals: Vec<f64> = runs.iter().map(|run| run.interval_ns as f64).collect();
+        crate::scale::median(&mut intervals)
+    });
+    let apart = (base / new).max(new / base);
+    if base > 0.0 && new > 0.0 && apart > MAX_INTERVALS_APART {
+        reasons.push(format!(
+            "The sides were sampled at different rates: {:.0} Hz in the base, {:.0} Hz in the new build.",
+            1e9 / base,
+            1e9 / new
+        ));
+    }
+}
+
+fn names(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mut Vec<Notice>) {
+    let with =
+        |word: fn(&Run) -> bool| sides.map(|runs| runs.iter().filter(|run| word(run)).count());
+    let one_sided = |[base, new]: [usize; 2]| {
+        (base == 0 && new == sides[1].len()) || (new == 0 && base == sides[0].len())
+    };
+    let (named, inlines) = (with(|run| run.named), with(|run| run.inlines));
+    if one_sided(named) {
+        reasons.push("Functions have names on one side only.".into());
+    } else if one_sided(inlines) && named != [0, 0] {
+        reasons.push(
+            "Only one side has debug information that tells inlined functions: build both with debug = \"line-tables-only\".".into(),
+        );
+    }
+    if named == [0, 0] {
+        notices.push(Notice {
+            text: "functions have no names in these files: only runs of the same executable match"
+                .into(),
+        });
+    }
+}
+
+fn losses(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mut Vec<Notice>) {
+    let part = |runs: &[Run], count: fn(&Run) -> u64| {
+        let counted: f64 = runs.iter().map(|run| count(run) as f64).sum();
+        let samples: f64 = runs.iter().map(|run| run.samples as f64).sum();
+        counted / (samples + counted)
+    };
+    let [base, new] = sides.map(|runs| part(runs, |run| run.lost));
+    let most = base.max(new);
+    let apart = most > SMALL_LOST && most > MAX_LOST_APART * base.min(new);
+    if most > MAX_LOST || apart {
+        reasons.push(format!(
+            "Too many samples were lost, or unequally many: {:.2} % in the base, {:.2} % in the new build.",
+            100.0 * base,
+            100.0 * new
+        ));
+    }
+    let [base, new] = sides.map(|runs| part(runs, |run| run.truncated.min(run.samples)));
+    if (base - new).abs() > MAX_TRUNCATED_APART {
+        notices.push(Notice {
+            text: format!(
+                "stacks are cut short in {:.0} % of the base's samples and {:.0} % of the new build's: costs of callers are too low there",
+                100.0 * base,
+                100.0 * new
+            ),
+        });
+    }
+}
+
+fn fingerprints(sides: Sides<'_>, notices: &mut Vec<Notice>) {
+    let [base, new] = sides.map(|runs| words(runs, |run| &run.program));
+    if base != new && !base.is_empty() && !new.is_empty() {
+        notices.push(Notice {
+            text: format!(
+                "the programs have different names: {} and {}",
+                list(&base),
+                list(&new)
+            ),
+        });
+    }
+    let facts = |runs: &[Run]| -> BTreeSet<(&'static str, String)> {
+        let facts = runs.iter().flat_map(|run| {
+            let machine = run.fingerprint.machine.iter().map(|fact| ("machine", fact));
+            machine.chain(run.fingerprint.build.iter().map(|fact| ("build", fact)))
+        });
+        // Each build has its own ID: that is the point.
+        let facts = facts.filter(|(_, fact)| fact.key != "build-id");
+        facts.map(|(what, fact)| (what, fact.key.clone())).collect()
+    };
+    let values = |runs: &[Run], what: &str, key: &str| -> BTreeSet<String> {
+        let values = runs.iter().map(|run| match what {
+            "machine" => run.fingerprint.machine(key),
+            _ => run.fingerprint.build(key),
+        });
+        values.flatten().map(str::to_owned).collect()
+    };
+    let [mut keys, new_keys] = sides.map(facts);
+    keys.extend(new_keys);
+    for (what, key) in keys {
+        let [base, new] = sides.map(|runs| values(runs, what, &key));
+        if base != new && !base.is_empty() && !new.is_empty() {
+            let list = |values: BTreeSet<String>| values.into_iter().collect::<Vec<_>>().join(", ");
+            notices.push(Notice {
+                text: format!(
+                    "the {what} differs in {key}: {} in the base, {} in the new build",
+                    list(base),
+                    list(new)
+                ),
+            });
+        }
+    }
+}
+
+fn counted(runs: &[&Run], work: &str, reasons: &mut Vec<String>) {
+    let without = runs
+        .iter()
+        .filter(|run| units(run, work).is_none_or(|units| units == 0));
+    let without: Vec<&str> = without.map(|run| &*run.name).collect();
+    if !without.is_empty() {
+        reasons.push(format!(
+            "No {work} were counted in {}: there is nothing to divide its cost by.",
+            without.join(", ")
+        ));
+    }
+}

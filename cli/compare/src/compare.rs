@@ -1,0 +1,177 @@
+//! The comparison, from the first question to the outcome.
+
+use crate::comparable::{self, NotComparable};
+use crate::effect::Difference;
+use crate::functions::{Functions, Tested};
+use crate::overlaps::Overlaps;
+use crate::scale::Scale;
+use crate::table::Table;
+use crate::variance::mean;
+use crate::{
+    Comparison, Effect, Notice, Options, Presence, Run, Side, Unit, Verdict, cause, counted,
+    discovery, flame, gate, shift, total,
+};
+
+/// The part of the chance of a false alarm that the families share; the total has the rest.
+pub(crate) const FAMILIES_PART: f64 = 1.0 - total::PART;
+
+/// Compares two builds by their runs.
+///
+/// # Errors
+/// Runs of different workloads, clocks and so on are not compared: any two recordings can be subtracted, and the result always looks like a finding.
+pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Comparison, NotComparable> {
+    let mut notices = Vec::new();
+    let work = comparable::check(base, new, options, &mut notices)?;
+    let table = Table::new(base, new, options);
+    let scale = Scale::new(&table, work.as_deref(), &mut notices);
+    let (total, permutation_p) = total::test(&table, &scale, options);
+    let whole = mean(&scale.total[..table.base_runs]);
+
+    let mut functions = Functions::test(&table, &scale, options);
+    let mut untested = functions.untested;
+    let mut counted = counted::FAMILIES.map(|family| {
+        let (rows, left_out) = counted::test(&table, &scale, family, options);
+        untested += left_out;
+        rows
+    });
+    let judged = can_judge(&table, options);
+    if !judged {
+        notices.push(Notice {
+            text: "one run a side and no noise model of this machine: intervals tell sampling noise only, and nothing fails".into(),
+        });
+    }
+    let [polls, delays, locks] = &mut counted;
+    let mut families = [&mut functions.tested, polls, delays, locks];
+    let tests: usize = families.iter().map(|family| family.len()).sum();
+    for family in &mut families {
+        judge(family, tests, judged, whole, options);
+    }
+    let overlaps = Overlaps::new(&table, &scale, &functions);
+    shift::find(&mut functions.tested, &overlaps, whole, options);
+    let flame = flame::tree(&table, &scale, &functions);
+    let of_functions = functions.tested.len();
+    let all = functions
+        .tested
+        .into_iter()
+        .chain(counted.into_iter().flatten());
+    let rows: Vec<_> = all.map(|tested| tested.row).collect();
+
+    let mut comparison = Comparison {
+        unit: scale.unit.clone(),
+        base: side(&table, &scale, 0),
+        new: side(&table, &scale, 1),
+        margin: options.margin,
+        total,
+        permutation_p,
+        untested,
+        notices,
+        flame,
+        rows,
+        ..Comparison::default()
+    };
+    comparison.causes = cause::find(&comparison.rows, of_functions, &overlaps, whole, options);
+    gate::close(&mut comparison, &overlaps, of_functions, judged, options);
+    Ok(comparison)
+}
+
+/// Whether anything can be said of how runs differ.
+fn can_judge(table: &Table<'_>, options: &Options) -> bool {
+    table.sides().iter().all(|&runs| runs >= 2) || options.noise.is_some()
+}
+
+/// Gives each row of a family its `q` and its verdict.
+fn judge(family: &mut [Tested], tests: usize, judged: bool, whole: f64, options: &Options) {
+    if family.is_empty() {
+        return;
+    }
+    // What a p-value within the family is multiplied with, so that all of it may be held against the one level of the comparison.
+    let part = FAMILIES_PART * family.len() as f64 / tests as f64;
+    let adjusted = [0, 1].map(|direction| {
+        let tails: Vec<f64> = family
+            .iter()
+            .map(|tested| tested.tails[direction])
+            .collect();
+        discovery::adjusted(&tails)
+    });
+    for (at, tested) in family.iter_mut().enumerate() {
+        let effect = &mut tested.row.total;
+        if let Some(difference) = tested.difference {
+            *effect = Difference {
+                level: options.q * FAMILIES_PART / tests as f64,
+                ..difference
+            }
+            .effect();
+        }
+        let rises = effect.new >= effect.base;
+        let falls = match tested.difference {
+            // By the logarithms' means, which the test is of.
+            Some(difference) => difference.delta < 0.0,
+            None => !rises,
+        };
+        effect.q = (adjusted[usize::from(falls)][at] / part).min(1.0);
+        effect.verdict = match tested.row.presence {
+            _ if !judged => Verdict::Inconclusive,
+            Presence::Both => gate::verdict(effect, options),
+            one_sided => one_sided_verdict(effect, one_sided, whole * options.margin, options),
+        };
+        if effect.verdict != Verdict::Inconclusive {
+            effect.more_runs = None;
+        }
+    }
+}
+
+fn one_sided_verdict(
+    effect: &Effect,
+    presence: Presence,
+    margin: f64,
+    options: &Options,
+) -> Verdict {
+    let most = effect.interval.high.abs().max(effect.interval.low.abs());
+    match presence {
+        Presence::New if effect.q <= options.q => Verdict::Regressed,
+        Presence::Gone if effect.q <= options.q => Verdict::Improved,
+        _ if most < margin => Verdict::Equivalent,
+        _ => Verdict::Inconclusive,
+    }
+}
+
+fn side(table: &Table<'_>, scale: &Scale, side: usize) -> Side {
+    let runs = (0..table.runs.len()).filter(|&run| table.side(run) == side);
+    let runs: Vec<usize> = runs.collect();
+    let of = |count: fn(&Run) -> u64| {
+        let counts = runs.iter().map(|&run| count(table.runs[run]));
+        counts.fold(0u64, u64::saturating_add)
+    };
+    let units = match scale.unit {
+        Unit::PerUnit(_) => runs.iter().map(|&run| scale.units[run]).sum::<f64>() as u64,
+        Unit::MedianOfRatios => 0,
+    };
+    Side {
+        runs: runs
+            .iter()
+            .map(|&run| table.runs[run].name.clone())
+            .collect(),
+        samples: of(|run| run.samples),
+        cpu_ns: of(|run| run.cpu_ns),
+        units,
+        costs: runs.iter().map(|&run| scale.total[run]).collect(),
+        fingerprint: fingerprint(&runs, table),
+    }
+}
+
+fn fingerprint(runs: &[usize], table: &Table<'_>) -> Vec<(String, String)> {
+    let facts = |run: usize| {
+        let fingerprint = &table.runs[run].fingerprint;
+        let facts = fingerprint.machine.iter().chain(&fingerprint.build);
+        facts.map(|fact| (fact.key.clone(), fact.value.clone()))
+    };
+    let Some((&first, others)) = runs.split_first() else {
+        return Vec::new();
+    };
+    let same = |fact: &(String, String)| {
+        others
+            .iter()
+            .all(|&run| facts(run).any(|other| other == *fact))
+    };
+    facts(first).filter(same).collect()
+}

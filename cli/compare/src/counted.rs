@@ -1,0 +1,207 @@
+//! What is counted rather than sampled: time in polls, delays from wake to poll, waits at locks. One row a task kind or lock in each family.
+
+mod sites;
+
+use crate::effect::Difference;
+use crate::functions::Tested;
+use crate::scale::Scale;
+use crate::table::Table;
+use crate::variance::{Prior, Spread, Variance, mean, pooled_variance};
+use crate::{Effect, Family, Interval, Options, Presence, Row, Unit};
+use hotpoll_profile::Histogram;
+use hotpoll_profile::histogram::lower_bound;
+use sites::{Counted, Named};
+
+/// The three families, in their order.
+pub(crate) const FAMILIES: [Family; 3] = [Family::Poll, Family::WakeDelay, Family::LockWait];
+
+/// Tests one family. `untested` are rows that were left out for want of counts or cost.
+pub(crate) fn test(
+    table: &Table<'_>,
+    scale: &Scale,
+    family: Family,
+    options: &Options,
+) -> (Vec<Tested>, u32) {
+    let all = sites::rows(&table.runs, table.base_runs, family);
+    let count = all.len();
+    let whole = mean(&scale.total);
+    let mut candidates: Vec<Candidate<'_>> = all
+        .iter()
+        .map(|named| Candidate::new(named, table, scale))
+        .filter(|candidate| candidate.counts_enough(table, options, whole))
+        .collect();
+    let sides = table.sides();
+    let degrees = (table.runs.len() as f64 - 2.0).max(0.0);
+    let spreads: Vec<Spread> = candidates
+        .iter()
+        .map(|candidate| candidate.spread)
+        .collect();
+    let mut prior = Prior::fit(&spreads, degrees, Variance::default());
+    // Locks and tasks are few, and depend on each other: together they say no more than each does by itself.
+    prior.degrees = prior.degrees.min(degrees);
+    let tested: Vec<Tested> = candidates
+        .drain(..)
+        .map(|candidate| candidate.test(family, &prior, degrees, sides, options))
+        .collect();
+    let untested = (count - tested.len()) as u32;
+    (tested, untested)
+}
+
+struct Candidate<'a> {
+    named: &'a Named,
+    /// By run: ln of the cost per unit.
+    logs: Vec<f64>,
+    costs: [f64; 2],
+    counts: [u64; 2],
+    share: f64,
+    spread: Spread,
+}
+
+impl<'a> Candidate<'a> {
+    fn new(named: &'a Named, table: &Table<'_>, scale: &Scale) -> Self {
+        let sides = table.sides();
+        let counted = &named.runs;
+        let events: f64 = counted.iter().map(|run| run.events as f64).sum();
+        let time: f64 = counted.iter().map(|run| run.ns as f64).sum();
+        // Half an event of the usual length: no run is without cost, as with counts of samples.
+        let half = if events > 0.0 {
+            0.5 * time / events
+        } else {
+            0.0
+        };
+        // Without work units a run's own events stand in for them.
+        let units = |run: usize| match scale.unit {
+            Unit::MedianOfRatios => (counted[run].events as f64).max(1.0),
+            Unit::PerUnit(_) => scale.units[run],
+        };
+        let cost = |run: usize| counted[run].ns as f64 / units(run);
+        let runs = 0..counted.len();
+        let logs: Vec<f64> = runs
+            .clone()
+            .map(|run| ((counted[run].ns as f64 + half).max(1e-9) / units(run)).ln())
+            .collect();
+        let costs: Vec<f64> = runs.map(cost).collect();
+        let (base, new) = costs.split_at(sides[0]);
+        let (base_logs, new_logs) = logs.split_at(sides[0]);
+        let count = |runs: &[Counted]| {
+            runs.iter()
+                .fold(0, |sum: u64, run| sum.saturating_add(run.events))
+        };
+        let (base_runs, new_runs) = counted.split_at(sides[0]);
+        let cpu: f64 = table.runs.iter().map(|run| run.cpu_ns as f64).sum();
+        let mut all = Histogram::default();
+        for run in counted {
+            all.add(&run.histogram);
+        }
+        // Independent events of that spread, on average so many a run.
+        let sampling = second_moment(&all) / (events / counted.len() as f64).max(0.5);
+        let between = pooled_variance([base_logs, new_logs]).value;
+        Self {
+            named,
+            costs: [mean(base), mean(new)],
+            counts: [count(base_runs), count(new_runs)],
+            share: if cpu > 0.0 { time / cpu } else { 0.0 },
+            spread: Spread {
+                between,
+                rest: between,
+                sampling,
+                dispersed: sampling,
+            },
+            logs,
+        }
+    }
+
+    fn counts_enough(&self, table: &Table<'_>, options: &Options, whole: f64) -> bool {
+        let events = self.counts[0].saturating_add(self.counts[1]) as f64;
+        whole > 0.0
+            && self.share >= options.min_share
+            && events / table.runs.len() as f64 >= options.min_samples
+    }
+
+    fn test(
+        self,
+        family: Family,
+        prior: &Prior,
+        degrees: f64,
+        sides: [usize; 2],
+        options: &Options,
+    ) -> Tested {
+        let presence = match self.counts {
+            [0, _] => Presence::New,
+            [_, 0] => Presence::Gone,
+            _ => Presence::Both,
+        };
+        let (base, new) = self.logs.split_at(sides[0]);
+        let difference = Difference {
+            costs: self.costs,
+            delta: mean(new) - mean(base),
+            variance: prior.moderate(&self.spread, degrees),
+            runs: sides,
+            margin: options.margin.ln_1p(),
+            level: options.q,
+        };
+        let testable = presence == Presence::Both && difference.variance.degrees > 0.0;
+        let (total, tails) = if testable {
+            (difference.effect(), difference.tails())
+        } else {
+            (untested(&difference), [1.0; 2])
+        };
+        Tested {
+            row: Row {
+                family,
+                name: self.named.title.clone(),
+                file: self.named.file.clone(),
+                line: self.named.line,
+                presence,
+                total,
+                own: (self.costs[0], self.costs[1]),
+                base_count: self.counts[0],
+                new_count: self.counts[1],
+                share: self.share,
+                moved: None,
+            },
+            tails,
+            difference: testable.then_some(difference),
+        }
+    }
+}
+
+/// A task kind or lock of one side only, or one run a side: the costs, and no opinion.
+fn untested(difference: &Difference) -> Effect {
+    let [base, new] = difference.costs;
+    let both = base > 0.0 && new > 0.0;
+    Effect {
+        base,
+        new,
+        ratio: if both {
+            difference.delta.exp()
+        } else {
+            f64::NAN
+        },
+        interval: Interval {
+            low: if both { 0.0 } else { new - base },
+            high: if both { f64::INFINITY } else { new - base },
+        },
+        p: 1.0,
+        q: 1.0,
+        detectable: f64::NAN,
+        ..Effect::default()
+    }
+}
+
+/// The mean of the squares over the square of the mean: what the variance of a sum of so spread events is relative to its square, times their number.
+fn second_moment(histogram: &Histogram) -> f64 {
+    let (mut events, mut sum, mut squares) = (0.0, 0.0, 0.0);
+    for (bucket, &count) in histogram.counts.iter().enumerate() {
+        let middle = 0.5 * (lower_bound(bucket) as f64 + lower_bound(bucket + 1) as f64);
+        let count = count as f64;
+        events += count;
+        sum += count * middle;
+        squares += count * middle * middle;
+    }
+    if sum > 0.0 {
+        events * squares / (sum * sum)
+    } else {
+        1.0
+    }
+}

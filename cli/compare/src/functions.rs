@@ -1,0 +1,282 @@
+//! The CPU time of functions: one row each, tested.
+
+use crate::effect::{Difference, TAIL};
+use crate::scale::Scale;
+use crate::special::binomial;
+use crate::special::student::{upper_quantile, upper_tail};
+use crate::table::Table;
+use crate::variance::{Prior, Spread, Variance, mean, pooled_variance};
+use crate::{Effect, Family, Interval, NoiseModel, Options, Presence, Row};
+
+/// A row, and the chances that its verdict is made from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tested {
+    pub row: Row,
+    /// The chance of so large a rise, and of so large a fall, were the change the margin.
+    pub tails: [f64; 2],
+    /// What the effect is made from, once it is known how many tests there are; `None` where there is no ratio to test.
+    pub difference: Option<Difference>,
+}
+
+/// All of them that are worth testing, and how many are not.
+pub(crate) struct Functions {
+    pub tested: Vec<Tested>,
+    /// By function: its place in `tested`.
+    pub place: Vec<Option<u32>>,
+    pub untested: u32,
+}
+
+/// What the test of one function starts from.
+struct Candidate {
+    function: usize,
+    logs: Vec<f64>,
+    spread: Spread,
+    presence: Presence,
+    share: f64,
+}
+
+impl Functions {
+    pub fn test(table: &Table<'_>, scale: &Scale, options: &Options) -> Self {
+        let candidates = candidates(table, scale, options);
+        let sides = table.sides();
+        let degrees = (table.runs.len() as f64 - 2.0).max(0.0);
+        let both = candidates.iter();
+        let both = both.filter(|candidate| candidate.presence == Presence::Both);
+        let spreads: Vec<Spread> = both.map(|candidate| candidate.spread).collect();
+        let prior = Prior::fit(&spreads, degrees, common(table, scale));
+        let prior = with_noise(prior, options.noise.as_ref(), degrees);
+        // A whole whose parts these are, for what has no ratio.
+        let whole = mean(&scale.sampled);
+        let mut functions = Self {
+            tested: Vec::with_capacity(candidates.len()),
+            place: vec![None; table.functions.len()],
+            untested: (table.functions.len() - candidates.len()) as u32,
+        };
+        for candidate in &candidates {
+            let variance = prior.moderate(&candidate.spread, degrees);
+            let difference = Difference {
+                costs: costs(table, scale, table.shares(candidate.function)),
+                delta: delta(&candidate.logs, sides[0]),
+                variance,
+                runs: sides,
+                margin: options.margin.ln_1p(),
+                level: options.q,
+            };
+            functions.place[candidate.function] = Some(functions.tested.len() as u32);
+            let testable = candidate.presence == Presence::Both && variance.degrees > 0.0;
+            let (total, tails) = match candidate.presence {
+                Presence::Both if testable => (difference.effect(), difference.tails()),
+                Presence::Both => (
+                    by_sampling(table, scale, candidate.function, difference),
+                    [1.0; 2],
+                ),
+                one_sided => appeared(&difference, one_sided, whole * options.margin),
+            };
+            let function = &table.functions[candidate.function];
+            let own = costs(table, scale, table.own_shares(candidate.function));
+            functions.tested.push(Tested {
+                row: Row {
+                    family: Family::Cpu,
+                    name: function.name.to_owned(),
+                    file: function.file.to_owned(),
+                    line: function.line,
+                    presence: candidate.presence,
+                    total,
+                    own: (own[0], own[1]),
+                    base_count: function.samples[0],
+                    new_count: function.samples[1],
+                    share: candidate.share,
+                    moved: None,
+                },
+                tails,
+                difference: testable.then_some(difference),
+            });
+        }
+        functions
+    }
+}
+
+/// The filter looks at both sides together, so that it knows nothing of the difference and takes nothing from the tests' error rate.
+fn candidates(table: &Table<'_>, scale: &Scale, options: &Options) -> Vec<Candidate> {
+    let sides = table.sides();
+    let samples = mean(&table.effective);
+    let totals: Vec<f64> = scale.sampled.iter().map(|cost| cost.ln()).collect();
+    let totals = deviations(&totals, sides[0]);
+    let mut candidates = Vec::new();
+    for function in 0..table.functions.len() {
+        let shares = table.shares(function);
+        let known = &table.functions[function];
+        let share = mean(shares);
+        if !(share >= options.min_share && share * samples >= options.min_samples) {
+            continue;
+        }
+        let presence = match known.samples {
+            [0, _] => Presence::New,
+            [_, 0] => Presence::Gone,
+            _ => Presence::Both,
+        };
+        let logs = shares.iter().zip(&table.effective).zip(&scale.sampled);
+        let logs = logs.map(|((share, samples), cost)| {
+            ((share * samples + 0.5) / (samples + 1.0)).ln() + cost.ln()
+        });
+        let logs: Vec<f64> = logs.collect();
+        let rest: Vec<f64> = logs
+            .iter()
+            .zip(&totals)
+            .map(|(log, total)| log - total)
+            .collect();
+        let sampling = shares.iter().zip(&table.effective);
+        let sampling = sampling
+            .enumerate()
+            // A side without the function has no spread that would say anything of the other.
+            .filter(|(run, _)| known.samples[table.side(*run)] > 0)
+            .map(|(_, (share, samples))| (1.0 - share).max(0.0) / (share * samples + 0.5));
+        let sampling: Vec<f64> = sampling.collect();
+        let sampling = mean(&sampling);
+        let spread_of = |values: &[f64]| {
+            let (base, new) = values.split_at(sides[0]);
+            match presence {
+                Presence::Both => pooled_variance([base, new]).value,
+                Presence::New => pooled_variance([new, &new[..1]]).value,
+                Presence::Gone => pooled_variance([base, &base[..1]]).value,
+            }
+        };
+        candidates.push(Candidate {
+            function,
+            spread: Spread {
+                between: spread_of(&logs),
+                rest: spread_of(&rest),
+                sampling,
+                dispersed: sampling * known.dispersion,
+            },
+            logs,
+            presence,
+            share,
+        });
+    }
+    candidates
+}
+
+/// What all functions of a run have in common: the spread of the runs' totals.
+fn common(table: &Table<'_>, scale: &Scale) -> Variance {
+    let logs: Vec<f64> = scale.sampled.iter().map(|cost| cost.ln()).collect();
+    let (base, new) = logs.split_at(table.base_runs);
+    pooled_variance([base, new])
+}
+
+/// The prior, and what is known of the machine: its noise counts as measured, and these runs' own where they are noisier.
+fn with_noise(prior: Prior, noise: Option<&NoiseModel>, degrees: f64) -> Prior {
+    let Some(noise) = noise else { return prior };
+    let known = noise.degrees.max(1.0);
+    Prior {
+        variance: prior.variance.max(noise.variance),
+        degrees: if prior.degrees > 0.0 {
+            prior.degrees
+        } else {
+            known
+        },
+        common: pooled_with_noise(prior.common, noise, degrees),
+    }
+}
+
+/// A variance of totals together with the machine's.
+pub(crate) fn pooled_with_noise(found: Variance, noise: &NoiseModel, degrees: f64) -> Variance {
+    let known = noise.degrees.max(1.0);
+    let sum = noise.total_variance * known + found.value * degrees;
+    Variance {
+        value: sum / (known + degrees),
+        degrees: known + degrees,
+    }
+}
+
+fn deviations(values: &[f64], base_runs: usize) -> Vec<f64> {
+    let (base, new) = values.split_at(base_runs);
+    let off = |side: &[f64]| {
+        let mean = mean(side);
+        side.iter().map(|value| value - mean).collect::<Vec<f64>>()
+    };
+    let mut all = off(base);
+    all.extend(off(new));
+    all
+}
+
+fn delta(logs: &[f64], base_runs: usize) -> f64 {
+    let (base, new) = logs.split_at(base_runs);
+    mean(new) - mean(base)
+}
+
+/// The mean cost of a part of each run, base and new.
+fn costs(table: &Table<'_>, scale: &Scale, shares: &[f64]) -> [f64; 2] {
+    let costs: Vec<f64> = shares
+        .iter()
+        .zip(&scale.sampled)
+        .map(|(share, cost)| share * cost)
+        .collect();
+    let (base, new) = costs.split_at(table.base_runs);
+    [mean(base), mean(new)]
+}
+
+/// A function on one side only has no ratio: its cost is held against the margin's part of the whole.
+fn appeared(difference: &Difference, presence: Presence, margin: f64) -> (Effect, [f64; 2]) {
+    let side = usize::from(presence == Presence::New);
+    let cost = difference.costs[side];
+    let variance = difference.variance;
+    // A single run says nothing of its spread unless the machine is known.
+    let degrees = match difference.runs[side] {
+        0 | 1 if variance.degrees <= 0.0 => f64::NAN,
+        _ => variance.degrees,
+    };
+    let error = (variance.value / difference.runs[side] as f64).sqrt();
+    let half = (upper_quantile(TAIL, degrees) * error).exp();
+    let p = upper_tail((cost / margin).ln() / error, degrees);
+    let (low, high) = (cost / half, cost * half);
+    let rises = side == 1;
+    let effect = Effect {
+        base: difference.costs[0],
+        new: difference.costs[1],
+        ratio: f64::NAN,
+        interval: match rises {
+            true => Interval { low, high },
+            false => Interval {
+                low: -high,
+                high: -low,
+            },
+        },
+        p,
+        q: 1.0,
+        detectable: f64::NAN,
+        ..Effect::default()
+    };
+    (effect, if rises { [p, 1.0] } else { [1.0, p] })
+}
+
+/// With one run a side, the exact interval that sampling gives: how many of both sides' samples are the new build's, given how many there are.
+fn by_sampling(
+    table: &Table<'_>,
+    scale: &Scale,
+    function: usize,
+    difference: Difference,
+) -> Effect {
+    let shares = table.shares(function);
+    let mut events = [0.0; 2];
+    let mut exposure = [0.0; 2];
+    for (run, share) in shares.iter().enumerate() {
+        events[table.side(run)] += (share * table.effective[run]).round();
+        exposure[table.side(run)] += table.effective[run] / scale.sampled[run];
+    }
+    let (low, high) = binomial::interval(events[1], events[0] + events[1], TAIL);
+    let ratio = |part: f64| part / (1.0 - part) * exposure[0] / exposure[1];
+    Effect {
+        base: difference.costs[0],
+        new: difference.costs[1],
+        ratio: difference.delta.exp(),
+        interval: Interval {
+            low: ratio(low),
+            high: ratio(high),
+        },
+        p: 1.0,
+        q: 1.0,
+        detectable: f64::NAN,
+        ..Effect::default()
+    }
+}

@@ -1,0 +1,90 @@
+//! The cost of all of it: by the process's clock, so that there is no sampling in it.
+
+use crate::effect::Difference;
+use crate::functions::pooled_with_noise;
+use crate::permutation;
+use crate::scale::Scale;
+use crate::table::Table;
+use crate::variance::{mean, pooled_variance};
+use crate::{Effect, Interval, Options, Unit, Verdict};
+
+/// The total's part of the chance of a false alarm; the families have the rest.
+pub(crate) const PART: f64 = 0.25;
+/// The permutation test agrees up to this, or, with so few runs that it cannot be so small, at the least that it can be.
+const PERMUTATION_LEVEL: f64 = 0.05;
+
+/// The total's effect with its verdict, and the permutation test for "dearer than the margin".
+pub(crate) fn test(table: &Table<'_>, scale: &Scale, options: &Options) -> (Effect, Option<f64>) {
+    let logs: Vec<f64> = scale.total.iter().map(|cost| cost.ln()).collect();
+    let (base, new) = logs.split_at(table.base_runs);
+    let found = pooled_variance([base, new]);
+    let variance = match &options.noise {
+        Some(noise) => pooled_with_noise(found, noise, found.degrees),
+        None => found,
+    };
+    let (base_costs, new_costs) = scale.total.split_at(table.base_runs);
+    let difference = Difference {
+        costs: [mean(base_costs), mean(new_costs)],
+        delta: mean(new) - mean(base),
+        variance,
+        runs: table.sides(),
+        margin: options.margin.ln_1p(),
+        level: PART * options.q,
+    };
+    if variance.degrees <= 0.0 {
+        return (without_interval(&difference), None);
+    }
+    let mut effect = difference.effect();
+    effect.q = (effect.p / PART).min(1.0);
+    let [sides_base, sides_new] = table.sides();
+    if sides_base.min(sides_new) < 2 {
+        if options.noise.is_some() {
+            effect.verdict = verdict(&effect, options, [0.0; 2]);
+        }
+        return (effect, None);
+    }
+    let shifted = |side: &[f64], by: f64| side.iter().map(|log| log + by).collect::<Vec<f64>>();
+    let dearer = permutation::upper_tail(&shifted(base, difference.margin), new);
+    let cheaper = permutation::upper_tail(&shifted(new, difference.margin), base);
+    if scale.unit != Unit::MedianOfRatios {
+        let level = PERMUTATION_LEVEL.max(1.01 * permutation::least(sides_base, sides_new));
+        effect.verdict = verdict(&effect, options, [dearer, cheaper].map(|p| p - level));
+    }
+    if effect.verdict != Verdict::Inconclusive || scale.unit == Unit::MedianOfRatios {
+        effect.more_runs = None;
+    }
+    (effect, Some(dearer))
+}
+
+/// The permutation test has to agree: what it is above its level by is 0 or less, for a rise and for a fall.
+fn verdict(effect: &Effect, options: &Options, disagrees: [f64; 2]) -> Verdict {
+    let found = crate::gate::verdict(effect, options);
+    let above = match found {
+        Verdict::Regressed => disagrees[0],
+        Verdict::Improved => disagrees[1],
+        _ => 0.0,
+    };
+    if above > 0.0 {
+        Verdict::Inconclusive
+    } else {
+        found
+    }
+}
+
+/// One run a side and nothing known of the machine: the total was measured exactly, and nobody can say how it differs between runs.
+fn without_interval(difference: &Difference) -> Effect {
+    Effect {
+        base: difference.costs[0],
+        new: difference.costs[1],
+        ratio: difference.delta.exp(),
+        interval: Interval {
+            low: 0.0,
+            high: f64::INFINITY,
+        },
+        p: 1.0,
+        q: 1.0,
+        detectable: f64::NAN,
+        more_runs: Some(2),
+        ..Effect::default()
+    }
+}
