@@ -246,27 +246,7 @@ impl Resource {
 
     pub fn set_permits(&self, _permits: Permits) {}
 
-    pub fn set_channel(&self, _capacity: Option<u64>, _senders: u64, _receivers: u64) {}
-
-    pub fn sent(&self, _values: u64) {}
-
-    pub fn not_sent(&self, _values: u64) {}
-
-    pub fn received(&self, _values: u64) {}
-
-    pub fn sent_so_far(&self, _values: u64) {}
-
-    pub fn received_so_far(&self, _values: u64) {}
-
     pub fn receiving(&self) {}
-
-    pub fn dropped(&self, _values: u64) {}
-
-    pub fn senders(&self, _change: i64) {}
-
-    pub fn receivers(&self, _change: i64) {}
-
-    pub fn closed(&self, _why: Closed) {}
 }
 
 #[allow(missing_docs)] // as in `core`

@@ -10,11 +10,9 @@
 //! - A hold: [`Resource::acquired`] once it is there, and keep the [`HoldToken`] in the guard; it is given back when dropped. Drop it *before* the real
 //!   guard: then it names who holds, or nobody, and never who held before. [`HoldToken::set_amount`] where permits are split, merged or forgotten.
 //!   What is used and never held (a message sent, a barrier passed) is [`Resource::used`].
-//! - Channels: [`Resource::set_channel`] when it is made, [`Resource::sent`] *before* the value can be taken out ([`Resource::not_sent`] if it could not be put
-//!   in), [`Resource::received`] after it was; the length is the difference. What was sent while sampling did not run is not in it: a twin that has
-//!   numbers of its own passes those on ([`Resource::sent_so_far`], [`Resource::received_so_far`]), and cannot drift.
-//!   [`Resource::senders`] and [`Resource::receivers`] at each clone and drop, [`Resource::closed`], [`Resource::receiving`] when a task begins to wait in `recv`.
-//!   A channel that counts for itself tells it all at once (`so_far.rs`).
+//! - Channels count for themselves, sampling or not, in numbers that only go up, and pass all of them on as a [`SoFar`]: [`Resource::so_far`] when an end is
+//!   made or gone, [`Resource::has_sent`] *before* the value can be taken out, [`Resource::has_received`] after it was, [`Resource::channel_ends`] at last. So
+//!   nothing drifts; the length is the difference, or what [`Resource::set_length`] says. [`Resource::receiving`] when a task begins to wait in `recv`.
 //! - Semaphores: [`Resource::set_permits`] whenever they change.
 //!
 //! Sides: senders, writers and all that knows one mode are `Mode::Exclusive`; receivers and readers `Mode::Shared`.

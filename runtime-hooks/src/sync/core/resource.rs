@@ -3,12 +3,11 @@
 //! The same resource may be told of from anywhere: the party is the tracked task that the calling thread polls, or else the thread.
 
 use super::lock::side;
-use super::row::{Identity, Row, Side, site_word};
+use super::row::{Identity, Row, site_word};
 use super::threads;
 use super::tokens::{HoldToken, WaitToken, free_hold};
 use super::{is_on, is_running, registry};
-use hotpoll_profile::{Closed, Library, Mode, Permits, ResourceKind};
-use hotpoll_sampler::clock;
+use hotpoll_profile::{Library, Mode, Permits, ResourceKind};
 use std::panic::Location;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed};
@@ -246,106 +245,12 @@ impl Resource {
         }
     }
 
-    /// It is a channel: `None` has no bound. Call it when the channel is made.
-    pub fn set_channel(&self, capacity: Option<u64>, senders: u64, receivers: u64) {
-        if let Some(row) = self.row() {
-            let channel = row.channel();
-            channel.senders.store(senders, Relaxed);
-            channel.receivers.store(receivers, Relaxed);
-            channel.is_one(capacity);
-        }
-    }
-
-    /// Values went in. Before they can come out: else the length would be short for a moment.
-    pub fn sent(&self, values: u64) {
-        if let Some(row) = self.row() {
-            let channel = row.channel();
-            channel.sent.fetch_add(values, Relaxed);
-            channel.last_sent.store(clock::now(), Relaxed);
-            if let Some(local) = threads::local() {
-                channel.sender.set(local.party());
-            }
-            row.acquired[Side::Exclusive as usize].fetch_add(values, Relaxed);
-        }
-    }
-
-    /// What [`Resource::sent`] said did not happen.
-    pub fn not_sent(&self, values: u64) {
-        if let Some(row) = self.row() {
-            row.channel().sent.fetch_sub(values, Relaxed);
-            row.acquired[Side::Exclusive as usize].fetch_sub(values, Relaxed);
-        }
-    }
-
-    /// Values came out.
-    pub fn received(&self, values: u64) {
-        if let Some(row) = self.row() {
-            let channel = row.channel();
-            channel.received.fetch_add(values, Relaxed);
-            channel.last_received.store(clock::now(), Relaxed);
-            self.receiving();
-            row.acquired[Side::Shared as usize].fetch_add(values, Relaxed);
-        }
-    }
-
-    /// So many values went in since the channel was made, as whoever counts them knows. For channels that are counted while sampling does not run, too.
-    pub fn sent_so_far(&self, values: u64) {
-        if let Some(row) = self.row() {
-            let channel = row.channel();
-            channel.sent.fetch_max(values, Relaxed);
-            channel.last_sent.store(clock::now(), Relaxed);
-            if let Some(local) = threads::local() {
-                channel.sender.set(local.party());
-            }
-            row.acquired[Side::Exclusive as usize].fetch_max(values, Relaxed);
-        }
-    }
-
-    /// The same of values that came out.
-    pub fn received_so_far(&self, values: u64) {
-        if let Some(row) = self.row() {
-            let channel = row.channel();
-            channel.received.fetch_max(values, Relaxed);
-            channel.last_received.store(clock::now(), Relaxed);
-            self.receiving();
-            row.acquired[Side::Shared as usize].fetch_max(values, Relaxed);
-        }
-    }
-
     /// The calling task or thread has the receiver.
     pub fn receiving(&self) {
         if let Some(row) = self.row()
             && let Some(local) = threads::local()
         {
             row.channel().receiver.set(local.party());
-        }
-    }
-
-    /// Values left it that nobody received.
-    pub fn dropped(&self, values: u64) {
-        if let Some(row) = self.row() {
-            row.channel().dropped.fetch_add(values, Relaxed);
-        }
-    }
-
-    /// Senders came or went.
-    pub fn senders(&self, change: i64) {
-        if let Some(row) = self.row() {
-            row.channel().senders.fetch_add(change as u64, Relaxed);
-        }
-    }
-
-    /// Receivers came or went.
-    pub fn receivers(&self, change: i64) {
-        if let Some(row) = self.row() {
-            row.channel().receivers.fetch_add(change as u64, Relaxed);
-        }
-    }
-
-    /// Nothing goes through any more.
-    pub fn closed(&self, why: Closed) {
-        if let Some(row) = self.row() {
-            row.channel().close(why);
         }
     }
 }
