@@ -9,6 +9,8 @@
 //! `auto` where perf_event_open is denied, as in a container. Last, what hotpoll holds of the host's descriptors and timers beside 500 threads.
 #![allow(unsafe_code)] // a seccomp filter
 
+#[path = "../sampler/tests/truth/perf_denied.rs"]
+mod perf_denied;
 mod support;
 
 use hotpoll::{Builder, Engine};
@@ -153,7 +155,7 @@ fn denied_too(arguments: &Arguments, figures: &mut Figures) -> std::io::Result<(
         .env(DENIED, "1")
         .args(arguments.quick.then_some("--quick"));
     // SAFETY: the closure makes system calls only, on memory of its own.
-    unsafe { again.pre_exec(support::deny_perf_event_open) };
+    unsafe { again.pre_exec(perf_denied::deny_perf_event_open) };
     let output = again.output()?;
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         if let Some((name, value)) = line.split_once(" = ")

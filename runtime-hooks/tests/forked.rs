@@ -1,10 +1,12 @@
 //! A forked child that starts sampling itself: its tasks are its own, the thread that forked included, and no lock of its parent's stops it.
 //!
 //! One test, as sampling is one in a process.
-#![allow(unsafe_code)] // fork
 
+#[path = "support/child.rs"]
+mod child;
 mod support;
 
+use child::forked;
 use hotpoll_hooks::tasks;
 use hotpoll_sampler::{Settings, current_tid, published_by};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -129,35 +131,4 @@ impl Drop for SetAtEnd<'_> {
     fn drop(&mut self) {
         self.0.store(true, Relaxed);
     }
-}
-
-/// Runs the closure in a forked child, and fails if it panics or never ends.
-fn forked(child: impl FnOnce()) {
-    // SAFETY: the child has this thread only; it runs what is tested, and ends without running anything of the parent's.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0);
-    if pid == 0 {
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
-        if let Err(panic) = &result {
-            let words = panic.downcast_ref::<String>().map(String::as_str);
-            let words = words.or(panic.downcast_ref::<&str>().copied());
-            let words = format!("in the child: {}\n", words.unwrap_or("a panic"));
-            // SAFETY: writes the bytes given. Past the test's captured output, which ends with the child.
-            unsafe { libc::write(2, words.as_ptr().cast(), words.len()) };
-        }
-        // SAFETY: ends the child.
-        unsafe { libc::_exit(i32::from(result.is_err())) };
-    }
-    let begun = Instant::now();
-    let mut status = -1;
-    // SAFETY: asks for that child's status.
-    while unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) } == 0 {
-        if begun.elapsed() > Duration::from_secs(60) {
-            // SAFETY: ends that child.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
-            panic!("the child hangs");
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    assert_eq!(status, 0);
 }

@@ -1,14 +1,16 @@
 //! A forked child has none of its parent's holders and waiters, and its own once it samples. Alone in its process, as sampling is one in a process.
-#![allow(unsafe_code)] // fork
 
+#[path = "support/child.rs"]
+mod child;
 #[path = "lock_support/mod.rs"]
 mod support;
 
+use child::forked;
 use hotpoll_hooks::sync::{self, Mutex, RwLock};
 use hotpoll_sampler::Settings;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::{one, snapshot, tid, until};
 
 /// Forks while others take locks, some of them in the registry at that moment.
@@ -97,35 +99,4 @@ fn in_the_child(held: &Mutex<u32>, free: &RwLock<u32>) {
     drop(second);
     assert!(one(&snapshot(), "free").holders.is_empty());
     drop(started);
-}
-
-/// Runs the closure in a forked child, and fails if it panics or never ends.
-fn forked(child: impl FnOnce()) {
-    // SAFETY: the child has this thread only; it runs what is tested, and ends without running anything of the parent's.
-    let pid = unsafe { libc::fork() };
-    assert!(pid >= 0);
-    if pid == 0 {
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
-        if let Err(panic) = &result {
-            let words = panic.downcast_ref::<String>().map(String::as_str);
-            let words = words.or(panic.downcast_ref::<&str>().copied());
-            let words = format!("in the child: {}\n", words.unwrap_or("a panic"));
-            // SAFETY: writes the bytes given. Past the test's captured output, which ends with the child.
-            unsafe { libc::write(2, words.as_ptr().cast(), words.len()) };
-        }
-        // SAFETY: ends the child.
-        unsafe { libc::_exit(i32::from(result.is_err())) };
-    }
-    let begun = Instant::now();
-    let mut status = -1;
-    // SAFETY: asks for that child's status.
-    while unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) } == 0 {
-        if begun.elapsed() > Duration::from_secs(60) {
-            // SAFETY: ends that child.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
-            panic!("the child hangs");
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    assert_eq!(status, 0);
 }

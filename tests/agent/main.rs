@@ -7,6 +7,7 @@
 
 mod clients;
 mod crowded;
+mod endings;
 mod host;
 mod names;
 mod now;

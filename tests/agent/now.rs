@@ -283,8 +283,12 @@ fn dumped_because(how: &str, after_ms: &str, why: &str) -> (Folder, Host, Profil
     });
     let dump = found.expect("it was found");
     assert_eq!(dump.process.pid, host.pid());
-    // What one dump says is nothing that reports of the process say.
-    assert_eq!(host.status().notices, [""; 0]);
+    // What one dump says is nothing that reports of the process say. On a crowded machine they may say something else.
+    let notices = host.status().notices;
+    assert!(
+        !notices.iter().any(|said| said.contains(why)),
+        "{notices:?}"
+    );
     (folder, host, dump)
 }
 

@@ -57,7 +57,7 @@ mod plain {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
         #[test]
-        fn behaves_as_a_bounded_queue(records in prop::collection::vec((prop::collection::vec(any::<u64>(), 0..12), any::<bool>()), 0..60)) {
+        fn behaves_as_a_bounded_queue(records in prop::collection::vec((prop::collection::vec(any::<u64>(), 0..12), any::<bool>()), 0..if cfg!(miri) { 20 } else { 60 })) {
             let ring = Ring::<16>::new();
             let mut model: Vec<u64> = Vec::new();
             for (record, pop) in records {

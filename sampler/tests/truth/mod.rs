@@ -7,6 +7,7 @@ pub mod common;
 pub mod burner;
 pub mod child;
 pub mod clock;
+pub mod perf_denied;
 pub mod random;
 pub mod shares;
 pub mod work;

@@ -52,6 +52,4 @@ mod fixture;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
-mod sent_tests;
-#[cfg(test)]
 mod tests;

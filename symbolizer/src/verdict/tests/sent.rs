@@ -1,10 +1,10 @@
 //! What is not certain because guards may be sent, and what is waited for that no resource tells of.
 
-use super::fixture::{
+use super::super::fixture::{
     MS, S, Scene, async_mutex, holder, mutex, resource, semaphore, task, thread, waiter,
 };
-use super::problem::{Confidence, Problem, ProblemKind as Kind};
-use super::{Names, names};
+use super::super::problem::{Confidence, Problem, ProblemKind as Kind};
+use super::super::{Names, names};
 use crate::view::Frames;
 use hotpoll_profile::{Library, Mode, Party, Resource, ResourceKind, Suspension, TaskState};
 
@@ -248,7 +248,7 @@ fn a_task_that_sleeps_is_due() {
         scene.snapshot.tasks.tasks[0].state = state;
         let frames = Frames::new(&scene.profile);
         Names::new(&frames, &scene.snapshot)
-            .doing(super::Actor::Task(1))
+            .doing(super::super::Actor::Task(1))
             .words
     };
     assert_eq!(

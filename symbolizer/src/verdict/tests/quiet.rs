@@ -1,0 +1,198 @@
+//! What waits and is no problem, or none that is certain.
+
+use super::super::fixture::{
+    MS, S, Scene, async_mutex, channel, holder, mutex, resource, semaphore, task, thread, waiter,
+};
+use super::super::problem::{Confidence, ProblemKind as Kind};
+use super::{kinds_of, read};
+use hotpoll_profile::{Channel, Library, Resource, ResourceKind};
+
+/// A task that something else may wake is in a select, or has a time-out.
+#[test]
+fn a_task_with_two_wakers_is_not_lost() {
+    let resources = vec![
+        async_mutex(
+            1,
+            vec![holder(task(1, 0), 3 * S)],
+            vec![waiter(task(2, 0), 3 * S)],
+        ),
+        async_mutex(
+            2,
+            vec![holder(task(2, 0), 3 * S)],
+            vec![waiter(task(1, 0), 3 * S)],
+        ),
+    ];
+    let kind = |wakers| {
+        Scene::new(1, resources.clone())
+            .task(1, 1)
+            .task(2, wakers)
+            .problems()[0]
+            .kind
+    };
+    assert_eq!(kind(1), Kind::Deadlock);
+    assert_eq!(kind(2), Kind::PossibleDeadlock);
+    // Nor is one of which nothing is known.
+    let unknown = Scene::new(1, resources.clone()).task(1, 1).problems();
+    assert_eq!(unknown[0].kind, Kind::PossibleDeadlock);
+}
+
+/// Nothing of this is a problem, however long it lasts.
+#[test]
+fn benign_idling() {
+    let hour = 3_600 * S;
+    let idle = |senders, sender| Channel {
+        capacity: Some(16),
+        senders,
+        receivers: 1,
+        sender,
+        receiver: Some(task(1, 0)),
+        ..Channel::default()
+    };
+    let resources = vec![
+        // A receiver whose senders are merely quiet; two that wait for each other's next message.
+        channel(1, idle(3, None), vec![read(waiter(task(1, 0), hour))]),
+        channel(
+            2,
+            idle(1, Some(task(3, 0))),
+            vec![read(waiter(task(2, 0), hour))],
+        ),
+        channel(
+            3,
+            idle(1, Some(task(2, 0))),
+            vec![read(waiter(task(3, 0), hour))],
+        ),
+        // Conditions, notifications, times.
+        resource(
+            4,
+            ResourceKind::Condvar,
+            Library::ParkingLot,
+            Vec::new(),
+            vec![waiter(thread(0), hour)],
+        ),
+        resource(
+            5,
+            ResourceKind::Notify,
+            Library::Tokio,
+            Vec::new(),
+            vec![waiter(task(4, 0), hour)],
+        ),
+        resource(
+            6,
+            ResourceKind::Timer,
+            Library::Tokio,
+            Vec::new(),
+            vec![waiter(task(5, 0), hour)],
+        ),
+        // A lock that is held for an hour, and nobody minds.
+        mutex(7, vec![holder(thread(1), hour)], Vec::new()),
+        // One that is waited for, for a moment.
+        mutex(
+            8,
+            vec![holder(thread(1), hour)],
+            vec![waiter(thread(2), 10 * MS)],
+        ),
+    ];
+    let scene = (1..=5).fold(Scene::new(3, resources), |scene, id| scene.task(id, 1));
+    let verdicts = scene.verdicts();
+    assert_eq!(verdicts.problems, []);
+    // All but the one that waits for the lock.
+    assert_eq!((verdicts.idle, verdicts.external), (7, 0));
+}
+
+/// The tasks are not seen at the same moment as the locks. Who was polled meanwhile may have had one waker in another wait; found by the storm of cli/tests/stuck.
+#[test]
+fn a_task_that_was_polled_meanwhile() {
+    let resources = vec![async_mutex(
+        1,
+        vec![holder(task(1, 0), S)],
+        vec![waiter(task(1, 0), S)],
+    )];
+    let kinds = |state_ns, took_ns| {
+        let mut scene = Scene::new(1, resources.clone()).task(1, 1);
+        scene.snapshot.tasks.tasks[0].state_ns = state_ns;
+        scene.snapshot.took_ns = took_ns;
+        kinds_of(&scene)
+    };
+    assert_eq!(kinds(S, 2 * MS), [Kind::Deadlock]);
+    assert_eq!(kinds(MS, 2 * MS), []);
+    // Of one that is not listed nothing is known.
+    let unknown = Scene::new(1, resources.clone());
+    assert_eq!(kinds_of(&unknown), [Kind::PossibleDeadlock]);
+}
+
+/// One branch of a join sleeps with a lock that the other one waits for: the sleep wakes the task.
+#[test]
+fn who_holds_what_it_waits_for_and_is_woken_otherwise() {
+    let one = |waiters| vec![async_mutex(1, vec![holder(task(1, 0), 3 * S)], waiters)];
+    let alone = one(vec![waiter(task(1, 0), 3 * S)]);
+    Scene::new(1, alone.clone()).task(1, 2).check(&[]);
+    assert_eq!(kinds_of(&Scene::new(1, alone).task(1, 1)), [Kind::Deadlock]);
+    // Somebody else waits for it, too: it is held for long.
+    let with_others = one(vec![waiter(task(1, 0), 3 * S), waiter(task(2, 0), 2 * S)]);
+    Scene::new(1, with_others).task(1, 2).task(2, 1).check(&[(
+        Kind::LongHold,
+        "task #1 (save) holds mutex shop.rs:1, one waits",
+    )]);
+    // A permit that it holds itself comes back; that of another one who is dead does not.
+    let permits = semaphore(
+        1,
+        2,
+        vec![holder(task(1, 0), 3 * S), holder(task(2, 0), 3 * S)],
+        vec![waiter(task(1, 0), 3 * S)],
+    );
+    let behind = async_mutex(
+        2,
+        vec![holder(task(1, 0), 3 * S)],
+        vec![waiter(task(2, 0), 3 * S)],
+    );
+    let scene = Scene::new(1, vec![permits, behind]).task(1, 2).task(2, 1);
+    assert!(!kinds_of(&scene).contains(&Kind::PossibleDeadlock));
+}
+
+/// Children of a set of futures share their task's number, and one goes on while another one waits; the set has one waker for all of them.
+#[test]
+fn futures_of_a_set() {
+    let set = |wait_in_set, hold_in_set| {
+        let mut resources = vec![async_mutex(
+            1,
+            vec![holder(task(1, 0), 3 * S)],
+            vec![waiter(task(1, 0), 3 * S)],
+        )];
+        resources[0].waiters[0].in_set = wait_in_set;
+        resources[0].holders[0].in_set = hold_in_set;
+        kinds_of(&Scene::new(1, resources).task(1, 1))
+    };
+    assert_eq!(set(true, true), []);
+    // The body holds it, and awaits the set.
+    assert_eq!(set(true, false), [Kind::PossibleDeadlock]);
+    assert_eq!(set(false, true), []);
+    assert_eq!(set(false, false), [Kind::Deadlock]);
+    // With another task in the circle it is possible, and no more: whichever edge is in a set.
+    let in_set: [fn(&mut Vec<Resource>); 4] = [
+        |all| all[0].waiters[0].in_set = true,
+        |all| all[0].holders[0].in_set = true,
+        |all| all[1].waiters[0].in_set = true,
+        |all| all[1].holders[0].in_set = true,
+    ];
+    for change in in_set {
+        let mut resources = vec![
+            async_mutex(
+                1,
+                vec![holder(task(1, 0), 3 * S)],
+                vec![waiter(task(2, 0), 3 * S)],
+            ),
+            async_mutex(
+                2,
+                vec![holder(task(2, 0), 3 * S)],
+                vec![waiter(task(1, 0), 3 * S)],
+            ),
+        ];
+        change(&mut resources);
+        let problems = Scene::new(1, resources).task(1, 1).task(2, 1).problems();
+        assert_eq!(
+            (problems[0].kind, problems[0].confidence),
+            (Kind::PossibleDeadlock, Confidence::Possible),
+            "{problems:#?}"
+        );
+    }
+}
