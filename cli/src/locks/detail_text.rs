@@ -103,7 +103,8 @@ pub fn details(one: &ResourceData, all: bool, columns: usize) -> Vec<String> {
         }
     }
     if !one.by_kind.is_empty() {
-        let text = kinds_line(&one.by_kind, if all { usize::MAX } else { PARTIES });
+        let kinds = kinds_line(&one.by_kind, if all { usize::MAX } else { PARTIES });
+        let text = format!("waited for by tasks {kinds}");
         for (index, line) in wrap(&text, columns.saturating_sub(INDENT.len() + 2))
             .iter()
             .enumerate()
@@ -114,7 +115,7 @@ pub fn details(one: &ResourceData, all: bool, columns: usize) -> Vec<String> {
     lines
 }
 
-/// `waited for by task save 12.0s (62% of its life), load 1.20s (0.3%)`.
+/// `save 12.0s (62% of its life), load 1.20s (0.3%)`.
 pub fn kinds_line(by_kind: &[KindWaitsData], most: usize) -> String {
     let shown = by_kind.iter().take(most).enumerate();
     let mut parts: Vec<String> = shown
@@ -132,7 +133,7 @@ pub fn kinds_line(by_kind: &[KindWaitsData], most: usize) -> String {
     if more > 0 {
         parts.push(format!("{more} more"));
     }
-    format!("waited for by tasks {}", parts.join(", "))
+    parts.join(", ")
 }
 
 /// Those who went without it: `3 tries failed, 1 wait timed out, 2 cancelled`; `None`: none did.

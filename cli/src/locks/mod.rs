@@ -10,5 +10,8 @@ mod detail_text;
 mod tests;
 mod text;
 
+pub use collect::by_kind;
 pub use command::{LocksArgs, run};
+pub use data::KindWaitsData;
+pub use detail_text::kinds_line;
 pub use text::short;

@@ -1,6 +1,7 @@
 //! What a report says, ready to be written: names resolved, rows chosen, nothing formatted. Text, Markdown and JSON are
 //! written from these, so that they cannot disagree. As JSON this is the kind `report`; JSON.md documents it.
 
+use crate::locks::KindWaitsData;
 use crate::stack::LevelData;
 use serde::Serialize;
 
@@ -493,6 +494,10 @@ pub struct LockData {
     pub held_ns: u64,
     /// What its holders did in that time.
     pub holds: Vec<LockHoldData>,
+    /// Tasks were suspended in waits for it so long, since sampling began; 0 of what blocks threads.
+    pub suspended_ns: u64,
+    /// By the kinds of tasks that waited, longest first; since sampling began.
+    pub by_kind: Vec<KindWaitsData>,
 }
 
 /// Who waited for a lock.

@@ -1,6 +1,7 @@
 //! `report --by lock`: what there is to say of locks, computed from the view.
 
 use super::data::{LockData, LockHoldData, LockWaitData};
+use crate::locks::by_kind;
 use crate::stack;
 use hotpoll_profile::{Profile, Sample};
 use hotpoll_symbolizer::view::lock_times::{LockTimes, Who, lock_times};
@@ -20,6 +21,8 @@ fn lock(frames: &Frames, row: &LockTimes<'_>) -> LockData {
     let profile = frames.profile();
     LockData {
         id: row.id,
+        suspended_ns: row.suspended_ns,
+        by_kind: (row.resource).map_or_else(Vec::new, |one| by_kind(profile, one)),
         kind: row.resource.map_or("", |one| one.kind.label()),
         title: match row.resource {
             Some(one) => one.title(),

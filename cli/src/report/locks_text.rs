@@ -2,6 +2,7 @@
 
 use super::data::{Data, LockData, LockHoldData};
 use crate::export::text::printable;
+use crate::locks::kinds_line;
 use crate::stack;
 use crate::text::number::{compact, percent, percent_in_words};
 use crate::text::style::{DIM, STRONG, heading, paint};
@@ -43,15 +44,23 @@ pub fn section(lines: &mut Vec<String>, data: &Data, top: Option<usize>, columns
             lines.extend(hold_lines(hold, columns));
         }
         lines.extend(waits_line(lock, places, columns));
+        if lock.suspended_ns > 0 {
+            let text = format!(
+                "tasks waited {} for it since sampling began: {}",
+                compact(lock.suspended_ns),
+                kinds_line(&lock.by_kind, places)
+            );
+            lines.extend(indented(&text, columns));
+        }
     }
     if locks.is_empty() {
         lines.push(paint(
             DIM,
-            "  none: no thread was seen waiting for a lock of hotpoll's types",
+            "  none: nobody was seen waiting for a lock of hotpoll's types",
         ));
         return;
     }
-    let note = "Waits are of threads; a task that is suspended while it waits or holds has no samples: hotpoll locks has its times. Shares are of the samples of holders while others waited, on processors and off them.";
+    let note = "Waits are of threads, and of suspended tasks where it says so; a task has no samples while it is suspended. Shares are of the samples of holders (threads, and tasks in their polls) while others waited, on processors and off them.";
     lines.extend(
         (wrap(note, columns.saturating_sub(2)).iter()).map(|line| paint(DIM, format!("  {line}"))),
     );
@@ -102,8 +111,11 @@ fn waits_line(lock: &LockData, most: usize, columns: usize) -> Vec<String> {
     if more > 0 {
         parts.push(format!("{more} others"));
     }
-    let text = format!("waited for by {}", parts.join(", "));
-    let lines = wrap(&text, columns.saturating_sub(8));
+    indented(&format!("waited for by {}", parts.join(", ")), columns)
+}
+
+fn indented(text: &str, columns: usize) -> Vec<String> {
+    let lines = wrap(text, columns.saturating_sub(8));
     let lines = lines.iter().enumerate();
     lines
         .map(|(index, line)| {

@@ -6,7 +6,9 @@ use super::{markdown, text};
 use crate::tasks::fixture;
 use crate::text::style::plain;
 use crate::text::width::width;
-use hotpoll_profile::{CaptureFailure, Profile, Sample, State};
+use hotpoll_profile::{
+    CaptureFailure, KindWaits, Library, Profile, Resource, ResourceKind, Sample, State,
+};
 
 const MS: u64 = 1_000_000;
 
@@ -182,12 +184,55 @@ fn locks_and_what_their_holders_did() {
        66.7% sleep in clone3 (shop)
        33.3% running in db::query db.rs:47 (task request)
       waited for by request 1.20s (74% of its time in polls)
-  Waits are of threads; a task that is suspended while it waits or holds has no
-  samples: hotpoll locks has its times. Shares are of the samples of holders
-  while others waited, on processors and off them.
+  Waits are of threads, and of suspended tasks where it says so; a task has no
+  samples while it is suspended. Shares are of the samples of holders (threads,
+  and tasks in their polls) while others waited, on processors and off them.
 "
     );
     let locks = data.locks.as_ref().unwrap();
     assert_eq!(locks[0].total_wait_ns, 12_000 * MS);
+    assert_eq!((locks[0].suspended_ns, &locks[0].by_kind[..]), (0, &[][..]));
     assert!(markdown::render(&data, &options).contains("db::query"));
+}
+
+/// Tasks wait suspended for tokio's locks, where no sample tells of it: what the lock has counted does.
+#[test]
+fn locks_that_tasks_wait_for() {
+    let mut profile = waiting();
+    let snapshot = profile.snapshot.as_mut().unwrap();
+    let kind = &mut snapshot.tasks.kinds[0];
+    (kind.busy_ns, kind.scheduled_ns, kind.idle_ns) = (0, 0, 16_000 * MS);
+    let (kind, title) = (kind.id, kind.title());
+    let one = |id: u64, name: &str, resource, wait_ns| Resource {
+        id,
+        name: name.to_owned(),
+        kind: resource,
+        library: Library::Tokio,
+        instances: 1,
+        by_kind: vec![KindWaits {
+            kind,
+            waits: 4,
+            wait_ns,
+        }],
+        ..Resource::default()
+    };
+    snapshot.resources.resources = vec![
+        one(3, "journal", ResourceKind::Mutex, 4_000 * MS),
+        // Nobody holds that up.
+        one(4, "jobs", ResourceKind::Mpsc, 9_000 * MS),
+    ];
+    profile.samples[0].holds = 3;
+    let options = Options {
+        by: By::Lock,
+        ..Options::default()
+    };
+    let data = collect(&profile, &options);
+    let locks = data.locks.as_ref().unwrap();
+    assert_eq!(locks.len(), 1, "{locks:#?}");
+    assert_eq!(locks[0].suspended_ns, 4_000 * MS);
+    let report = plain(&text::render(&data, &options, 80)).replace("\n        ", " ");
+    let line =
+        format!("tasks waited 4.00s for it since sampling began: {title} 4.00s (25% of its life)");
+    assert!(report.contains(&line), "{report}");
+    assert!(report.contains("running in db::query"), "{report}");
 }

@@ -10,6 +10,7 @@ use super::live;
 use super::stats::{Totals, add};
 use super::thread::Local;
 use super::wake_stamp::{DURING_POLL, WakeStamp};
+use crate::sync::core::TaskHolds;
 use std::ptr::NonNull;
 use std::sync::atomic::{
     AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed, fence,
@@ -57,6 +58,8 @@ pub(super) struct Record {
     pub last_wake: AtomicU64,
     /// Polls that nothing had woken it for, and in which nothing happened: see `begin`. They are among `totals.polls`, and no user hears of them.
     pub asked: AtomicU32,
+    /// What it holds and others may wait for. Written by its polls.
+    pub held: TaskHolds,
     /// Where it waits: see `Wait`. 0 is none.
     waits: [AtomicU64; MAX_WAITS],
     pub flags: AtomicU8,
@@ -195,6 +198,7 @@ impl Record {
             last_end: AtomicU64::new(now),
             last_wake: AtomicU64::new(0),
             asked: AtomicU32::new(0),
+            held: TaskHolds::new(),
             waits: [const { AtomicU64::new(0) }; MAX_WAITS],
             flags: AtomicU8::new(0),
             held_at_end: AtomicU8::new(0),

@@ -10,6 +10,7 @@ use super::record::Record;
 use super::run_delay::RunDelay;
 use super::stacks::MAX_FRAMES;
 use super::stats::Stats;
+use crate::sync::core::TaskHolds;
 use hotpoll_sampler::{ForkLock, Published, generation};
 use std::cell::{Cell, UnsafeCell};
 use std::sync::MutexGuard;
@@ -107,6 +108,15 @@ pub(super) fn local() -> Option<&'static Local> {
 #[inline(always)]
 pub(super) fn existing() -> Option<&'static Local> {
     LOCAL.get().filter(|local| local.is_of_this_process())
+}
+
+/// What the task holds that the calling thread polls, if it polls one.
+#[inline(always)]
+pub(crate) fn with_holds(then: impl FnOnce(&TaskHolds)) {
+    // SAFETY: null, or the record of the poll that the thread is in, which its wrapper holds.
+    if let Some(task) = existing().and_then(|local| unsafe { local.current.get().as_ref() }) {
+        then(&task.held);
+    }
 }
 
 #[cold]

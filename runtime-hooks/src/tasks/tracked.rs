@@ -8,6 +8,7 @@ use super::kind::Kind;
 use super::record::{BLOCKING, HOLDS_PARENTS, Handle, PANICKED, Record, own_id};
 use super::thread::{self, Local};
 use super::{LONG_POLL, deferral, live, parent, poll_begins, runtimes, stats, waker};
+use crate::sync::core::TaskHolds;
 use hotpoll_sampler::clock;
 use std::future::Future;
 use std::panic::Location;
@@ -195,6 +196,9 @@ impl<'a> Open<'a> {
                 local.around.changed();
             }
             poll_begins();
+            if !task.held.is_none() {
+                task.held.poll_begins(task.id.load(Relaxed));
+            }
         }
         let asked = task.begin(local, start);
         outer.asked = local.asked.replace(asked);
@@ -225,6 +229,11 @@ impl Drop for Open<'_> {
             let is_nested = !outer.current.is_null();
             if is_nested {
                 local.around.leave(words);
+            }
+            if words.holds.load(Relaxed) != 0 {
+                // SAFETY: null, or the record of the poll that we are in, which its wrapper holds.
+                let around = unsafe { outer.current.as_ref() };
+                TaskHolds::poll_ended(around.map(|around| (&around.held, outer.id)));
             }
             words.poll_start.store(outer.start, Relaxed);
             words.task.store(outer.id, Relaxed);

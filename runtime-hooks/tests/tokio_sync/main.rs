@@ -2,6 +2,7 @@
 
 mod channels;
 mod due;
+mod held;
 mod locks;
 mod model;
 mod reentrant;

@@ -1,11 +1,11 @@
 //! Locks and channels with what samples say of them: who waited for each, and what its holders did meanwhile.
 //!
-//! A sample carries what its thread waited for, and what it held while others waited. Both are of threads: a task that is suspended while it waits, or
-//! while it holds, has no samples.
+//! A sample carries what its thread waited for, and what it, or the task that it polled, held while others waited. A task that is suspended while it waits, or
+//! while it holds, has no samples; how long tasks waited the resource itself has counted, by their kinds, since sampling began.
 
 use super::await_stack::{self, Level};
 use super::frames::Frames;
-use hotpoll_profile::{Profile, Resource, Sample, State};
+use hotpoll_profile::{Library, Profile, Resource, ResourceKind, Sample, State};
 use std::collections::{BTreeMap, HashMap};
 
 /// A resource, and the time that samples stand for.
@@ -23,6 +23,8 @@ pub struct LockTimes<'p> {
     pub held_ns: u64,
     /// What holders did in that time, most of it first.
     pub holds: Vec<LockHold>,
+    /// Tasks were suspended in waits for it so long, since sampling began; of locks that block threads nothing, as samples have that.
+    pub suspended_ns: u64,
 }
 
 /// How long one kind of tasks, or the threads of one name, waited for a resource.
@@ -81,7 +83,12 @@ pub fn lock_times<'p>(
             add(holds.entry(sample.holds).or_default(), frames, sample);
         }
     }
-    let mut ids: Vec<u64> = waits.keys().chain(holds.keys()).copied().collect();
+    let suspends = known
+        .values()
+        .filter(|one| suspended_ns(one) > 0 && is_waited_for(one));
+    let suspends = suspends.map(|one| one.id);
+    let sampled = waits.keys().chain(holds.keys()).copied();
+    let mut ids: Vec<u64> = sampled.chain(suspends).collect();
     ids.sort_unstable();
     ids.dedup();
     let mut rows: Vec<LockTimes> = (ids.into_iter())
@@ -104,11 +111,27 @@ pub fn lock_times<'p>(
                 waits,
                 held_ns: sum(holds.iter().map(|one| one.ns)),
                 holds,
+                suspended_ns: known.get(&id).map_or(0, |one| suspended_ns(one)),
             }
         })
         .collect();
-    rows.sort_by_key(|row| (std::cmp::Reverse((row.waited_ns, row.held_ns)), row.id));
+    rows.sort_by_key(|row| {
+        let waited_ns = row.waited_ns.max(row.suspended_ns);
+        (std::cmp::Reverse((waited_ns, row.held_ns)), row.id)
+    });
     rows
+}
+
+fn suspended_ns(one: &Resource) -> u64 {
+    match one.library {
+        Library::Tokio => sum(one.by_kind.iter().map(|waits| waits.wait_ns)),
+        _ => 0,
+    }
+}
+
+/// Whether a wait for it is one for somebody who holds it. Who waits for a message, a call or a time has nothing to do.
+fn is_waited_for(one: &Resource) -> bool {
+    one.kind.is_lock() || one.kind == ResourceKind::Semaphore
 }
 
 fn sum(times: impl Iterator<Item = u64>) -> u64 {

@@ -3,6 +3,7 @@
 use super::lock::side;
 use super::resource::Resource;
 use super::row::{Row, SiteWord, site_word};
+use super::task_holds;
 use super::tokens::tell_longest;
 use super::waiting::Waiting;
 use hotpoll_profile::Mode;
@@ -39,8 +40,10 @@ impl Resource {
         let told = self.row().map(|row| {
             let (since, site) = (clock::now(), site_word(site));
             row.waiting.fetch_add(1, Relaxed);
+            let waiting = Waiting::begin(row, mode, timed, site, since, 0);
+            task_holds::begins_to_wait(row);
             Told {
-                waiting: Waiting::begin(row, mode, timed, site, since, 0),
+                waiting,
                 row,
                 mode,
                 timed,
@@ -63,9 +66,11 @@ impl Blocking {
 
     fn end(&mut self, got: bool) {
         let Some(told) = self.told.take() else { return };
+        let kind = told.waiting.kind();
         told.waiting.end();
         told.row.waiting.fetch_sub(1, Relaxed);
         let ticks = clock::now().saturating_sub(told.since);
+        told.row.waited(kind, ticks);
         let counts = told.row.counts(side(told.mode));
         if got {
             counts.waited(ticks);

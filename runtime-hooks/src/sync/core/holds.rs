@@ -3,11 +3,11 @@
 //! A resource has room for a few of its own; those beyond come from a pool. Records are never freed; the hold's number, read before and after, says
 //! whether what was read belongs together.
 
-use super::row::SiteWord;
+use super::row::{Row, SiteWord, TaggedRow};
 use super::waits::mode_of;
 use hotpoll_profile::{Mode, Party};
 use hotpoll_sampler::ForkLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, Ordering::Relaxed, fence};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed, fence};
 
 /// Holds that a resource has room for.
 pub(super) const OWN: usize = 4;
@@ -21,6 +21,9 @@ pub(super) struct Hold {
     serial: AtomicU32,
     begun: AtomicU32,
     resource: AtomicU64,
+    row: AtomicU64,
+    /// What the task held before it took this: see `task_holds.rs`.
+    pub beneath: AtomicPtr<Hold>,
     since: AtomicU64,
     tid: AtomicU32,
     task: AtomicU64,
@@ -34,6 +37,7 @@ pub(super) struct Hold {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct SeenHold {
     pub resource: u64,
+    pub row: TaggedRow,
     pub number: u64,
     pub since: u64,
     pub party: Party,
@@ -87,6 +91,7 @@ impl Hold {
         // Release fence: whoever reads any of what follows does not find an earlier number.
         fence(Ordering::Release);
         self.resource.store(hold.resource, Relaxed);
+        self.row.store(hold.row, Relaxed);
         self.since.store(hold.since, Relaxed);
         self.tid.store(hold.party.tid, Relaxed);
         self.task.store(hold.party.task, Relaxed);
@@ -123,6 +128,7 @@ impl Hold {
         let mode = self.mode.load(Relaxed);
         SeenHold {
             resource: self.resource.load(Relaxed),
+            row: self.row.load(Relaxed),
             number: 0,
             since: self.since.load(Relaxed),
             party: Party {
@@ -139,6 +145,18 @@ impl Hold {
             by_thread: mode & BY_THREAD != 0,
             gone: false,
         }
+    }
+
+    /// The task that took it, or did last; and whether it is held.
+    pub fn task(&self) -> (u64, bool) {
+        let number = self.number.load(Relaxed);
+        (self.task.load(Relaxed), number != 0 && number != TAKEN)
+    }
+
+    /// The row of what is held, if somebody waits for it.
+    pub fn waited_for(&self) -> Option<&'static Row> {
+        let row = Row::serving(self.row.load(Relaxed))?;
+        (row.waiting.load(Relaxed) != 0).then_some(row)
     }
 
     /// The guard may go to others from now on.
@@ -239,6 +257,7 @@ mod tests {
         assert!(hold.read().is_none(), "nothing is told yet");
         let told = SeenHold {
             resource: 7,
+            row: 0,
             number: 0,
             since: 3,
             party: Party::default(),

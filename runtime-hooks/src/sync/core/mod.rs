@@ -41,6 +41,7 @@ mod row;
 mod snapshot;
 mod so_far;
 mod statics;
+mod task_holds;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -56,6 +57,7 @@ pub use notified::Notified;
 pub use resource::Resource;
 pub use snapshot::{Limits, snapshot};
 pub use so_far::SoFar;
+pub use task_holds::TaskHolds;
 pub use tokens::{HoldToken, WaitToken};
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -323,6 +323,16 @@ impl Row {
         }
     }
 
+    /// Nobody says any more that the thread with these words holds this.
+    pub fn clear_holds_of(&self, words: &'static Published) {
+        let told = std::ptr::from_ref(words).cast_mut();
+        let now_on = std::ptr::null_mut();
+        let _ = (self.holds_on).compare_exchange(told, now_on, Ordering::AcqRel, Relaxed);
+        // The words may say so though the row tells of another holder by now.
+        let id = self.id.load(Relaxed);
+        let _ = words.holds.compare_exchange(id, 0, Relaxed, Relaxed);
+    }
+
     /// The samples of the thread with these words say from now on that it holds this resource while others wait.
     pub fn set_holds(&self, words: &'static Published) {
         let id = self.id.load(Relaxed);

@@ -11,7 +11,7 @@ use hotpoll_profile::Party;
 use hotpoll_sampler::{ForkLock, Published, clock, generation};
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering, Ordering::Relaxed};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 
 /// Where a thread's number stands in a word; below it is an address.
 pub(super) const NUMBER_SHIFT: u32 = 48;
@@ -34,6 +34,8 @@ pub(super) struct Local {
     pub tid: AtomicU32,
     /// Where the sampler looks; null under Miri, which cannot map the sampler's memory.
     words: AtomicPtr<Published>,
+    /// What `holds` in them says that the task holds that the thread polls: taken back at the poll's end.
+    pub told_row: AtomicU64,
     /// The thread's own wait: it can only have one.
     pub wait: Wait,
     /// The shared locks that it holds or held last.
@@ -232,6 +234,7 @@ impl Local {
             number: AtomicU32::new(0),
             tid: AtomicU32::new(0),
             words: AtomicPtr::new(std::ptr::null_mut()),
+            told_row: AtomicU64::new(0),
             wait: Wait::new(),
             lines: [const { Line::new() }; LINES],
             next_walk: Cell::new(0),

@@ -3,6 +3,7 @@
 use super::holds::{self, Hold, SeenHold};
 use super::lock::side;
 use super::row::{Row, SiteWord, site_word};
+use super::task_holds;
 use super::threads::{self, Local};
 use super::uses::Tell;
 use super::waits::{self, About, MAX_FRAMES, Wait};
@@ -76,6 +77,7 @@ impl WaitToken {
                 record.set_stack(&frames[..walked]);
             }
         }
+        task_holds::begins_to_wait(row);
         Self {
             told: Some(Told {
                 row,
@@ -196,6 +198,7 @@ impl HoldToken {
     ) -> Self {
         hold.begin(&SeenHold {
             resource: row.id.load(Relaxed),
+            row: row.tagged(),
             number: 0,
             since: clock::now(),
             party: threads::local().map_or_else(Party::default, Local::party),
@@ -205,6 +208,7 @@ impl HoldToken {
             timed,
             ..SeenHold::default()
         });
+        task_holds::took(hold);
         Self {
             told: Some((row, row.tagged(), hold)),
         }
@@ -233,8 +237,11 @@ impl HoldToken {
 
     /// It was taken by a call that blocks the thread, and in no task of the runtime's. Not said of what a tracked task took.
     pub fn by_thread(self) -> Self {
-        if let Some((_, _, hold)) = self.told {
+        if let Some((row, _, hold)) = self.told {
             hold.set_by_thread();
+            if row.waiting.load(Relaxed) != 0 {
+                task_holds::begins_to_wait(row);
+            }
         }
         self
     }
@@ -250,6 +257,7 @@ impl HoldToken {
             return Self::default();
         };
         part.begin(&SeenHold { amount, ..held });
+        task_holds::took(part);
         Self {
             told: Some((row, tagged, part)),
         }
@@ -269,7 +277,9 @@ impl Drop for HoldToken {
         let Some((row, tagged, hold)) = self.told else {
             return;
         };
-        if !hold.is_timed() && row.waiting.load(Relaxed) == 0 {
+        task_holds::gives_back(hold);
+        let is_quiet = row.waiting.load(Relaxed) == 0 && row.holds_on.load(Relaxed).is_null();
+        if !hold.is_timed() && is_quiet {
             hold.end();
         } else {
             end_timed(row, tagged, hold);
@@ -286,6 +296,8 @@ fn end_timed(row: &Row, tagged: u64, hold: &Hold) {
     if row.tagged() != tagged {
         return;
     }
+    row.clear_holds(std::ptr::null_mut());
+    task_holds::tell_the_rest();
     let counts = row.counts(side(told.mode));
     counts.held(ticks);
     if counts.longest_hold.is_longest(ticks) {
