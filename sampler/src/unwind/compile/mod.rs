@@ -48,27 +48,22 @@ pub fn compile(sections: &UnwindSections<'_>) -> ModuleTable {
     if text_end <= sections.text.start {
         return ModuleTable::empty();
     }
-    let mut compiler = Compiler {
-        eh_frame: EhFrame::new(sections.eh_frame, LittleEndian),
-        bases: BaseAddresses::default()
-            .set_eh_frame(sections.eh_frame_address)
-            .set_eh_frame_hdr(sections.eh_frame_hdr_address)
-            .set_text(sections.text.start),
-        text: sections.text.start..text_end,
-        builder: TableBuilder::new(),
-        cie: None,
-    };
-    match Order::from_header(sections) {
-        Some(order) => order.visit(&mut |entry, next| compiler.entry(entry, next)),
-        None => {
-            // A header is only an index. Without one that makes sense, find the entries by reading the section from its start.
-            let (order, malformed) = Order::from_section(&compiler.eh_frame, &compiler.bases);
-            (0..malformed).for_each(|_| compiler.builder.malformed());
-            order.visit(&mut |entry, next| compiler.entry(entry, next));
+    let text = sections.text.start..text_end;
+    let length = (text.end - text.start) as u32;
+    if let Some(order) = Order::from_header(sections) {
+        let mut compiler = Compiler::new(sections, text.clone());
+        order.visit(&mut |entry, next| compiler.entry(entry, next));
+        if !compiler.met_empty {
+            return compiler.builder.finish(length);
         }
     }
-    let length = compiler.text.end - compiler.text.start;
-    compiler.builder.finish(length as u32)
+    // A header is only an index. Without one that makes sense, find the entries by reading the section from its start. So too where it names an entry
+    // without a length: of two at one address linkers index the first.
+    let mut compiler = Compiler::new(sections, text);
+    let (order, malformed) = Order::from_section(&compiler.eh_frame, &compiler.bases);
+    (0..malformed).for_each(|_| compiler.builder.malformed());
+    order.visit(&mut |entry, next| compiler.entry(entry, next));
+    compiler.builder.finish(length)
 }
 
 /// The CIE used last. Nearly all entries of a module share a few.
@@ -85,9 +80,25 @@ struct Compiler<'a> {
     text: Range<u64>,
     builder: TableBuilder,
     cie: Option<KnownCie<'a>>,
+    /// Whether an entry had no length.
+    met_empty: bool,
 }
 
 impl<'a> Compiler<'a> {
+    fn new(sections: &UnwindSections<'a>, text: Range<u64>) -> Self {
+        Self {
+            eh_frame: EhFrame::new(sections.eh_frame, LittleEndian),
+            bases: BaseAddresses::default()
+                .set_eh_frame(sections.eh_frame_address)
+                .set_eh_frame_hdr(sections.eh_frame_hdr_address)
+                .set_text(sections.text.start),
+            text,
+            builder: TableBuilder::new(),
+            cie: None,
+            met_empty: false,
+        }
+    }
+
     /// Adds one entry's rows, up to where the next entry starts.
     fn entry(&mut self, entry: Entry, next_start: u64) {
         if entry.start < self.text.start || entry.start >= self.text.end {
@@ -130,6 +141,7 @@ impl<'a> Compiler<'a> {
         if fde.initial_address() != entry.start {
             return None;
         }
+        self.met_empty |= fde.len() == 0;
         if end <= entry.start {
             return Some(());
         }
@@ -163,5 +175,62 @@ impl<'a> Compiler<'a> {
         );
         builder.rule(offset(end), PackedRule::NO_UNWIND_INFO);
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unwind::Rule;
+
+    const EH_FRAME: u64 = 0x1000;
+    const HEADER: u64 = 0x3000;
+    const TEXT: u64 = 0x9000;
+
+    fn push(eh_frame: &mut Vec<u8>, cie_pointer: u32, body: &[u8]) {
+        let length = (4 + body.len()).next_multiple_of(4);
+        eh_frame.extend((length as u32).to_le_bytes());
+        eh_frame.extend(cie_pointer.to_le_bytes());
+        eh_frame.extend(body);
+        eh_frame.resize(eh_frame.len() + length - 4 - body.len(), 0);
+    }
+
+    /// An entry without a length before the one that has it, as BOLT writes them: `libLLVM.so` lost functions. With a header of the first alone, and without.
+    #[test]
+    fn an_entry_without_a_length_hides_no_other() {
+        let mut eh_frame = Vec::new();
+        // CIE: version 1, "zR", code 1, data -8, return address 16, pcrel sdata4; CFA = rsp + 8, return address at CFA - 8.
+        let cie = [1, b'z', b'R', 0, 1, 0x78, 16, 1, 0x1b, 0x0c, 7, 8, 0x90, 1];
+        push(&mut eh_frame, 0, &cie);
+        let mut first = None;
+        for length in [0u32, 18] {
+            let at = eh_frame.len() as u64;
+            first.get_or_insert(EH_FRAME + at);
+            let start = TEXT.wrapping_sub(EH_FRAME + at + 8) as i32;
+            let mut body = Vec::from(start.to_le_bytes());
+            body.extend(length.to_le_bytes());
+            body.push(0);
+            let pointer = at as u32 + 4;
+            push(&mut eh_frame, pointer, &body);
+        }
+        eh_frame.extend([0; 4]);
+        let mut header = vec![1, 0x1b, 3, 0x3b];
+        let relative = |address: u64, to: u64| (address.wrapping_sub(to) as i32).to_le_bytes();
+        header.extend(relative(EH_FRAME, HEADER + 4));
+        header.extend(1i32.to_le_bytes());
+        header.extend(relative(TEXT, HEADER));
+        header.extend(relative(first.unwrap(), HEADER));
+        for eh_frame_hdr in [&header[..], &[]] {
+            let table = compile(&UnwindSections {
+                eh_frame: &eh_frame,
+                eh_frame_address: EH_FRAME,
+                eh_frame_hdr,
+                eh_frame_hdr_address: HEADER,
+                text: TEXT..TEXT + 64,
+            });
+            assert_eq!(table.function_start(17), Some(0));
+            assert!(matches!(table.rule(17), Rule::Frame(_)));
+            assert_eq!(table.rule(18), Rule::NoUnwindInfo);
+        }
     }
 }

@@ -77,6 +77,8 @@ impl<'a> Order<'a> {
         loop {
             match entries.next() {
                 Ok(Some(CieOrFde::Fde(partial))) => match partial.parse(EhFrame::cie_from_offset) {
+                    // BOLT leaves entries without a length where it has folded functions, at the addresses of others that have one.
+                    Ok(fde) if fde.len() == 0 => {}
                     Ok(fde) => found.push(Entry {
                         start: fde.initial_address(),
                         offset: fde.offset(),
