@@ -32,10 +32,11 @@ fn mark_in(marks: &[AtomicU8], number: u16) {
 }
 
 fn take_from(marks: &[AtomicU8]) -> impl Iterator<Item = u16> {
-    marks.iter().zip(0u16..).filter_map(|(mark, number)| {
+    // Not zipped with `0u16..`, which goes one further than the last slot has a number.
+    marks.iter().enumerate().filter_map(|(number, mark)| {
         // Acquire: pairs with the Release in mark_in(). A mark that comes between the two stands for the next time.
         let marked = mark.load(Ordering::Relaxed) != 0 && mark.swap(0, Ordering::Acquire) != 0;
-        marked.then_some(number)
+        marked.then_some(number as u16)
     })
 }
 
@@ -53,5 +54,13 @@ mod tests {
         }
         assert_eq!(take(), [0, 63, 130]);
         assert_eq!(take(), []);
+    }
+
+    /// With every slot in use the drain died of an overflow, in a development build.
+    #[test]
+    fn the_last_slot_is_taken() {
+        let marks: Vec<AtomicU8> = (0..MAX_SLOTS).map(|_| AtomicU8::new(0)).collect();
+        mark_in(&marks, u16::MAX);
+        assert_eq!(take_from(&marks).collect::<Vec<u16>>(), [u16::MAX]);
     }
 }
