@@ -7,8 +7,8 @@ use hotpoll_sampler::EngineSetting;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use truth::alone;
 use truth::common::{Harness, at_hz, burn_until};
+use truth::{alone, ensure, patiently};
 
 /// What one of a busy thread's signals costs under this engine.
 fn delivery_ns(engine: EngineSetting) -> u64 {
@@ -38,8 +38,13 @@ fn a_perf_events_signal_costs_more_than_a_cpu_timers() {
         Ok(permitted) => drop(permitted),
         Err(denied) => return println!("no perf events here: {denied}"),
     }
-    // The event's interrupt, and the unheard signals of the timer beside it, come on top of the signal.
-    let by_perf = delivery_ns(EngineSetting::Perf);
-    println!("{by_cpu_timers} ns a signal by ctimer, {by_perf} by perf");
-    assert!(by_perf > by_cpu_timers, "{by_perf}, {by_cpu_timers}");
+    // The event's interrupt, and the unheard signals of the timer beside it, come on top of the signal. On a busy machine the interrupt cannot always
+    // be measured.
+    patiently(Duration::from_millis(200), |_| {
+        let by_cpu_timers = delivery_ns(EngineSetting::Ctimer);
+        let by_perf = delivery_ns(EngineSetting::Perf);
+        println!("{by_cpu_timers} ns a signal by ctimer, {by_perf} by perf");
+        ensure!(by_perf > by_cpu_timers, "{by_perf}, {by_cpu_timers}");
+        Ok(())
+    });
 }

@@ -104,3 +104,55 @@ fn known_shares() {
         patiently(time, |time| shares_are_right(engine, hz, time));
     }
 }
+
+/// Burns in turns that are a quarter of the interval each, by the thread's own clock: in step with the timer for as long as its period is the interval.
+fn burn_in_step(iterations_per_us: u64, interval_ns: u64, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        let turn = thread_cpu_ns() * 4 / interval_ns;
+        BURNERS[turn as usize % 4](5 * iterations_per_us);
+    }
+}
+
+/// With a period that never changed, one of the four had nearly all samples.
+#[test]
+fn turns_in_step_with_the_interval_get_their_shares() {
+    /// No count of independent samples, as the period goes through the turns in order: within so much of a quarter.
+    const APART: f64 = 0.08;
+    let _alone = alone();
+    let per_us = iterations_per_us();
+    patiently(Duration::from_secs(3), |time| {
+        let mut settings = at_hz(1_000);
+        settings.engine = EngineSetting::Auto;
+        let interval_ns = settings.interval_ns;
+        let seen: Arc<Mutex<Shares>> = Arc::default();
+        let plan = Plan {
+            cpu: time / 2,
+            ..Plan::new(settings, 1, time)
+        };
+        let observed = observe(
+            plan,
+            |harness| {
+                let seen = Arc::clone(&seen);
+                harness.on_record = Some(Box::new(move |_, record| {
+                    let leaf = record.callchain[0];
+                    seen.lock().unwrap().add(leaf, record.expiries);
+                }));
+            },
+            move |_, stop| burn_in_step(per_us, interval_ns, stop),
+        );
+        let engine = observed.harness.info[&observed.key(&observed.truths[0])].engine;
+        if engine != Engine::Perf {
+            println!("perf events are not permitted here");
+            return Ok(());
+        }
+        let seen = seen.lock().unwrap();
+        println!("{}", seen.against(&[1; 4]));
+        let all: u64 = seen.in_burner.iter().sum();
+        ensure!(all >= 500, "only {all} samples");
+        for share in seen.in_burner {
+            let share = share as f64 / all as f64;
+            ensure!((share - 0.25).abs() <= APART, "a share of {share:.3}");
+        }
+        Ok(())
+    });
+}

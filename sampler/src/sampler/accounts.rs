@@ -161,7 +161,7 @@ impl Entry {
             let kernel = stat.kernel_ticks.saturating_sub(self.kernel_ticks);
             self.kernel_ticks = stat.kernel_ticks;
             if self.is_served_by_perf() {
-                self.count_kernel(kernel * USER_TICK_NS, settings.interval_ns);
+                self.count_kernel(kernel * USER_TICK_NS);
             }
         }
         self.read_status(settings.signal);

@@ -2,11 +2,10 @@
 
 use super::accounts::USER_TICK_NS;
 use super::entry::{Entry, ThreadInfo, ThreadKey};
-use super::{Sampler, engine, pool};
+use super::{Sampler, engine, periods, pool};
 use crate::off_cpu::{Member, OffCpu};
 use crate::own;
 use crate::published;
-use crate::settings::Settings;
 use crate::signal;
 use crate::signal::source::Scope;
 use crate::slot::table::{self, SlotId};
@@ -94,13 +93,20 @@ impl Sampler {
         if entry.is_served_by_perf() {
             entry.disarm(&mut self.budget); // its descriptor may be the one that there is room for
         }
-        let event = (engine == Engine::Perf).then(|| self.open_event(entry.info.tid, id));
+        let asked_ns = self.settings.interval_ns;
+        let period_ns = periods::near(asked_ns);
+        let event =
+            (engine == Engine::Perf).then(|| self.open_event(entry.info.tid, id, period_ns));
         // Only now: opening takes system calls that may wait, and in between nothing samples the thread.
         entry.disarm(&mut self.budget);
+        // What waits in the ring is of the timer before, and within a fiftieth of the same weight.
+        entry.period_since_cpu_ns = entry.cpu_ns;
         match event.map(|opened| opened.and_then(enabled)) {
             Some(Ok(event)) => {
                 self.budget.pool().event_opened();
-                let companion = self.cpu_timer(entry.info.tid, id, Scope::KernelOnly).ok();
+                let companion = self.cpu_timer(entry.info.tid, id, Scope::KernelOnly, period_ns);
+                let companion = companion.ok();
+                entry.period_ns = period_ns;
                 entry.info.engine = Engine::Perf;
                 entry.timer = Some(Timer::Perf(event, companion));
                 return;
@@ -108,7 +114,8 @@ impl Sampler {
             Some(Err(reason)) => entry.info.engine_reason = reason,
             None => {}
         }
-        match self.cpu_timer(entry.info.tid, id, Scope::All) {
+        entry.period_ns = asked_ns;
+        match self.cpu_timer(entry.info.tid, id, Scope::All, asked_ns) {
             Ok(timer) => {
                 entry.info.engine = Engine::Ctimer;
                 entry.timer = Some(Timer::Cpu(timer));
@@ -118,29 +125,25 @@ impl Sampler {
     }
 
     /// Opens a perf event within the budget.
-    fn open_event(&self, tid: u32, id: SlotId) -> Result<PerfEvent, EngineReason> {
+    fn open_event(&self, tid: u32, id: SlotId, period_ns: u64) -> Result<PerfEvent, EngineReason> {
         if !self.budget.may_open_descriptor() {
             return Err(EngineReason::DescriptorLimit);
         }
-        let Settings {
-            signal,
-            interval_ns,
-            ..
-        } = self.settings;
-        PerfEvent::open(tid, signal, interval_ns, id).map_err(why_no_event)
+        PerfEvent::open(tid, self.settings.signal, period_ns, id).map_err(why_no_event)
     }
 
     /// Arms a CPU timer within the budget.
-    fn cpu_timer(&mut self, tid: u32, id: SlotId, scope: Scope) -> Result<CpuTimer, EngineReason> {
+    fn cpu_timer(
+        &mut self,
+        tid: u32,
+        id: SlotId,
+        scope: Scope,
+        period_ns: u64,
+    ) -> Result<CpuTimer, EngineReason> {
         if !self.budget.may_arm_timer() {
             return Err(EngineReason::PendingSignalLimit);
         }
-        let Settings {
-            signal,
-            interval_ns,
-            ..
-        } = self.settings;
-        match CpuTimer::arm(tid, signal, interval_ns, id, self.tag, scope) {
+        match CpuTimer::arm(tid, self.settings.signal, period_ns, id, self.tag, scope) {
             Ok(timer) => {
                 self.budget.timers += 1;
                 Ok(timer)

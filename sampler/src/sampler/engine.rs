@@ -180,6 +180,7 @@ impl Sampler {
             return;
         };
         self.judge(&mut entry, behaviour, &means);
+        self.vary_period(&mut entry);
         self.entries.insert(key, entry);
     }
 

@@ -45,6 +45,10 @@ pub(super) struct Entry {
     pub inode: u64,
     pub attached: Option<(SlotId, &'static Slot)>,
     pub timer: Option<Timer>,
+    /// What an expiry of its timer stands for.
+    pub period_ns: u64,
+    /// What its CPU clock showed when that was set.
+    pub period_since_cpu_ns: u64,
     unpacker: Unpacker,
     /// Its CPU clock, as last read.
     pub cpu_ns: u64,
@@ -64,6 +68,8 @@ pub(super) struct Entry {
     pub switches: u64,
     /// Sampled time so far, by weight of the records drained.
     pub sampled_ns: u64,
+    /// Expiries that this is the weight of.
+    pub drained: u64,
     /// Kernel time while perf served it: by the kernel's count, by samples, and what of the count no sample stands for.
     pub kernel_counted_ns: u64,
     pub kernel_sampled_ns: u64,
@@ -99,6 +105,8 @@ impl Entry {
             inode,
             attached: None,
             timer: None,
+            period_ns: 0,
+            period_since_cpu_ns: 0,
             unpacker: Unpacker::default(),
             cpu_ns: 0,
             cpu_before_ns: 0,
@@ -110,6 +118,7 @@ impl Entry {
             switches_cpu_ns: 0,
             switches: 0,
             sampled_ns: 0,
+            drained: 0,
             kernel_counted_ns: 0,
             kernel_sampled_ns: 0,
             kernel_ns: 0,
@@ -145,14 +154,9 @@ impl Entry {
     }
 
     /// Takes what the handler has pushed.
-    pub fn drain(
-        &mut self,
-        words: &mut Vec<u64>,
-        interval_ns: u64,
-        sink: &mut dyn FnMut(&Record<'_>),
-    ) {
+    pub fn drain(&mut self, words: &mut Vec<u64>, sink: &mut dyn FnMut(&Record<'_>)) {
         let Some(slot) = self.slot() else { return };
-        let perf = self.is_served_by_perf();
+        let (perf, period_ns) = (self.is_served_by_perf(), self.period_ns);
         let wanted = slot.handler.wanted_stack.load(Relaxed);
         if wanted != 0 {
             look_up_stack(slot, wanted);
@@ -161,12 +165,13 @@ impl Entry {
         slot.ring.consumer().pop_all(words);
         let mut rest = &words[..];
         while !rest.is_empty() {
-            let Ok((record, used)) = self.unpacker.unpack(rest, |_| interval_ns) else {
+            let Ok((record, used)) = self.unpacker.unpack(rest, |_| period_ns) else {
                 // Both ends are of one build, so this is a bug; the rest of the batch is skipped, and shows as recorded but not sampled.
                 debug_assert!(false, "a record that cannot be unpacked");
                 break;
             };
             self.sampled_ns += record.cpu_ns;
+            self.drained += record.expiries;
             self.perf_records += u64::from(record.engine == Engine::Perf);
             if perf && record.state == State::Kernel {
                 self.kernel_sampled_ns += record.cpu_ns;
@@ -197,7 +202,7 @@ impl Entry {
     /// Counts kernel time that perf could not see. The CPU timer beside the event samples system calls, because the program counter shows them;
     /// page faults and interrupts it cannot tell from running code, so without the kernel's count half of a thread that faults pages in was
     /// unsampled. Both look at moments only, so the difference wavers, and only its rise counts.
-    pub fn count_kernel(&mut self, ns: u64, interval_ns: u64) {
+    pub fn count_kernel(&mut self, ns: u64) {
         if broken::is(Defect::ForgetsKernelRow) {
             return;
         }
@@ -211,7 +216,8 @@ impl Entry {
         let fired = self
             .slot()
             .map_or(0, |slot| slot.handler.fired.load(Relaxed));
-        let without_samples = self.cpu_ns.saturating_sub(fired * interval_ns);
+        let waiting_ns = fired.saturating_sub(self.drained) * self.period_ns;
+        let without_samples = self.cpu_ns.saturating_sub(self.sampled_ns + waiting_ns);
         self.kernel_ns = self.kernel_ns.max(rest.min(without_samples));
     }
 
@@ -304,9 +310,10 @@ mod tests {
         };
         entry.attached = Some((id, slot));
         entry.cpu_ns = 100_000_000;
+        entry.period_ns = 1_000_000;
         slot.handler.fired.store(99, Relaxed);
         // The kernel's ticks say 10 ms, and nothing was drained yet: 5 ms of it, kept for good, came out as samples later.
-        entry.count_kernel(10_000_000, 1_000_000);
+        entry.count_kernel(10_000_000);
         assert_eq!(entry.kernel_ns, 1_000_000);
         slot.handler.fired.store(0, Relaxed);
     }

@@ -10,6 +10,7 @@ mod delivery;
 mod engine;
 mod entry;
 mod newcomers;
+mod periods;
 mod pool;
 mod scan;
 pub mod start;
@@ -97,7 +98,6 @@ impl Sampler {
         if !self.is_in_force() {
             return;
         }
-        let interval_ns = self.settings.interval_ns;
         for number in pending::take() {
             // Marks of slots whose use is over, or that are a stopped sampler's, lead nowhere.
             let Some(&key) = self.by_slot.get(usize::from(number)) else {
@@ -109,9 +109,7 @@ impl Sampler {
             if entry.attached.is_none_or(|(id, _)| id.number != number) {
                 continue;
             }
-            entry.drain(&mut self.words, interval_ns, &mut |record| {
-                sink(key, record)
-            });
+            entry.drain(&mut self.words, &mut |record| sink(key, record));
             if !entry.info.exited {
                 self.watch(key);
             }

@@ -42,8 +42,7 @@ impl CpuTimer {
             signal,
             cookie(id, tag, scope),
         )?;
-        let first = sys::random_u64() % interval_ns + 1;
-        timer.set(first, interval_ns)?;
+        timer.set_period(interval_ns)?;
         Ok(timer)
     }
 
@@ -84,6 +83,11 @@ impl CpuTimer {
             id: timer,
             start_number: crate::fork::start_number(),
         })
+    }
+
+    /// Expires by this period from now on. What has passed of the running one is forgotten.
+    pub fn set_period(&self, interval_ns: u64) -> Result<(), i32> {
+        self.set(sys::random_u64() % interval_ns + 1, interval_ns)
     }
 
     fn set(&self, first_ns: u64, interval_ns: u64) -> Result<(), i32> {

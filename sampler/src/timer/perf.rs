@@ -3,10 +3,9 @@
 //! It is a high-resolution timer, so it samples between ticks and up to 10 kHz. The kernel is always excluded: with it included, a late signal
 //! killed exec'ed children and interrupted sleepers. So kernel time carries no samples, and each context switch costs a little more.
 //!
-//! The first expiry comes after a whole interval, not after a random part of one as ctimer's, and the period never changes: the kernel has one
-//! number for both, and setting it (PERF_EVENT_IOC_PERIOD) throws away what has passed of the running period. Opened with 3 ms and set to
-//! 10 ms before it was enabled, an event fired at 10, 20 and 30 ms; set 2 ms after, at 12 and 22. Each change would leave half an interval
-//! unsampled on the average, or give a sample a weight that nobody measured.
+//! The first expiry comes after a whole interval, not after a random part of one as ctimer's: the kernel has one number for both, and setting it
+//! (PERF_EVENT_IOC_PERIOD) throws away what has passed of the running period. Opened with 3 ms and set to 10 ms before it was enabled, an event fired at
+//! 10, 20 and 30 ms; set 2 ms after, at 12 and 22. So the period is changed seldom (sampler/periods.rs).
 #![allow(unsafe_code)] // perf_event_open, fcntl and ioctl on the event's descriptor.
 
 use crate::slot::table::{self, Descriptor, SlotId};
@@ -50,6 +49,7 @@ const REMOVE_ON_EXEC: u64 = 1 << 36;
 const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 8;
 const PERF_EVENT_IOC_ENABLE: libc::c_ulong = 0x2400;
 const PERF_EVENT_IOC_DISABLE: libc::c_ulong = 0x2401;
+const PERF_EVENT_IOC_PERIOD: libc::c_ulong = 0x4008_2404;
 const PERF_EVENT_IOC_ID: libc::c_ulong = 0x8008_2407;
 const F_SETSIG: libc::c_int = 10;
 const F_SETOWN_EX: libc::c_int = 15;
@@ -96,6 +96,17 @@ impl PerfEvent {
         // Plain ENABLE: the one-shot REFRESH hangs on kernels 6.16 and 6.17, and with ENABLE nothing has to be re-armed from the handler.
         // SAFETY: the descriptor is ours and open, and the command takes a number.
         let result = unsafe { libc::ioctl(self.descriptor, PERF_EVENT_IOC_ENABLE, 0) };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(sys::errno())
+        }
+    }
+
+    /// Expires by this period from now on. What has passed of the running one is forgotten.
+    pub fn set_period(&self, interval_ns: u64) -> Result<(), i32> {
+        // SAFETY: the descriptor is ours and open, and the command reads eight bytes from the address.
+        let result = unsafe { libc::ioctl(self.descriptor, PERF_EVENT_IOC_PERIOD, &interval_ns) };
         if result == 0 {
             Ok(())
         } else {
