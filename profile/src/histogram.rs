@@ -18,6 +18,7 @@ const FIRST_POWER: u32 = 6;
 const LAST_POWER: u32 = 37;
 
 /// The bucket of a duration. Loop-free, so that it may be called for every poll.
+#[inline]
 pub const fn bucket(ns: u64) -> usize {
     if ns < 1 << FIRST_POWER {
         return 0;

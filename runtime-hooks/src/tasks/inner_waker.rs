@@ -44,8 +44,10 @@ const REPLACING: usize = 1;
 const MISSED: usize = 2;
 /// The future has ended: nobody is woken any more.
 const CLOSED: usize = 4;
+/// There was no poll yet: nobody is woken, and nobody comes in.
+const EMPTY: usize = 8;
 /// One waker is in.
-const READER: usize = 8;
+const READER: usize = 16;
 
 /// The waker, and who is using it. Polls of one future never overlap; the functions that only they may call say so.
 pub(super) struct InnerWaker {
@@ -62,7 +64,7 @@ unsafe impl Send for InnerWaker {}
 impl InnerWaker {
     pub fn new() -> Self {
         Self {
-            word: AtomicUsize::new(0),
+            word: AtomicUsize::new(EMPTY),
             waker: UnsafeCell::new(None),
         }
     }
@@ -80,6 +82,14 @@ impl InnerWaker {
     /// Wakes from now on go to this waker. Only the poll may call it.
     #[cold]
     pub fn replace(&self, waker: &Waker) {
+        if self.word.load(Ordering::Relaxed) == EMPTY {
+            let first = waker.clone();
+            // SAFETY: nobody comes in while it is empty, and only polls end that.
+            self.waker.with_mut(|mine| unsafe { *mine = Some(first) });
+            // Release: whoever comes in from now on sees the waker. Nothing was missed: no waker of ours was out.
+            self.word.store(0, Ordering::Release);
+            return;
+        }
         // Acquire: readers that have left are done with the old waker.
         if self
             .word
@@ -105,7 +115,7 @@ impl InnerWaker {
     pub fn wake(&self) {
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
-            if word & CLOSED != 0 {
+            if word & (CLOSED | EMPTY) != 0 {
                 return;
             }
             let (next, leaves) = if word & REPLACING != 0 {

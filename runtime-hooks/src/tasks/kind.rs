@@ -136,10 +136,12 @@ impl Kind {
     }
 
     /// What samples carry; never 0.
+    #[inline(always)]
     pub(super) fn id(&self) -> u64 {
         self.index as u64 + 1
     }
 
+    #[inline(always)]
     pub(super) fn index(&self) -> usize {
         self.index
     }

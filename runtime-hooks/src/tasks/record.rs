@@ -240,6 +240,13 @@ impl Record {
     /// The caller has that hold, and does not use the record after.
     #[inline(always)]
     pub unsafe fn release(record: *const Self) {
+        // Where this hold is the only one nobody can make another: the record's owner has taken it out of its list before it gave its own up.
+        // SAFETY: the caller's hold still counts.
+        if unsafe { &*record }.is_only() {
+            // SAFETY: it is the last.
+            unsafe { Self::free(record) };
+            return;
+        }
         // SAFETY: the caller's word.
         unsafe { Self::give_up(record, HOLD) };
     }
@@ -276,7 +283,15 @@ impl Record {
         drop(unsafe { Box::from_raw(record.cast_mut()) });
     }
 
+    /// Whether the caller's hold is the only one, of a record that is in no list any more.
+    #[inline(always)]
+    pub fn is_only(&self) -> bool {
+        // Acquire: what others did whose holds are gone has happened.
+        self.handles.load(Ordering::Acquire) == HOLD
+    }
+
     /// Live clones of the waker.
+    #[inline(always)]
     pub fn wakers(&self) -> u64 {
         // Acquire: a wake by value stamps before it gives its hold up, so who sees the hold gone sees the stamp.
         (self.handles.load(Ordering::Acquire) % HOLD) as u64

@@ -81,7 +81,9 @@ impl Owner {
     /// The future has returned its value; what it leaves behind wakes nobody.
     pub fn complete(self) {
         self.end(End::Completed);
-        self.0.inner.close();
+        if !self.0.is_only() {
+            self.0.inner.close();
+        }
         // The hold goes, `Drop` above it does not run.
         let this = std::mem::ManuallyDrop::new(self);
         // SAFETY: `this` is not dropped, so the hold is given up once.
@@ -144,12 +146,14 @@ impl<F: Future> Future for Tracked<F> {
     }
 }
 
-/// What the thread was polling before, put back when the poll ends, by a panic too.
+/// A poll that runs: what the thread was polling before is put back when it ends, by a panic too.
 struct Open<'a> {
     task: &'a Record,
     local: &'static Local,
     start: u64,
     asked: bool,
+    /// The future returned, and not its value.
+    is_pending: bool,
     outer: Outer,
 }
 
@@ -163,7 +167,36 @@ struct Outer {
     asked: bool,
 }
 
+/// How a poll goes.
+enum Begun<'a> {
+    Watched(Open<'a>),
+    /// Sampling was stopped, perhaps for good.
+    Stopped,
+    /// The thread's variables are being dropped.
+    Ending,
+}
+
 impl<'a> Open<'a> {
+    /// A poll begins. Not generic, as little of a poll is, so that there is one of it and not one for each type of future.
+    #[inline(never)]
+    fn begin(task: &'a Handle, waker: &Waker, poll_frame: usize) -> Begun<'a> {
+        let Some(local) = thread::local() else {
+            return Begun::Ending;
+        };
+        if super::is_stopped() {
+            return Begun::Stopped;
+        }
+        if task.totals.polls.load(Relaxed) == 0 {
+            first_poll(task, local);
+        } else if local.worker.load(Relaxed) == runtimes::UNKNOWN {
+            thread_is_new(local);
+        }
+        if !task.inner.is(waker) {
+            replace_inner(task, waker, local);
+        }
+        Begun::Watched(Self::new(task, local, poll_frame))
+    }
+
     #[inline(always)]
     fn new(task: &'a Record, local: &'static Local, poll_frame: usize) -> Self {
         let mut outer = Outer {
@@ -207,15 +240,19 @@ impl<'a> Open<'a> {
             local,
             start,
             asked,
+            is_pending: false,
             outer,
         }
     }
 }
 
 impl Drop for Open<'_> {
-    #[inline(always)]
+    #[inline(never)]
     fn drop(&mut self) {
         let (local, outer) = (self.local, &self.outer);
+        if self.is_pending && !tokio::task::coop::has_budget_remaining() {
+            stats::add(&self.task.totals.coop_yields, 1);
+        }
         // What runs on a blocking thread may take its time.
         let threshold = match self.task.flags.load(Relaxed) & BLOCKING {
             0 => LONG_POLL.load(Relaxed),
@@ -264,31 +301,23 @@ fn poll_watched<F: Future>(
     future: Pin<&mut F>,
     context: &mut Context<'_>,
 ) -> Poll<F::Output> {
-    let Some(local) = thread::local() else {
-        return future.poll(context);
-    };
-    if super::is_stopped() {
-        return poll_unwatched(task, future, context);
-    }
-    if task.totals.polls.load(Relaxed) == 0 {
-        first_poll(task, local);
-    } else if local.worker.load(Relaxed) == runtimes::UNKNOWN {
-        thread_is_new(local);
-    }
-    if !task.inner.is(context.waker()) {
-        replace_inner(task, context.waker(), local);
-    }
     // Its address tells walks where to end. It lies above the frame of `poll_inside`.
     let poll_frame = 0u8;
-    let open = Open::new(task, local, &raw const poll_frame as usize);
-    let waker = waker::lent(task);
-    let panicked = PanicFlag(task);
-    let result = poll_inside(future, &mut Context::from_waker(&waker));
-    std::mem::forget(panicked);
-    if result.is_pending() && !tokio::task::coop::has_budget_remaining() {
-        stats::add(&task.totals.coop_yields, 1);
-    }
-    drop(open);
+    let result = {
+        // Looked into where it is: it is too large to be moved about.
+        let mut begun = Open::begin(task, context.waker(), &raw const poll_frame as usize);
+        let open = match &mut begun {
+            Begun::Watched(open) => open,
+            Begun::Stopped => return poll_unwatched(task, future, context),
+            Begun::Ending => return future.poll(context),
+        };
+        let waker = waker::lent(task);
+        let panicked = PanicFlag(task);
+        let result = poll_inside(future, &mut Context::from_waker(&waker));
+        std::mem::forget(panicked);
+        open.is_pending = result.is_pending();
+        result
+    };
     // Keeps the local in this frame.
     std::hint::black_box(&poll_frame);
     result
