@@ -14,6 +14,7 @@ use crate::record::Words;
 use crate::signal::{self, stack_bounds::StackBounds};
 use crate::slot::Slot;
 use crate::unwind::{BoundedStack, Registers, RuleCache, Walk};
+use hotpoll_profile::Truncation;
 use std::cell::{Cell, UnsafeCell};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
@@ -339,6 +340,22 @@ impl Published {
     /// `stop_above` lies on the stack that the caller runs on.
     #[inline(always)]
     pub unsafe fn walk_here(&self, stop_above: usize, into: &mut [u64]) -> Walk {
+        // SAFETY: the caller's word.
+        unsafe { self.walk_here_behind(stop_above, into, || fence(Ordering::SeqCst)) }
+    }
+
+    /// The same for a caller who executes a locked instruction anyway (an atomic read-modify-write): `locked` is called once in any case, and saves the walk a
+    /// fence of its own.
+    ///
+    /// # Safety
+    /// As [`Published::walk_here`], and `locked` executes a locked instruction or a fence, and nothing that walks.
+    #[inline(always)]
+    pub unsafe fn walk_here_behind(
+        &self,
+        stop_above: usize,
+        into: &mut [u64],
+        locked: impl FnOnce(),
+    ) -> Walk {
         let (pc, sp, bp): (u64, u64, u64);
         // SAFETY: three registers are read, nothing is written.
         unsafe {
@@ -353,14 +370,26 @@ impl Published {
             );
         }
         let bp = Some(bp);
-        // SAFETY: the caller's word.
-        unsafe { self.walk_from(Registers { pc, sp, bp }, stop_above, into) }
+        let odd = self.begin_walk(sp, stop_above);
+        // With the fence in `wait_for_readers`: either who waits there sees the odd number, or the load of the tables below sees the new ones. What is to be
+        // ordered are a store and loads of this one thread, and on this architecture any locked instruction between them does that, as in the handler.
+        compiler_fence(Ordering::SeqCst);
+        locked();
+        compiler_fence(Ordering::SeqCst);
+        match odd {
+            // SAFETY: the caller's word; the registers are those of the frame that this is inlined into, and `begin_walk` has looked at both addresses.
+            Ok(odd) => unsafe { self.walk_from(Registers { pc, sp, bp }, stop_above, into, odd) },
+            Err(end) => Walk {
+                frames: 0,
+                end,
+                guessed: 0,
+            },
+        }
     }
 
-    /// # Safety
-    /// As [`Published::walk_here`]; the registers are those of a frame that is still there.
-    #[inline(never)]
-    unsafe fn walk_from(&self, registers: Registers, stop_above: usize, into: &mut [u64]) -> Walk {
+    /// Publishes that this thread walks, from a frame with this stack pointer up to the mark; returns the odd number, or why there can be no walk.
+    #[inline]
+    fn begin_walk(&self, sp: u64, stop_above: usize) -> Result<u32, Truncation> {
         // A poll may run on a stack of its own (a coroutine's, or one that was made for deep recursion): what lies between that and the mark
         // need not be mapped.
         let own = StackBounds {
@@ -368,34 +397,34 @@ impl Published {
             high: self.stack_high.load(Ordering::Relaxed),
         };
         // And whoever replaces tables in a forked child does not know of the parent's words, so does not wait for a walk by them.
-        if !own.contains(registers.sp)
-            || !own.contains(stop_above as u64)
-            || !self.is_of_this_process()
-        {
-            return Walk {
-                frames: 0,
-                end: hotpoll_profile::Truncation::ForeignStack,
-                guessed: 0,
-            };
+        if !own.contains(sp) || !own.contains(stop_above as u64) || !self.is_of_this_process() {
+            return Err(Truncation::ForeignStack);
         }
         let walks = self.walks.load(Ordering::Relaxed);
-        if walks & 1 == 1 && registers.sp < self.walk_sp.load(Ordering::Relaxed) {
+        if walks & 1 == 1 && sp < self.walk_sp.load(Ordering::Relaxed) {
             // A signal handler that interrupted a walk: the rules are in use.
-            return Walk {
-                frames: 0,
-                end: hotpoll_profile::Truncation::InHotpoll,
-                guessed: 0,
-            };
+            return Err(Truncation::InHotpoll);
         }
         // Odd already: that walk was left by a jump, as its frame is gone. The next odd number then, so that who waits for it sees that it is over.
         let odd = walks.wrapping_add(1) | 1;
-        self.walk_sp.store(registers.sp, Ordering::Relaxed);
+        self.walk_sp.store(sp, Ordering::Relaxed);
         self.walks.store(odd, Ordering::Relaxed);
-        // With the fence in `wait_for_readers`: either who waits there sees the odd number, or the load of the tables below sees the new ones.
-        fence(Ordering::SeqCst);
+        Ok(odd)
+    }
+
+    /// # Safety
+    /// As [`Published::walk_here_behind`]; the registers are those of a frame that is still there, and `begin_walk` has just returned this number for them.
+    #[inline(never)]
+    unsafe fn walk_from(
+        &self,
+        registers: Registers,
+        stop_above: usize,
+        into: &mut [u64],
+        odd: u32,
+    ) -> Walk {
         // SAFETY: only this thread uses the rules, and nothing called from here comes back to this function: the handler has a cache of its own.
         let rules = unsafe { &mut *self.rules.get() };
-        // SAFETY: from a frame's stack pointer up to an address on the same stack (both checked above) everything is mapped and stays while we run.
+        // SAFETY: from a frame's stack pointer up to an address on the same stack (both checked in `begin_walk`) everything is mapped and stays while we run.
         let stack = unsafe { BoundedStack::new(registers.sp, stop_above as u64) };
         let walk = signal::walk_ordinary(registers, rules, &stack, into);
         // Release: the tables are not used any more once the even number is seen.
@@ -407,7 +436,6 @@ impl Published {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hotpoll_profile::Truncation;
 
     fn walk(words: &Published) -> Truncation {
         let mark = 0u8;

@@ -69,15 +69,14 @@ unsafe fn clone(data: *const ()) -> RawWaker {
     let pointer = record(data);
     // SAFETY: the waker being cloned keeps the record.
     let task = unsafe { &*pointer };
-    task.hold_waker();
     if let Some(local) = thread::existing()
         && std::ptr::eq(local.current.get(), pointer)
+        && local.captured.get() < MAX_CAPTURES
     {
-        let captured = local.captured.get();
-        if captured < MAX_CAPTURES {
-            local.captured.set(captured + 1);
-            capture(task, local, walk(local));
-        }
+        local.captured.set(local.captured.get() + 1);
+        capture(task, local, walk(local, task));
+    } else {
+        task.hold_waker();
     }
     RawWaker::new(data, &VTABLE)
 }
@@ -130,19 +129,22 @@ fn who(local: Option<&'static Local>) -> Who {
     }
 }
 
-/// Walks this thread's stack from the function that this is inlined into up to the poll that it runs in. Returns how many frames that gave: the
-/// frame around `poll_inside`, where the walk ends, is not counted.
+/// Counts a clone of the task's waker, and walks this thread's stack from the function that this is inlined into up to the poll that it runs in. Returns how
+/// many frames that gave: the frame around `poll_inside`, where the walk ends, is not counted.
 #[inline(always)]
-fn walk(local: &'static Local) -> Option<usize> {
-    if cfg!(miri) {
-        return None; // it has no registers to begin with
-    }
-    let words = local.words()?;
+fn walk(local: &'static Local, task: &Record) -> Option<usize> {
+    let words = local.words();
+    // Miri has no registers to begin with.
+    let Some(words) = words.filter(|_| !cfg!(miri)) else {
+        task.hold_waker();
+        return None;
+    };
     // SAFETY: the thread's own, and nobody else has a reference to it: it is used here and in `capture` only, one after the other.
     let frames = unsafe { &mut *local.frames.get() };
     // SAFETY: the words are this thread's, found through its own thread-local variable; `poll_frame` lies in the frame of the poll that is running
-    // on this thread, and the sampler looks whether that is the stack we are on.
-    let walk = unsafe { words.walk_here(local.poll_frame.get(), frames) };
+    // on this thread, and the sampler looks whether that is the stack we are on. Counting the clone is a locked instruction, called once.
+    let walk =
+        unsafe { words.walk_here_behind(local.poll_frame.get(), frames, || task.hold_waker()) };
     match walk.end {
         Truncation::StackRead => walk.frames.checked_sub(1),
         _ => Some(walk.frames),

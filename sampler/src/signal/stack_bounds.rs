@@ -23,6 +23,7 @@ pub(crate) struct StackBounds {
 
 impl StackBounds {
     /// Whether an address lies on it. Called in SIGPROF.
+    #[inline]
     pub fn contains(&self, address: u64) -> bool {
         self.low <= address && address < self.high
     }
