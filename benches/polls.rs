@@ -8,6 +8,11 @@
 //! bytes an idle task (256), and how long a snapshot of many takes. And what the functions cost while hotpoll
 //! does not run: nothing that shows.
 //! No timer samples meanwhile: that is another question (benches/overhead.rs).
+//!
+//! On a machine that others use, too, instructions say more than time does. One row alone, so many polls of it:
+//! ```text
+//! valgrind --tool=callgrind target/release/deps/polls-… --count ping_pong tracked 100000      (or bare)
+//! ```
 #![allow(unsafe_code)] // clocks
 
 #[path = "support/polls.rs"]
@@ -32,6 +37,9 @@ impl Spawn for Tracked {
 }
 
 fn main() -> std::io::Result<()> {
+    if let Some(row) = to_count() {
+        return count(&row);
+    }
     let arguments = Arguments::parse();
     let mut figures = Figures::default();
     rows(&arguments, &mut figures, "off");
@@ -56,6 +64,46 @@ fn main() -> std::io::Result<()> {
     figures.write(&arguments)
 }
 
+/// What stands behind `--count`.
+fn to_count() -> Option<Vec<String>> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--count");
+    arguments.next()?;
+    Some(arguments.collect())
+}
+
+/// Runs one row once, so that its instructions can be counted from outside.
+fn count(row: &[String]) -> std::io::Result<()> {
+    let [name, by, polls, ..] = row else {
+        return Err(std::io::Error::other("--count ROW bare|tracked POLLS"));
+    };
+    let polls: u32 = polls.parse().map_err(std::io::Error::other)?;
+    let (_sampler, mut modules) =
+        hotpoll_sampler::start(hotpoll_sampler::Settings::default()).expect("sampling starts");
+    modules.refresh();
+    let runtime = polls::runtime();
+    match by.as_str() {
+        "bare" => one_row(name, &runtime, &Bare, polls),
+        _ => one_row(name, &runtime, &Tracked, polls),
+    };
+    Ok(())
+}
+
+/// A row by its name: nanoseconds a poll. `polls` are made in all.
+fn one_row(name: &str, runtime: &tokio::runtime::Runtime, by: &impl Spawn, polls: u32) -> f64 {
+    match name {
+        "self_wake" => polls::self_wake(runtime, by, polls),
+        "ping_pong" => polls::ping_pong(runtime, by, polls),
+        "spawn" => polls::spawn_and_end(runtime, by, polls),
+        "interval" => polls::interval(
+            runtime,
+            by,
+            polls.div_ceil(polls::INTERVAL_TASKS),
+            process_cpu,
+        ),
+        _ => panic!("no such row: {name}"),
+    }
+}
+
 fn rows(arguments: &Arguments, figures: &mut Figures, what: &str) {
     let (rounds, polls, ticks) = if arguments.quick {
         (3, 20_000, 20)
@@ -78,22 +126,17 @@ fn rows(arguments: &Arguments, figures: &mut Figures, what: &str) {
         }
         figures.push(format!("{name}_{what}"), median(&mut added), "ns");
     };
-    row("self_wake", &|tracked| match tracked {
-        true => polls::self_wake(&runtime, &Tracked, polls),
-        false => polls::self_wake(&runtime, &Bare, polls),
-    });
-    row("ping_pong", &|tracked| match tracked {
-        true => polls::ping_pong(&runtime, &Tracked, polls),
-        false => polls::ping_pong(&runtime, &Bare, polls),
-    });
-    row("spawn", &|tracked| match tracked {
-        true => polls::spawn_and_end(&runtime, &Tracked, polls / 3),
-        false => polls::spawn_and_end(&runtime, &Bare, polls / 3),
-    });
-    row("interval", &|tracked| match tracked {
-        true => polls::interval(&runtime, &Tracked, ticks, process_cpu),
-        false => polls::interval(&runtime, &Bare, ticks, process_cpu),
-    });
+    for (name, polls) in [
+        ("self_wake", polls),
+        ("ping_pong", polls),
+        ("spawn", polls / 3),
+        ("interval", ticks * polls::INTERVAL_TASKS),
+    ] {
+        row(name, &|tracked| match tracked {
+            true => one_row(name, &runtime, &Tracked, polls),
+            false => one_row(name, &runtime, &Bare, polls),
+        });
+    }
 }
 
 /// How long it takes to look at so many idle tasks; nobody is asked, so nobody is kept.

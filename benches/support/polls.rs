@@ -98,12 +98,14 @@ pub fn ping_pong(runtime: &Runtime, by: &impl Spawn, polls: u32) -> f64 {
     spent.as_nanos() as f64 / f64::from(polled)
 }
 
+/// Tasks of [`interval`].
+pub const INTERVAL_TASKS: u32 = 200;
+
 /// Tasks that do nothing but tick each millisecond: CPU time a poll, the runtime's own work for the timers included.
 pub fn interval(runtime: &Runtime, by: &impl Spawn, ticks: u32, cpu: fn() -> Duration) -> f64 {
-    const TASKS: u32 = 200;
     runtime.block_on(async {
         let begun = cpu();
-        let tasks: Vec<_> = (0..TASKS)
+        let tasks: Vec<_> = (0..INTERVAL_TASKS)
             .map(|_| {
                 by.spawn(async move {
                     let mut interval = tokio::time::interval(Duration::from_millis(1));
@@ -116,7 +118,7 @@ pub fn interval(runtime: &Runtime, by: &impl Spawn, ticks: u32, cpu: fn() -> Dur
         for task in tasks {
             task.await.expect("it ends well");
         }
-        (cpu() - begun).as_nanos() as f64 / f64::from(TASKS * ticks)
+        (cpu() - begun).as_nanos() as f64 / f64::from(INTERVAL_TASKS * ticks)
     })
 }
 
