@@ -1,11 +1,12 @@
 //! The drain thread: from rings to slices.
 
 use super::account::Job;
-use super::long_polls::{PollId, StackOfPoll};
+use super::long_polls::{PollId, StackOfPoll, Watched};
 use super::pace::Pace;
 use super::{SamplingFacts, Shared, lock};
-use hotpoll_sampler::{HandlerState, Record, Sampler, ThreadInfo};
+use hotpoll_sampler::{HandlerState, Record, Sampler, ThreadInfo, ThreadKey};
 use hotpoll_symbolizer::recorder::{Observation, Recorder, SliceClocks, ThreadFacts};
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -154,12 +155,17 @@ impl Drain<'_> {
     /// Empties the rings into the recorder.
     fn drain(&mut self) {
         self.drained = Instant::now();
-        let watched = lock(&self.shared.long_polls).ids();
+        let watched = lock(&self.shared.long_polls).watched();
+        let tids = self.tids(&watched);
         let mut of_polls = Vec::new();
         let mut recorder = lock(&self.shared.recorder);
         self.sampler.drain(&mut |thread, record| {
             if !watched.is_empty() {
-                of_polls.extend(stacks_of_polls(&watched, record));
+                of_polls.extend(stacks_of_polls(
+                    &watched,
+                    tids.get(&thread).copied(),
+                    record,
+                ));
             }
             // One that stands for no time only shows what a long poll does, or a sleeper that was asked.
             if record.expiries == 0 {
@@ -190,6 +196,19 @@ impl Drain<'_> {
                 .into_iter()
                 .for_each(|(id, stack)| long_polls.add(id, stack));
         }
+    }
+
+    /// The threads of these polls.
+    fn tids(&self, watched: &[Watched]) -> HashMap<ThreadKey, u32> {
+        if watched.is_empty() {
+            return HashMap::new();
+        }
+        let polling: HashSet<u32> = watched.iter().map(|watched| watched.tid).collect();
+        let threads = self.sampler.threads();
+        threads
+            .filter(|(_, thread)| polling.contains(&thread.tid))
+            .map(|(key, thread)| (key, thread.tid))
+            .collect()
     }
 
     /// How long there is nothing to do.
@@ -270,8 +289,12 @@ impl Drain<'_> {
 }
 
 /// What a record shows of the polls that are watched: the innermost that its thread was in, and the outermost. Of those between, if three and more are
-/// inside of one another, a record does not say whether they still run.
-fn stacks_of_polls(watched: &[PollId], record: &Record<'_>) -> Vec<(PollId, StackOfPoll)> {
+/// inside of one another, a record does not say whether they still run; the watchdog has seen it since.
+fn stacks_of_polls(
+    watched: &[Watched],
+    tid: Option<u32>,
+    record: &Record<'_>,
+) -> Vec<(PollId, StackOfPoll)> {
     let words = &record.words;
     let innermost = PollId {
         task: words.task,
@@ -279,11 +302,12 @@ fn stacks_of_polls(watched: &[PollId], record: &Record<'_>) -> Vec<(PollId, Stac
     };
     // The record does not name the outermost poll's task; nor do two polls begin at one tick of the clock.
     let is_outermost = |id: &PollId| words.root_start != 0 && id.start == words.root_start;
-    let shown = watched
-        .iter()
-        .filter(|id| **id == innermost || is_outermost(id));
+    let is_between = |watched: &Watched| tid.is_some_and(|tid| watched.holds(tid, record.ticks));
+    let shown = watched.iter().filter(|watched| {
+        watched.id == innermost || is_outermost(&watched.id) || is_between(watched)
+    });
     shown
-        .map(|id| {
+        .map(|Watched { id, .. }| {
             let stack = StackOfPoll {
                 at: record.ticks.saturating_sub(id.start),
                 state: record.state,

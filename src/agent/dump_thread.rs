@@ -88,7 +88,7 @@ pub(super) fn run(shared: &Shared, dumps: &Dumps) {
 
 fn write(shared: &Shared, file: &DumpFile, why: Option<String>) {
     shared.close_slice_soon();
-    let mut profile = shared.profile_and_now(Query::ALL, false);
+    let mut profile = shared.profile_and_now(Query::ALL);
     profile.process.notices.extend(why);
     let path = file.next();
     if let Err(error) = output::write_profile(&path, &profile) {

@@ -30,6 +30,23 @@ pub(crate) struct StackOfPoll {
     pub callchain: Vec<u64>,
 }
 
+/// A poll that stacks may belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Watched {
+    pub id: PollId,
+    /// The thread that polls. A poll stays on its thread.
+    pub tid: u32,
+    /// Up to here it was running still, in the sampler's ticks.
+    pub open_at: u64,
+}
+
+impl Watched {
+    /// Whether the thread was inside of this poll at that time.
+    pub fn holds(&self, tid: u32, ticks: u64) -> bool {
+        self.tid == tid && (self.id.start..=self.open_at).contains(&ticks)
+    }
+}
+
 /// The polls watched lately, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct LongPolls {
@@ -38,15 +55,15 @@ pub(crate) struct LongPolls {
 
 #[derive(Debug)]
 struct Poll {
-    id: PollId,
+    watched: Watched,
     open: bool,
     stacks: Vec<StackOfPoll>,
 }
 
 impl LongPolls {
-    /// A poll is watched from now on.
-    pub fn watch(&mut self, id: PollId) {
-        if let Some(known) = self.polls.iter_mut().find(|poll| poll.id == id) {
+    /// A poll of that thread is watched from now on.
+    pub fn watch(&mut self, id: PollId, tid: u32) {
+        if let Some(known) = self.polls.iter_mut().find(|poll| poll.watched.id == id) {
             known.open = true;
             return;
         }
@@ -56,28 +73,35 @@ impl LongPolls {
             self.polls.remove(place.unwrap_or(0));
         }
         self.polls.push_back(Poll {
-            id,
+            watched: Watched {
+                id,
+                tid,
+                open_at: 0,
+            },
             open: true,
             stacks: Vec::new(),
         });
     }
 
-    /// Only these run still.
-    pub fn keep_open(&mut self, is_open: impl Fn(PollId) -> bool) {
+    /// Only these run still; at that time they did.
+    pub fn keep_open(&mut self, at: u64, is_open: impl Fn(PollId) -> bool) {
         for poll in &mut self.polls {
-            poll.open = poll.open && is_open(poll.id);
+            poll.open = poll.open && is_open(poll.watched.id);
+            if poll.open {
+                poll.watched.open_at = at;
+            }
         }
     }
 
     /// The polls that stacks may belong to.
-    pub fn ids(&self) -> Vec<PollId> {
-        self.polls.iter().map(|poll| poll.id).collect()
+    pub fn watched(&self) -> Vec<Watched> {
+        self.polls.iter().map(|poll| poll.watched).collect()
     }
 
     /// Adds a stack to a poll that is watched.
     pub fn add(&mut self, id: PollId, mut stack: StackOfPoll) {
         let mut polls = self.polls.iter_mut().rev();
-        let Some(Poll { stacks, .. }) = polls.find(|poll| poll.id == id) else {
+        let Some(Poll { stacks, .. }) = polls.find(|poll| poll.watched.id == id) else {
             return;
         };
         stack.callchain.truncate(MOST_FRAMES);
@@ -102,7 +126,9 @@ impl LongPolls {
 
     fn find(&self, wanted: impl Fn(PollId) -> bool) -> Option<&[StackOfPoll]> {
         let mut polls = self.polls.iter().rev();
-        polls.find(|poll| wanted(poll.id)).map(|poll| &*poll.stacks)
+        polls
+            .find(|poll| wanted(poll.watched.id))
+            .map(|poll| &*poll.stacks)
     }
 }
 
@@ -131,7 +157,7 @@ mod tests {
     #[test]
     fn the_first_and_the_newest_stacks_are_kept_by_time() {
         let mut polls = LongPolls::default();
-        polls.watch(ID);
+        polls.watch(ID, 1);
         for at in [5, 9, 13, 7, 20, 30, 40, 50, 60, 70] {
             polls.add(ID, stack(at));
         }
@@ -143,7 +169,7 @@ mod tests {
         let mut polls = LongPolls::default();
         polls.add(ID, stack(5));
         assert_eq!(polls.stacks(ID), None);
-        polls.watch(ID);
+        polls.watch(ID, 1);
         polls.add(PollId { start: 1_001, ..ID }, stack(5));
         assert!(times(&polls, ID).is_empty());
         assert!(
@@ -161,13 +187,13 @@ mod tests {
     #[test]
     fn a_poll_that_was_thought_to_have_ended_is_open_again() {
         let mut polls = LongPolls::default();
-        polls.watch(ID);
+        polls.watch(ID, 1);
         polls.add(ID, stack(5));
-        polls.keep_open(|_| false);
-        polls.watch(ID);
+        polls.keep_open(2, |_| false);
+        polls.watch(ID, 1);
         for start in 0..1_000 {
-            polls.watch(PollId { task: 1, start });
-            polls.keep_open(|id| id == ID);
+            polls.watch(PollId { task: 1, start }, 1);
+            polls.keep_open(2, |id| id == ID);
         }
         assert_eq!(times(&polls, ID), [5]);
     }
@@ -175,14 +201,35 @@ mod tests {
     #[test]
     fn old_polls_make_room_unless_they_run_still() {
         let mut polls = LongPolls::default();
-        polls.watch(ID);
+        polls.watch(ID, 1);
         for start in 0..1_000 {
-            polls.watch(PollId { task: 1, start });
-            polls.watch(PollId { task: 1, start });
-            polls.keep_open(|id| id == ID);
+            polls.watch(PollId { task: 1, start }, 1);
+            polls.watch(PollId { task: 1, start }, 1);
+            polls.keep_open(2, |id| id == ID);
         }
-        assert_eq!(polls.ids().len(), MOST_POLLS);
-        assert_eq!(polls.ids()[0], ID);
-        assert_eq!(polls.ids()[1].start, 1_001 - MOST_POLLS as u64);
+        let ids: Vec<PollId> = polls.watched().iter().map(|watched| watched.id).collect();
+        assert_eq!(ids.len(), MOST_POLLS);
+        assert_eq!(ids[0], ID);
+        assert_eq!(ids[1].start, 1_001 - MOST_POLLS as u64);
+    }
+
+    #[test]
+    fn a_poll_holds_what_its_thread_did_until_it_was_last_seen_open() {
+        let mut polls = LongPolls::default();
+        polls.watch(ID, 5);
+        let holds = |polls: &LongPolls, tid, ticks| polls.watched()[0].holds(tid, ticks);
+        assert!(!holds(&polls, 5, 1_000));
+        polls.keep_open(3_000, |id| id == ID);
+        for (tid, ticks, expected) in [
+            (5, 999, false),
+            (5, 1_000, true),
+            (5, 3_000, true),
+            (5, 3_001, false),
+            (6, 2_000, false),
+        ] {
+            assert_eq!(holds(&polls, tid, ticks), expected, "{tid} {ticks}");
+        }
+        polls.keep_open(4_000, |_| false);
+        assert!(!holds(&polls, 5, 3_500));
     }
 }

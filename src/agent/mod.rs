@@ -27,6 +27,7 @@ mod now;
 mod output_thread;
 mod pace;
 mod progress;
+mod refreshing;
 mod run_delays;
 mod shared;
 mod shown;
@@ -35,6 +36,7 @@ mod wall_thread;
 #[cfg(feature = "tokio")]
 mod watchdog;
 
+pub(crate) use refreshing::Refreshing;
 pub(crate) use shared::{LoadedModules, SamplingFacts, Shared, lock};
 
 use self::dump_signal::Taken;
@@ -252,7 +254,7 @@ impl Agent {
             return Profile::default();
         }
         self.shared.close_slice_now();
-        self.shared.profile_and_now(Query::ALL, false)
+        self.shared.profile_and_now(Query::ALL)
     }
 
     /// Stops everything; waits for it, but not for ever.

@@ -16,7 +16,6 @@ use hotpoll_sampler::{Look, clock};
 use hotpoll_symbolizer::recorder;
 use std::collections::{HashMap, HashSet};
 #[cfg(feature = "tokio")]
-use std::time::Duration;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Puts the snapshot into a profile whose locations have no modules yet.
@@ -280,21 +279,3 @@ fn long_polls(_: &Shared, _: &mut Tasks, _: &mut Places<'_>) {}
 fn tasks(_: &mut Places<'_>) -> Tasks {
     Tasks::default()
 }
-
-/// Has tasks that wait take their stacks anew: each is woken once, and shows where it is when it is polled. A worker that is blocked polls
-/// none; those tasks keep the stacks that they have.
-#[cfg(feature = "tokio")]
-pub(super) fn refresh() {
-    /// Tasks woken at a time, and the pause after each time: a hundred thousand take a fifth of a second, as other clients wait.
-    const BATCH: usize = 500;
-    const PAUSE: Duration = Duration::from_millis(1);
-    /// How long the last ones have to be polled.
-    const SETTLE: Duration = Duration::from_millis(50);
-    if hotpoll_hooks::tasks::refresh(BATCH, PAUSE) > 0 {
-        std::thread::sleep(SETTLE);
-    }
-}
-
-/// Without hooks there is nothing to wake.
-#[cfg(not(feature = "tokio"))]
-pub(super) fn refresh() {}

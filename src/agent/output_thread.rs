@@ -44,7 +44,7 @@ impl Drop for LastLook<'_> {
 
 /// With what threads and tasks are doing: that has the names of task kinds, too.
 fn profile(shared: &Shared) -> Profile {
-    shared.profile_and_now(Query::ALL, false)
+    shared.profile_and_now(Query::ALL)
 }
 
 fn write(shared: &Shared, path: &Path, profile: &Profile) {

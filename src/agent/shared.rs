@@ -282,11 +282,8 @@ impl Shared {
         self.answer(query, false)
     }
 
-    /// An answer that also says what every thread and task is doing now. `refresh` wakes tasks that wait, so that they show where.
-    pub fn profile_and_now(&self, query: Query, refresh: bool) -> Profile {
-        if refresh {
-            now::refresh();
-        }
+    /// An answer that also says what every thread and task is doing now.
+    pub fn profile_and_now(&self, query: Query) -> Profile {
         self.answer(query, true)
     }
 

@@ -77,19 +77,21 @@ impl Watchdog {
 
     /// Looks at the polls that are open. Returns when to look again.
     pub fn check(&mut self, shared: &Shared) -> Duration {
+        let mut at = clock::now();
         let mut open = open_polls();
         self.quiet = if open.is_empty() { self.quiet + 1 } else { 0 };
         if self.quiet > QUIET_CHECKS || (self.quiet > 0 && !any_pollers()) {
             self.quiet = QUIET_CHECKS + 1;
             wake_me_at_the_next_poll();
             // One may have begun before it saw that it should wake us.
+            at = clock::now();
             open = open_polls();
             if open.is_empty() {
                 return LONGEST_SLEEP;
             }
             self.quiet = 0;
         }
-        self.forget_all_but(shared, &open);
+        self.forget_all_but(shared, &open, at);
         // A poll that begins now.
         let mut wait_ns = self.threshold_ns * SEEN_BY;
         let ns_per_tick = clock::ns_per_tick();
@@ -101,8 +103,8 @@ impl Watchdog {
         Duration::from_nanos(wait_ns.max(0.0) as u64).max(LEAST_PERIOD)
     }
 
-    /// Forgets the polls that have ended.
-    fn forget_all_but(&mut self, shared: &Shared, open: &[OpenPoll]) {
+    /// Forgets the polls that have ended. Those that are open have not at the time `at`.
+    fn forget_all_but(&mut self, shared: &Shared, open: &[OpenPoll], at: u64) {
         let before = self.watched.len();
         if before == 0 {
             return;
@@ -112,9 +114,9 @@ impl Watchdog {
         if self.watched.len() < before {
             let watched = &self.watched;
             (self.raised).retain(|tid, _| watched.keys().any(|(of, _)| of == tid));
-            let ids: Vec<PollId> = open.iter().map(PollId::from).collect();
-            lock(&shared.long_polls).keep_open(|id| ids.contains(&id));
         }
+        let ids: Vec<PollId> = open.iter().map(PollId::from).collect();
+        lock(&shared.long_polls).keep_open(at, |id| ids.contains(&id));
     }
 
     /// Looks at a thread that has slow polls, the outermost of `polls` first. Returns how long until it wants to be checked again.
@@ -138,7 +140,7 @@ impl Watchdog {
                 .watched
                 .entry((poll.tid, poll.start))
                 .or_insert_with(|| {
-                    lock(&shared.long_polls).watch(poll.into());
+                    lock(&shared.long_polls).watch(poll.into(), poll.tid);
                     0.0
                 });
             if age >= *next_ns {
@@ -154,7 +156,13 @@ impl Watchdog {
         let looked = off_cpu.look_at(tid);
         let blocked = looked.filter(|(_, look)| look.state.is_blocked());
         let stacks: Vec<_> = blocked.map_or_else(Vec::new, |(_, look)| {
-            let still = due.iter().filter(|poll| runs_in(&look.words, poll, polls));
+            // What is open after the look was open at the look: the middle one of three, while those inside of it come and go.
+            let after = open_polls();
+            let is_open = |poll: &OpenPoll| {
+                (after.iter()).any(|other| (other.tid, other.start) == (poll.tid, poll.start))
+            };
+            let still =
+                (due.iter()).filter(|poll| runs_in(&look.words, poll, polls) || is_open(poll));
             let stack = |poll: &&&OpenPoll| StackOfPoll {
                 at: clock::now().saturating_sub(poll.start),
                 state: look.state,

@@ -32,7 +32,12 @@ pub(super) fn ready_at(request: &Request, since: Instant, shared: &Shared) -> In
     }
 }
 
-/// The answer.
+/// Whether tasks are to show anew where they wait before this is answered.
+pub(super) fn wants_refresh(request: &Request) -> bool {
+    matches!(request, Request::Fetch(fetch) if fetch.snapshot && fetch.refresh)
+}
+
+/// The answer. What it needs to be made before is made.
 pub(super) fn answer(request: &Request, shared: &Shared) -> Response {
     match request {
         Request::Status => Response::Status(Box::new(status(shared))),
@@ -58,7 +63,7 @@ fn profile(fetch: &Fetch, shared: &Shared) -> Response {
         },
     };
     let profile = match fetch.snapshot {
-        true => shared.profile_and_now(query, fetch.refresh),
+        true => shared.profile_and_now(query),
         false => shared.profile(query),
     };
     let bytes = pprof::encode(&profile);

@@ -5,8 +5,8 @@ use super::client::Client;
 use super::directory::{Listening, bind, remove_stale};
 use super::kept::Kept;
 use super::sys::{self, Interest};
-use crate::agent::Shared;
-use hotpoll_profile::protocol::{ErrorCode, ErrorReply};
+use crate::agent::{Refreshing, Shared};
+use hotpoll_profile::protocol::{ErrorCode, ErrorReply, Request};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::os::fd::AsFd;
@@ -45,6 +45,10 @@ pub(crate) struct Server {
     /// When to listen again, should the host have closed the listener.
     listen_after: Instant,
     answer_after: Instant,
+    /// Tasks are being asked where they wait.
+    refreshing: Option<Refreshing>,
+    /// When the last time began that all were asked.
+    refreshed: Option<Instant>,
 }
 
 impl Server {
@@ -63,6 +67,8 @@ impl Server {
             accept_after: now,
             listen_after: now,
             answer_after: now,
+            refreshing: None,
+            refreshed: None,
         }
     }
 
@@ -101,6 +107,7 @@ impl Server {
                 client.expire(interest.is_gone() && !interest.is_readable());
             }
         }
+        self.refresh();
         self.answer_one();
         self.clients.retain(|_, client| !client.is_over());
         if interests[1].is_readable() {
@@ -112,10 +119,14 @@ impl Server {
     fn patience(&self, now: Instant) -> Duration {
         let clients = self.clients.values();
         let deadlines = clients.clone().filter_map(Client::deadline);
-        let answers = clients
-            .filter_map(Client::request)
-            .map(|(request, since)| answer::ready_at(request, since, &self.shared))
-            .map(|ready| ready.max(self.answer_after));
+        let answers = clients.filter_map(Client::request).map(|(request, since)| {
+            let waits_for = (self.refreshing.as_ref())
+                .filter(|_| self.wants_refresh(request, since))
+                .map(Refreshing::next);
+            waits_for.unwrap_or_else(|| {
+                answer::ready_at(request, since, &self.shared).max(self.answer_after)
+            })
+        });
         let accept = (self.accept_after > now).then_some(self.accept_after);
         let most = match self.shared.waker.reader() {
             Some(_) => MOST_PATIENCE,
@@ -183,6 +194,26 @@ impl Server {
         self.next_client += 1;
     }
 
+    /// Whether tasks must yet show where they wait before this is answered.
+    fn wants_refresh(&self, request: &Request, since: Instant) -> bool {
+        answer::wants_refresh(request) && self.refreshed.is_none_or(|began| began < since)
+    }
+
+    /// Has tasks show where they wait, a little in each turn, while somebody wants it.
+    fn refresh(&mut self) {
+        let mut requests = self.clients.values().filter_map(Client::request);
+        if !requests.any(|(request, since)| self.wants_refresh(request, since)) {
+            self.refreshing = None;
+            return;
+        }
+        let now = Instant::now();
+        let refreshing = (self.refreshing).get_or_insert_with(|| Refreshing::begin(now));
+        if refreshing.go_on(now) {
+            self.refreshed = Some(refreshing.began());
+            self.refreshing = None;
+        }
+    }
+
     /// Answers the client that has waited longest of those whose answer is ready.
     fn answer_one(&mut self) {
         let held: usize = self.clients.values().map(Client::held_bytes).sum();
@@ -190,7 +221,10 @@ impl Server {
         if held > MOST_HELD_BYTES || began < self.answer_after {
             return;
         }
-        let ready = |(request, since)| answer::ready_at(request, since, &self.shared) <= began;
+        let ready = |(request, since)| {
+            !self.wants_refresh(request, since)
+                && answer::ready_at(request, since, &self.shared) <= began
+        };
         let waiting = self.clients.iter();
         let waiting = waiting.filter_map(|(id, client)| Some((id, client.request()?)));
         let first = waiting

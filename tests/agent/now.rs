@@ -180,7 +180,8 @@ fn a_dump_on_the_signal() {
     assert_eq!(host.status().notices, [""; 0]);
 }
 
-/// Two tasks, each in a poll that never ends and is made of polls of a millisecond: of them only the innermost were seen, and nothing was long.
+/// Two tasks, each in a poll that never ends, with another inside that never ends either and is made of polls of a millisecond: of them only the innermost
+/// were seen, and nothing was long; later not the middle one.
 fn a_long_poll_of_many_short_ones_inside() {
     const LONG_NS: u64 = 100_000_000;
     let folder = Folder::new();
@@ -188,20 +189,28 @@ fn a_long_poll_of_many_short_ones_inside() {
     wait_until("stacks of the outer polls", || {
         let profile = now(&host, false);
         let snapshot = snapshot(&profile);
+        let is_long = |poll: &hotpoll_profile::LongPoll| {
+            poll.open && poll.poll_ns > LONG_NS && poll.stacks.len() >= 3
+        };
+        let middle_is_seen = |name: &str| {
+            kind(snapshot, name)
+                .long_polls
+                .iter()
+                .any(|poll| is_long(poll))
+        };
         let is_seen = |name: &str| {
             let kind = kind(snapshot, name);
-            let is_long = |poll: &&hotpoll_profile::LongPoll| {
-                poll.open && poll.poll_ns > LONG_NS && poll.stacks.len() >= 3
-            };
             let by_thread = snapshot
                 .threads
                 .iter()
                 .find(|thread| thread.kind == kind.id);
-            kind.long_polls.iter().any(|poll| is_long(&poll))
+            kind.long_polls.iter().any(is_long)
                 && by_thread.is_some_and(|thread| thread.poll_ns > LONG_NS)
         };
         is_seen("computes in parts")
             && is_seen("sleeps in parts")
+            && middle_is_seen("computes in the middle")
+            && middle_is_seen("sleeps in the middle")
             && snapshot.tasks.runtimes.iter().all(|one| one.blocked)
     });
 }

@@ -188,15 +188,20 @@ pub fn nested_polls() {
     // Until there are unwind tables, stacks have their leaf only.
     std::thread::sleep(Duration::from_secs(1));
     hotpoll::spawn_named("computes in parts", async {
-        loop {
-            async { burn_for(SHORT) }.tracked("part").await;
-        }
+        let middle = async {
+            loop {
+                async { burn_for(SHORT) }.tracked("part").await;
+            }
+        };
+        middle.tracked("computes in the middle").await;
     });
     hotpoll::spawn_named("sleeps in parts", async {
-        loop {
-            let nap = async { std::thread::sleep(SHORT) }.tracked("nap");
-            nap.tracked("naps").await;
-        }
+        let middle = async {
+            loop {
+                async { std::thread::sleep(SHORT) }.tracked("nap").await;
+            }
+        };
+        middle.tracked("sleeps in the middle").await;
     });
     ready();
     wait_for_end();

@@ -73,7 +73,7 @@ use self::{
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::{
     open_polls::{OpenPoll, any_pollers, open_polls, outermost_polls},
-    refresh::refresh,
+    refresh::{Refresh, refresh},
     run_delay::{OutsideCount, Waited, charge_open_polls, pollers, run_delays},
     snapshot::{Limits, snapshot},
     tracked::Tracked,

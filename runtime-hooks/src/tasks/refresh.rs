@@ -4,8 +4,9 @@
 //! around it; so who woke a task last, and how often it was woken, stays true.
 
 use super::live;
-use super::record::{HOLDS_PARENTS, Record};
+use super::record::{HOLDS_PARENTS, Handle, Record};
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -33,28 +34,70 @@ impl Drop for On {
     }
 }
 
-/// Wakes every task that is waiting, in batches, with a pause between them; returns how many tasks were woken. Each costs a poll that would not have
+/// Every task that is waiting is woken, in steps: whoever takes them has other things to do in between. Each task costs a poll that would not have
 /// been: so only when somebody asks. From a thread that polls nothing.
-pub fn refresh(batch: usize, pause: Duration) -> u64 {
-    super::waker::next_generation();
-    let _on = On::new();
-    let mut woken = 0;
-    let mut in_batch = 0;
-    for list in 0..live::LISTS {
-        for task in live::hold_all(list) {
-            if !wake(&task) {
+pub struct Refresh {
+    /// The lists of live tasks that are still to come.
+    lists: Range<usize>,
+    /// Tasks of the list before these.
+    held: Vec<Handle>,
+    woken: u64,
+}
+
+impl std::fmt::Debug for Refresh {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Refresh")
+            .field("woken", &self.woken)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Refresh {
+    /// From now on every task's waker is another than before.
+    pub fn begin() -> Self {
+        super::waker::next_generation();
+        Self {
+            lists: 0..live::LISTS,
+            held: Vec::new(),
+            woken: 0,
+        }
+    }
+
+    /// Wakes so many of them. False when all were woken.
+    pub fn step(&mut self, batch: usize) -> bool {
+        let _on = On::new();
+        let mut left = batch.max(1);
+        loop {
+            let Some(task) = self.held.pop() else {
+                let Some(list) = self.lists.next() else {
+                    return false;
+                };
+                self.held = live::hold_all(list);
                 continue;
+            };
+            if wake(&task) {
+                self.woken += 1;
+                left -= 1;
             }
-            woken += 1;
-            in_batch += 1;
-            if in_batch >= batch.max(1) {
-                in_batch = 0;
-                drop(task);
-                std::thread::sleep(pause);
+            if left == 0 {
+                return true;
             }
         }
     }
-    woken
+
+    /// How many were woken so far.
+    pub fn woken(&self) -> u64 {
+        self.woken
+    }
+}
+
+/// All of a [`Refresh`], with a pause after each step; returns how many tasks were woken.
+pub fn refresh(batch: usize, pause: Duration) -> u64 {
+    let mut refresh = Refresh::begin();
+    while refresh.step(batch) {
+        std::thread::sleep(pause);
+    }
+    refresh.woken()
 }
 
 fn wake(task: &Record) -> bool {
