@@ -2,8 +2,8 @@
 
 use crate::exit::{self, Outcome};
 use crate::{
-    completions, demo, doctor, dump, export, graph, list, locks, record, report, stuck, symbolize,
-    tasks, threads, top,
+    completions, demo, diff, doctor, dump, export, graph, list, locks, record, report, stuck,
+    symbolize, tasks, threads, top,
 };
 use clap::{Parser, Subcommand};
 
@@ -19,6 +19,7 @@ Examples:
   hotpoll top                   look around in it, live
   hotpoll record -o shop.pb.gz -- ./shop --port 8080
   hotpoll export shop.pb.gz --format html -o shop.html
+  hotpoll diff base/ -- new/    did it get worse
 
 TARGET, wherever a command takes one: a PID, the NAME of a process, or a profile FILE;
 nothing means the only live process with hotpoll (several are listed).";
@@ -68,6 +69,8 @@ pub enum Command {
         after_long_help = format!("{EXPORT_EXAMPLES}\n\n{}", exit::TABLE)
     )]
     Export(export::ExportArgs),
+    Diff(Box<diff::DiffArgs>),
+    Baseline(diff::baseline::BaselineArgs),
     Symbolize(symbolize::SymbolizeArgs),
     Doctor(doctor::DoctorArgs),
     Demo(demo::DemoArgs),
@@ -90,6 +93,8 @@ impl Command {
             Self::Dump(args) => dump::run(args),
             Self::Record(args) => record::run(args),
             Self::Export(args) => export::run(args),
+            Self::Diff(args) => diff::run(args),
+            Self::Baseline(args) => diff::baseline::run(args),
             Self::Symbolize(args) => symbolize::run(args),
             Self::Doctor(args) => doctor::run(args),
             Self::Demo(args) => demo::run(args),

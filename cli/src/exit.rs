@@ -9,14 +9,17 @@ pub const FINE: u8 = 0;
 pub const FOUND: u8 = 1;
 /// Wrong usage, or something could not be read, reached or written.
 pub const FAILED: u8 = 2;
+/// What was given cannot be compared, or too little can be seen in it to answer.
+pub const NOT_COMPARABLE: u8 = 3;
 
 /// The table, for every command's help.
 pub const TABLE: &str = "\
 Exit codes:
   0  fine
-  1  found something (doctor: something to change; stuck: a problem)
+  1  found something (doctor: something to change; stuck: a problem;
+     diff: a regression)
   2  wrong usage, or something could not be read, reached or written
-  3  not comparable
+  3  diff: not comparable, or too little could be seen and that is to fail
 `record -- CMD` passes CMD's own code on, 128+N when signal N ended it, also
 where nothing was recorded (a sentence says so); 2 only where CMD was not
 started, or gave 0 and the file could not be written.";

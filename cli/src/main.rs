@@ -7,6 +7,7 @@
 mod command_line;
 mod completions;
 mod demo;
+mod diff;
 mod doctor;
 mod dump;
 mod duration;

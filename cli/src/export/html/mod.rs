@@ -11,12 +11,17 @@ use super::{ExportError, Options};
 use hotpoll_profile::Profile;
 
 const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
+/// The style sheet; pages of comparisons have it too, and the two scripts below.
+pub const STYLE: &str = include_str!("page.css");
+/// Numbers and names for a person.
+pub const TEXT_SCRIPT: &str = include_str!("text.js");
+/// Boxes on a canvas.
+pub const GRAPH_SCRIPT: &str = include_str!("graph.js");
 /// In the order in which they need each other.
 const SCRIPTS: [&str; 6] = [
-    include_str!("text.js"),
+    TEXT_SCRIPT,
     include_str!("model.js"),
-    include_str!("graph.js"),
+    GRAPH_SCRIPT,
     include_str!("timeline.js"),
     include_str!("table.js"),
     include_str!("main.js"),
@@ -26,26 +31,31 @@ const SCRIPTS: [&str; 6] = [
 pub fn html(profile: &Profile, options: &Options) -> Result<String, ExportError> {
     let data = serde_json::to_string(&data::data(profile, options.wall)?)?;
     let title = format!("{} - hotpoll", text::process(&profile.process));
+    Ok(fill(PAGE, |place| match place {
+        "TITLE" => escape_html(&title),
+        "STYLE" => STYLE.to_owned(),
+        "DATA" => escape_json(&data),
+        "SCRIPT" => SCRIPTS.concat(),
+        other => unreachable!("page.html has a place for {other}, which nothing fills"),
+    }))
+}
+
+/// The template with each `@@PLACE@@` filled. One pass over it: what is filled in is never searched for places to fill.
+pub fn fill(template: &str, filling: impl Fn(&str) -> String) -> String {
     let mut page = String::new();
-    // One pass over the template: what is filled in is never searched for places to fill.
-    let mut rest = PAGE;
+    let mut rest = template;
     while let Some((before, place)) = rest.split_once("@@") {
         let (name, after) = place.split_once("@@").unwrap_or((place, ""));
         page.push_str(before);
-        match name {
-            "TITLE" => page.push_str(&escape_html(&title)),
-            "STYLE" => page.push_str(STYLE),
-            "DATA" => page.push_str(&escape_json(&data)),
-            "SCRIPT" => SCRIPTS.iter().for_each(|script| page.push_str(script)),
-            other => unreachable!("page.html has a place for {other}, which nothing fills"),
-        }
+        page.push_str(&filling(name));
         rest = after;
     }
     page.push_str(rest);
-    Ok(page)
+    page
 }
 
-fn escape_html(text: &str) -> String {
+/// Text for an element or an attribute.
+pub fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
@@ -53,20 +63,21 @@ fn escape_html(text: &str) -> String {
 }
 
 /// JSON that means the same and can neither end the element it stands in nor begin a comment there.
-fn escape_json(json: &str) -> String {
+pub fn escape_json(json: &str) -> String {
     json.replace('<', "\\u003c")
         .replace('>', "\\u003e")
         .replace('&', "\\u0026")
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::super::fixture;
     use super::*;
     use crate::golden;
     use std::path::PathBuf;
 
-    fn embedded(page: &str) -> &str {
+    /// The data inside of a page.
+    pub fn embedded(page: &str) -> &str {
         let (_, data) = page
             .split_once("<script type=\"application/json\" id=\"data\">")
             .unwrap();
@@ -107,17 +118,24 @@ mod tests {
     /// What the page says in a real browser when it is used.
     #[test]
     fn in_a_browser() {
-        let Some(chromium) = chromium() else {
-            println!("skipped: no chromium in PATH, and HOTPOLL_TEST_CHROMIUM names none");
-            return;
-        };
         let mut profile = fixture::service();
         profile.process.notices.push(fixture::HOSTILE.into());
         let page = html(&profile, &Options::default()).unwrap();
+        if let Some(said) = said_in_a_browser("profile", &page, include_str!("check.js")) {
+            golden::check("service.browser.txt", &said);
+        }
+    }
+
+    /// What a page says in a real browser when `check` uses it; `None` where there is no browser.
+    pub fn said_in_a_browser(name: &str, page: &str, check: &str) -> Option<String> {
+        let Some(chromium) = chromium() else {
+            println!("skipped: no chromium in PATH, and HOTPOLL_TEST_CHROMIUM names none");
+            return None;
+        };
         let (page, end) = page.rsplit_once("</body>").unwrap();
-        let check = include_str!("check.js");
         let page = format!("{page}<script>{check}</script></body>{end}");
-        let folder = std::env::temp_dir().join(format!("hotpoll-page-{}", std::process::id()));
+        let folder = format!("hotpoll-page-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
         std::fs::create_dir(&folder).unwrap();
         let file = folder.join("page.html");
         std::fs::write(&file, page).unwrap();
@@ -146,7 +164,7 @@ mod tests {
             )
         });
         let (said, _) = said.split_once("</pre>").unwrap();
-        golden::check("service.browser.txt", said);
+        Some(said.to_owned())
     }
 
     #[test]

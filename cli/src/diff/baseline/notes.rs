@@ -1,0 +1,118 @@
+//! Builds in git's notes: a tar of the profile files on the build's commit. Notes are pushed and fetched like branches (`refs/notes/REF`), and need no server.
+
+use super::{Kept, tar};
+use crate::diff::sides::Source;
+use crate::exit::Failure;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+/// Commits that are looked through for one with a note.
+const COMMITS: usize = 500;
+/// Digits of a commit that are shown.
+const SHORT: usize = 10;
+
+/// Whether this can be a name of notes: nothing that git could take for an option.
+pub fn is_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.');
+    !name.is_empty() && !name.starts_with('-') && !name.contains("..") && name.chars().all(is_plain)
+}
+
+/// The build of the nearest ancestor that has a note. Not of the commit itself: it would be compared with itself.
+pub fn newest(name: &str) -> Result<Kept, Failure> {
+    builds(name, 1)?.pop().ok_or_else(|| {
+        Failure::new(format!("none of the last {COMMITS} commits before this one has a note in {name}"))
+            .next(format!("fetch them: git fetch origin refs/notes/{name}:refs/notes/{name}; or keep one: hotpoll baseline add git-notes:{name} RUN…"))
+    })
+}
+
+/// The last builds before the current commit, oldest first.
+pub fn builds(name: &str, at_most: usize) -> Result<Vec<Kept>, Failure> {
+    let noted = git(&["notes", "--ref", name, "list"], None)?;
+    let noted = String::from_utf8_lossy(&noted);
+    // Each line is `BLOB COMMIT`.
+    let blob_of = |commit: &str| {
+        noted
+            .lines()
+            .find_map(|line| line.split_once(' ').filter(|(_, of)| *of == commit))
+    };
+    let count = format!("--max-count={COMMITS}");
+    let commits = git(&["rev-list", &count, "--skip=1", "HEAD"], None)?;
+    let commits = String::from_utf8_lossy(&commits);
+    let mut builds = Vec::new();
+    for commit in commits.lines() {
+        let Some((blob, _)) = blob_of(commit) else {
+            continue;
+        };
+        let archive = git(&["cat-file", "blob", blob], None)?;
+        let label = commit[..SHORT.min(commit.len())].to_owned();
+        let files = tar::read(&archive).ok_or_else(|| {
+            Failure::new(format!(
+                "the note in {name} on {label} is no tar of profiles"
+            ))
+            .next(format!(
+                "look at it: git notes --ref {name} show {label} | tar t"
+            ))
+        })?;
+        let sources = files
+            .into_iter()
+            .map(|(file, bytes)| Source::Kept(format!("{label}/{file}"), bytes));
+        builds.push(Kept {
+            sources: sources.collect(),
+            label,
+        });
+        if builds.len() == at_most {
+            break;
+        }
+    }
+    builds.reverse();
+    Ok(builds)
+}
+
+/// Keeps a build on the current commit. Gives the commit.
+pub fn add(name: &str, runs: &[(String, Vec<u8>)]) -> Result<String, Failure> {
+    let blob = git(&["hash-object", "-w", "--stdin"], Some(&tar::write(runs)))?;
+    let blob = String::from_utf8_lossy(&blob).trim().to_owned();
+    // `-C` keeps the blob as it is; a message would have its white space tidied.
+    git(
+        &["notes", "--ref", name, "add", "-f", "-C", &blob, "HEAD"],
+        None,
+    )?;
+    let commit = git(&["rev-parse", "HEAD"], None)?;
+    let commit = String::from_utf8_lossy(&commit);
+    Ok(commit[..SHORT.min(commit.len())].to_owned())
+}
+
+/// What the current commit is called, if there is one.
+pub fn commit() -> Option<String> {
+    let commit = git(&["rev-parse", "--short=10", "HEAD"], None).ok()?;
+    Some(String::from_utf8_lossy(&commit).trim().to_owned())
+}
+
+fn git(arguments: &[&str], input: Option<&[u8]>) -> Result<Vec<u8>, Failure> {
+    let failed = |why: String| Failure::new(format!("git {} did not work: {why}", arguments[0]));
+    let mut child = Command::new("git")
+        .args(arguments)
+        .stdin(if input.is_some() {
+            Stdio::piped()
+        } else {
+            Stdio::null()
+        })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| failed(error.to_string()).next("git-notes: needs git in PATH"))?;
+    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+        stdin
+            .write_all(input)
+            .map_err(|error| failed(error.to_string()))?;
+    }
+    let output = child
+        .wait_with_output()
+        .map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        let why = why.lines().next().unwrap_or("it said nothing").to_owned();
+        return Err(failed(why).next("run this inside of the repository"));
+    }
+    Ok(output.stdout)
+}

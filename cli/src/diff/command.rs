@@ -1,0 +1,214 @@
+//! `hotpoll diff`: the arguments, and what is done in which order: find the runs, read them, compare, write.
+
+use super::arguments::{self, FailOnArg, GenericsArg, OnInconclusiveArg, Output};
+use super::baseline;
+use super::data::Refused;
+use super::format::{Format, encode};
+use super::load::{self, Seen};
+use super::output::Outputs;
+use super::report::{Point, Report};
+use super::sides::{self, Sides};
+use super::text::Shown;
+use super::{github, junit, markdown, sarif, waivers};
+use crate::envelope;
+use crate::exit::{self, FINE, FOUND, Failure, NOT_COMPARABLE, Outcome};
+use crate::export::text::printable;
+use crate::target::ThisHost;
+use crate::text::style::{ERROR, paint};
+use clap::Args;
+use hotpoll_compare::{Budget, Comparison, NotComparable, Options, Run, Unit, compare};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  hotpoll diff runs/base-*.pb.gz -- runs/new-*.pb.gz
+  hotpoll diff base/ -- new/ -o html=diff.html -o sarif=diff.sarif
+  hotpoll diff base/ -- new/ --format markdown >> \"$GITHUB_STEP_SUMMARY\"
+  hotpoll diff base/ -- new/ --budget 'json::parse=1.2us/request'
+  hotpoll diff --baseline baselines -- new/        with a trend of the last 20
+
+Five runs a side, interleaved on one machine, are what it works best with:
+`hotpoll bench` makes them. A line of the file of --waivers is
+  shop::json::parse until 2026-12-24 #412: now checks UTF-8";
+
+/// Tell whether a new build costs more than its base, function by function and as a whole, with a known error rate
+///
+/// BASE and NEW are runs of the two builds: profile files, folders of them, globs, or live processes. Costs are CPU time for each unit of work.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "hotpoll diff [OPTIONS] <BASE>... -- <NEW>...\n       hotpoll diff [OPTIONS] --baseline <WHERE> -- <NEW>...",
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{}", exit::TABLE)
+)]
+pub struct DiffArgs {
+    /// The base's runs: files, folders, globs or live processes
+    #[arg(value_name = "BASE")]
+    base: Vec<String>,
+    /// The new build's runs
+    #[arg(value_name = "NEW", last = true)]
+    new: Vec<String>,
+    /// The base is the newest build kept there: a folder, a file, or git-notes:REF
+    #[arg(long, value_name = "WHERE")]
+    baseline: Option<String>,
+    /// A change within this part of a cost is none
+    #[arg(long, value_name = "PER_CENT", default_value = "5%", value_parser = arguments::margin)]
+    margin: f64,
+    /// What fails when it gets worse
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "total,function,poll,lock"
+    )]
+    fail_on: Vec<FailOnArg>,
+    /// What it means when a change cannot be told from none
+    #[arg(long, value_enum, default_value_t)]
+    on_inconclusive: OnInconclusiveArg,
+    /// A cost that may not be exceeded, like 'parse=1.2us/request' or 'total=3ms'; may be repeated
+    #[arg(long, value_name = "NAME=COST", value_parser = arguments::budget)]
+    budget: Vec<Budget>,
+    /// A checked-in file of accepted regressions, each with a last day and a reason
+    #[arg(long, value_name = "FILE")]
+    waivers: Option<PathBuf>,
+    /// The counter that costs are divided by; the program's own by default
+    #[arg(long, value_name = "NAME")]
+    work: Option<String>,
+    /// Whether instances of a generic function are one
+    #[arg(long, value_enum, default_value_t)]
+    generics: GenericsArg,
+    /// A function that has another name in the new build; may be repeated
+    #[arg(long, value_name = "OLD=NEW", value_parser = arguments::rename)]
+    rename: Vec<(String, String)>,
+    /// Causes shown at most; the rest is folded away or left out
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    top: usize,
+    /// Show everything that was tested, and what was compared
+    #[arg(long)]
+    all: bool,
+    /// How to write it
+    #[arg(long, short, value_enum)]
+    format: Option<Format>,
+    /// Where to write it; as FORMAT=FILE a further format, may be repeated
+    #[arg(long, short, value_name = "[FORMAT=]FILE", value_parser = arguments::output)]
+    output: Vec<Output>,
+}
+
+/// Carries the command out.
+pub fn run(args: &DiffArgs) -> Outcome {
+    let (base, new) = sides::words(&args.base, &args.new, args.baseline.is_some())?;
+    let outputs = Outputs::plan(args.format, &args.output)?;
+    let options = options(args)?;
+    let found = Sides::find(
+        base,
+        new,
+        args.baseline.as_deref(),
+        &ThisHost::asked_by("diff"),
+    )?;
+    let mut seen = Seen::default();
+    let base = load::runs(&found.base, "base", &options, &mut seen)?;
+    let new = load::runs(&found.new, "new build", &options, &mut seen)?;
+    let comparison = match compare(&base, &new, &options) {
+        Ok(comparison) => comparison,
+        Err(refused) => return refuse(&refused, &outputs),
+    };
+    let mut notices = found.notices;
+    notices.extend(waivers::over(&options.waivers, options.today));
+    let report = Report {
+        trend: trend(args, &comparison, &options)?,
+        run_ns: mean_duration(&base, &new),
+        comparison,
+        notices,
+    };
+    let shown = Shown {
+        top: args.top,
+        all: args.all,
+    };
+    outputs.write(|format| Some(encode(&report, format, shown)))?;
+    Ok(code(&report.comparison))
+}
+
+/// The exit code of a comparison.
+fn code(comparison: &Comparison) -> u8 {
+    match comparison.outcome {
+        hotpoll_compare::Outcome::Pass => FINE,
+        hotpoll_compare::Outcome::Regression => FOUND,
+        _ => NOT_COMPARABLE,
+    }
+}
+
+fn options(args: &DiffArgs) -> Result<Options, Failure> {
+    Ok(Options {
+        margin: args.margin,
+        work: args.work.clone(),
+        generics: args.generics.into(),
+        renames: args.rename.clone(),
+        fail_on: args
+            .fail_on
+            .iter()
+            .filter_map(|what| what.option())
+            .collect(),
+        on_inconclusive: args.on_inconclusive.into(),
+        budgets: args.budget.clone(),
+        waivers: match &args.waivers {
+            Some(path) => waivers::read(path)?,
+            None => Vec::new(),
+        },
+        today: waivers::today(),
+        ..Options::default()
+    })
+}
+
+/// The cost of the builds that are kept, and of the new one last.
+fn trend(
+    args: &DiffArgs,
+    comparison: &Comparison,
+    options: &Options,
+) -> Result<Vec<Point>, Failure> {
+    let (Some(place), Unit::PerUnit(work)) = (&args.baseline, &comparison.unit) else {
+        return Ok(Vec::new());
+    };
+    let mut trend = baseline::trend(place, work, options)?;
+    trend.push(Point {
+        label: "new".into(),
+        cost: comparison.total.new,
+    });
+    Ok(trend)
+}
+
+fn mean_duration(base: &[Run], new: &[Run]) -> u64 {
+    let runs = (base.len() + new.len()).max(1) as u64;
+    let all: u64 = base.iter().chain(new).map(|run| run.duration_ns).sum();
+    all / runs
+}
+
+/// Says why not, in every format that was asked for, as far as it has a way to.
+fn refuse(refused: &NotComparable, outputs: &Outputs<'_>) -> Outcome {
+    let reason = printable(&refused.to_string());
+    outputs.write(|format| match format {
+        Format::Text => {
+            let lines: Vec<String> = refused
+                .reasons
+                .iter()
+                .map(|reason| format!("  {}\n", printable(reason)))
+                .collect();
+            Some(format!(
+                "{}\n{}",
+                paint(ERROR, "NOT COMPARABLE:"),
+                lines.concat()
+            ))
+        }
+        Format::Markdown => Some(markdown::refused(&reason)),
+        Format::Json => Some(envelope::line("diff", 1, &Refused::new(&refused.reasons))),
+        Format::Junit => Some(junit::refused(&reason)),
+        Format::Sarif => Some(sarif::refused(&reason)),
+        Format::Github => Some(github::annotation(
+            "error",
+            None,
+            "hotpoll: NOT COMPARABLE",
+            &reason,
+        )),
+        // There is nothing to draw.
+        Format::Html | Format::Folded | Format::Svg => None,
+    })?;
+    Ok(NOT_COMPARABLE)
+}

@@ -1,0 +1,212 @@
+//! The verdict in words: what stands on top of every format.
+
+use super::report::Report;
+use super::words::{self, hundredths, per, predicate, predicate_effect, subject};
+use crate::export::text::printable;
+use hotpoll_compare::{Cause, Family, Outcome, Unit, Verdict};
+
+/// The verdict in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Headline {
+    /// One of `REGRESSED`, `IMPROVED`, `EQUIVALENT`, `INCONCLUSIVE`.
+    pub word: &'static str,
+    /// Whether it fails a gate.
+    pub fails: bool,
+    /// What the verdict rests on: a sentence without its full stop.
+    pub sentence: String,
+    /// Further sentences, each with its full stop.
+    pub more: Vec<String>,
+}
+
+/// The verdict in words.
+pub fn headline(report: &Report) -> Headline {
+    let comparison = &report.comparison;
+    let failing: Vec<&Cause> = report.failing().collect();
+    let of = |verdict| {
+        let causes = comparison.causes.iter();
+        causes.filter(move |cause| report.verdict(cause) == verdict)
+    };
+    let regressed: Vec<&Cause> = of(Verdict::Regressed).collect();
+    let improved: Vec<&Cause> = of(Verdict::Improved).collect();
+    let whole = whole(report);
+    let fails = comparison.outcome != Outcome::Pass;
+    let word = match comparison.verdict {
+        // What fails is never told by a better word.
+        _ if !failing.is_empty() => "REGRESSED",
+        Verdict::Regressed => "REGRESSED",
+        Verdict::Improved => "IMPROVED",
+        Verdict::Equivalent => "EQUIVALENT",
+        Verdict::Inconclusive => "INCONCLUSIVE",
+    };
+    let lead = match word {
+        _ if !failing.is_empty() => Some((failing[0], failing.len())),
+        "REGRESSED" => regressed.first().map(|lead| (*lead, regressed.len())),
+        "IMPROVED" => improved.first().map(|lead| (*lead, improved.len())),
+        _ => None,
+    };
+    let mut more = Vec::new();
+    let sentence = match lead {
+        Some((cause, causes)) if cause.row.is_some() => {
+            more.push(format!("{}.", capital(&whole)));
+            let others = match causes - 1 {
+                0 => String::new(),
+                n => format!("; and {n} more"),
+            };
+            format!("{}{others}", sentence(report, cause))
+        }
+        Some((cause, _)) => sentence(report, cause),
+        None => whole,
+    };
+    if word == "REGRESSED" && !fails {
+        more.push("This does not fail: it is waived, or not among what --fail-on names.".into());
+    }
+    if comparison.outcome == Outcome::UnderPowered {
+        more.push(
+            "This fails, as --on-inconclusive asks: a change could be there and not be seen."
+                .into(),
+        );
+    } else if word == "INCONCLUSIVE" {
+        more.push("This passes all the same: a change could be there and not be seen (--on-inconclusive fail).".into());
+    }
+    more.extend(unsettled(report));
+    Headline {
+        word,
+        fails,
+        sentence,
+        more,
+    }
+}
+
+/// A cause as a sentence without its full stop.
+pub fn sentence(report: &Report, cause: &Cause) -> String {
+    let unit = &report.comparison.unit;
+    let (said, name, cost) = match report.row(cause) {
+        None => (
+            format!(
+                "new build {}",
+                predicate_effect(Family::Cpu, &report.comparison.total, unit)
+            ),
+            "new build".to_owned(),
+            report.comparison.total.new,
+        ),
+        Some(row) => {
+            let name = subject(row, &printable(&row.name));
+            (
+                format!("{name} {}", predicate(row, unit)),
+                name,
+                row.total.new,
+            )
+        }
+    };
+    match cause.budget {
+        Some(budget) => format!(
+            "{name} costs {} {} and its budget is {}",
+            words::cost(cost),
+            per(unit),
+            words::cost(budget)
+        ),
+        None => said,
+    }
+}
+
+/// The cost of all of it, as a sentence without its full stop.
+pub fn whole(report: &Report) -> String {
+    let comparison = &report.comparison;
+    let total = &comparison.total;
+    let Unit::PerUnit(_) = &comparison.unit else {
+        let judged = if comparison.rows.is_empty() {
+            "no function has enough samples to be judged"
+        } else {
+            "functions are compared by the median of their ratios"
+        };
+        return format!("nobody counted work, so the new build as a whole is not judged; {judged}");
+    };
+    let said = format!(
+        "new build {}",
+        predicate_effect(Family::Cpu, total, &comparison.unit)
+    );
+    match total.verdict {
+        Verdict::Inconclusive => format!("{said}: it {}", words::more_runs(total, report.run_ns)),
+        Verdict::Equivalent => {
+            format!(
+                "{said}, within the margin of {} %",
+                margin(comparison.margin)
+            )
+        }
+        _ => said,
+    }
+}
+
+/// A margin, as it was typed.
+pub fn margin(margin: f64) -> String {
+    let text = hundredths(margin);
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+}
+
+/// What could not be told of the functions, if anything.
+fn unsettled(report: &Report) -> Option<String> {
+    let rows = &report.comparison.rows;
+    let unknown: Vec<_> = (rows.iter())
+        .filter(|row| row.total.verdict == Verdict::Inconclusive)
+        .collect();
+    if unknown.is_empty() {
+        return None;
+    }
+    // The largest of them: what a person would settle first.
+    let largest = (unknown.iter()).max_by(|a, b| a.share.total_cmp(&b.share))?;
+    let what = if rows.iter().all(|row| row.family == Family::Cpu) {
+        "functions"
+    } else {
+        "functions, tasks and locks"
+    };
+    Some(format!(
+        "Of {} {what} tested {} could not be judged; the largest, {}, {}.",
+        rows.len(),
+        unknown.len(),
+        subject(largest, &printable(&largest.name)),
+        words::more_runs(&largest.total, report.run_ns)
+    ))
+}
+
+/// With a capital letter.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
+/// What these runs would have found, as a sentence with its full stop; `None` where nothing was tested.
+pub fn detectable(report: &Report) -> Option<String> {
+    let comparison = &report.comparison;
+    let mut functions: Vec<f64> = (comparison.rows.iter())
+        .filter(|row| row.family == Family::Cpu && row.total.detectable.is_finite())
+        .map(|row| row.total.detectable)
+        .collect();
+    functions.sort_by(f64::total_cmp);
+    let mut parts = Vec::new();
+    if report.has_total() && comparison.total.detectable.is_finite() {
+        parts.push(format!(
+            "{} % of the whole",
+            hundredths(comparison.total.detectable)
+        ));
+    }
+    match functions.as_slice() {
+        [] => {}
+        [one] => parts.push(format!("{} % of the one function tested", hundredths(*one))),
+        [least, .., most] => parts.push(format!(
+            "{} to {} % of the {} functions tested",
+            hundredths(*least),
+            hundredths(*most),
+            functions.len()
+        )),
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "A change of this size would have been found four times of five: {}.",
+        parts.join(", ")
+    ))
+}
