@@ -1,7 +1,7 @@
 //! The command `hotpoll`: reports on live processes and profile files.
 //!
 //! Each command has a file or folder of its own, with its arguments at its top: `list`, `report`, `tasks`, `threads`, `top`, `dump`, `record`,
-//! `export`, `symbolize`, `doctor`, `demo`. What they share: `target` finds what a TARGET stands for, `live` talks to processes, `source`
+//! `export`, `diff`, `symbolize`, `doctor`, `demo`. What they share: `target` finds what a TARGET stands for, `live` talks to processes, `source`
 //! gets a named profile from either and `now` one with a snapshot, `text` makes numbers and names fit, `exit` and `envelope` are what scripts rely on.
 
 mod command_line;

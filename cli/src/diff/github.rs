@@ -1,6 +1,6 @@
 //! Annotations: lines that GitHub Actions shows at the definition's line in the files of a pull request. They need no token.
 
-use super::headline::{capital, headline, sentence};
+use super::headline::{headline, sentence};
 use super::place::Places;
 use super::report::Report;
 use super::text::{chain, facts};
@@ -17,7 +17,7 @@ pub fn render(report: &Report, places: &Places) -> String {
         (_, "REGRESSED" | "INCONCLUSIVE") => "warning",
         _ => "notice",
     };
-    let mut said = vec![format!("{}.", capital(&top.sentence))];
+    let mut said = vec![format!("{}.", top.sentence)];
     said.extend(top.more.iter().cloned());
     let mut out = annotation(
         level,

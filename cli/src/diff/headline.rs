@@ -2,7 +2,7 @@
 
 use super::report::Report;
 use super::words::{self, hundredths, per, predicate, predicate_effect, subject};
-use crate::export::text::printable;
+use crate::text::name::short;
 use hotpoll_compare::{Cause, Family, Outcome, Unit, Verdict};
 
 /// The verdict in words.
@@ -90,7 +90,7 @@ pub fn sentence(report: &Report, cause: &Cause) -> String {
             report.comparison.total.new,
         ),
         Some(row) => {
-            let name = subject(row, &printable(&row.name));
+            let name = subject(row, &short(&row.name));
             (
                 format!("{name} {}", predicate(row, unit)),
                 name,
@@ -154,16 +154,16 @@ fn unsettled(report: &Report) -> Option<String> {
     }
     // The largest of them: what a person would settle first.
     let largest = (unknown.iter()).max_by(|a, b| a.share.total_cmp(&b.share))?;
-    let what = if rows.iter().all(|row| row.family == Family::Cpu) {
-        "functions"
-    } else {
-        "functions, tasks and locks"
+    let what = match rows.iter().all(|row| row.family == Family::Cpu) {
+        true if rows.len() == 1 => "function",
+        true => "functions",
+        false => "functions, tasks and locks",
     };
     Some(format!(
         "Of {} {what} tested {} could not be judged; the largest, {}, {}.",
         rows.len(),
         unknown.len(),
-        subject(largest, &printable(&largest.name)),
+        subject(largest, &short(&largest.name)),
         words::more_runs(&largest.total, report.run_ns)
     ))
 }

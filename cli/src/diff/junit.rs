@@ -2,7 +2,7 @@
 //!
 //! What could not be judged is a skipped test, with the reason: it did not pass.
 
-use super::headline::{capital, headline, sentence};
+use super::headline::{headline, sentence};
 use super::report::Report;
 use super::text::{chain, facts};
 use super::words::{self, predicate};
@@ -55,7 +55,7 @@ fn all(report: &Report) -> Result {
     let said = format!("{}: {}. {}", top.word, top.sentence, top.more.join(" "));
     let total_fails = report.failing().any(|cause| cause.row.is_none());
     match report.comparison.outcome {
-        _ if total_fails => Result::Failed(capital(&top.sentence), said),
+        _ if total_fails => Result::Failed(top.sentence.clone(), said),
         Outcome::UnderPowered => Result::Failed("a change could not have been seen".into(), said),
         _ if !report.has_total() || report.comparison.total.verdict == Verdict::Inconclusive => {
             Result::Skipped(said)

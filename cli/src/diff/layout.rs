@@ -28,7 +28,7 @@ pub enum Mark {
     Same,
     /// Tested, and it cannot be told.
     Unclear,
-    /// Too small to be tested.
+    /// Not tested: too small, mostly.
     Untested,
 }
 
@@ -53,7 +53,7 @@ impl Mark {
             Self::Gone => "only in the base",
             Self::Same => "no significant change, or moved",
             Self::Unclear => "inconclusive",
-            Self::Untested => "too small to test",
+            Self::Untested => "not tested",
         }
     }
 }

@@ -148,7 +148,7 @@ fn said(report: &Report, slot: &Slot<'_>, name: &str) -> String {
     let mut said = format!(
         "{name}\nbase → new: {} {}, {} → {} samples",
         costs(node.base, node.new),
-        printable(&unit),
+        unit,
         count(node.base_samples),
         count(node.new_samples)
     );

@@ -64,7 +64,7 @@ fn first_lines() {
     );
     assert!(
         first(&fixture::improved())
-            .starts_with("IMPROVED: shop::json::parse is 25.9 % cheaper per request")
+            .starts_with("IMPROVED: json::parse is 25.9 % cheaper per request")
     );
     assert!(
         first(&fixture::inconclusive(Outcome::Pass))

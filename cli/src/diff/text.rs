@@ -99,7 +99,11 @@ fn top(lines: &mut Vec<String>, report: &Report, columns: usize) {
         lines.push(paint(DIM, line));
     }
     if let Some(trend) = trend(report) {
-        lines.push(paint(DIM, trend));
+        lines.extend(
+            wrapped(&trend, columns)
+                .into_iter()
+                .map(|line| paint(DIM, line)),
+        );
     }
 }
 
@@ -120,7 +124,7 @@ pub fn compared(report: &Report) -> String {
         text += &format!(
             "; {} {}",
             costs(total.base, total.new),
-            printable(&per(&comparison.unit))
+            per(&comparison.unit)
         );
     }
     if let Some(p) = comparison.permutation_p {
@@ -145,7 +149,7 @@ pub fn trend(report: &Report) -> Option<String> {
                 .collect::<Vec<_>>()
         ),
         costs(first.cost, last.cost),
-        printable(&per(&report.comparison.unit)),
+        per(&report.comparison.unit),
         report.trend.len(),
     ))
 }
@@ -191,11 +195,15 @@ fn entry(lines: &mut Vec<String>, report: &Report, cause: &Cause, columns: usize
     };
     let room = columns.saturating_sub(MARK + width(&change) + 2);
     let name = match row {
-        Some(row) => fit(&words::subject(row, &row.name), room.max(20)),
+        Some(row) => {
+            // What is measured stays whole; the name gives way.
+            let rest = width(&words::subject(row, ""));
+            words::subject(row, &fit(&row.name, room.max(40).saturating_sub(rest)))
+        }
         None => "all of it".to_owned(),
     };
     let mark = paint(style, pad_right(word, MARK));
-    if room < 20 {
+    if width(&name) > room {
         lines.push(format!("{mark}{}", paint(STRONG, &name)));
         lines.push(format!("{}{change}", " ".repeat(MARK)));
     } else {
@@ -217,7 +225,7 @@ fn entry(lines: &mut Vec<String>, report: &Report, cause: &Cause, columns: usize
         say(format!(
             "budget {} {}",
             words::cost(budget),
-            printable(&per(&comparison.unit))
+            per(&comparison.unit)
         ));
     }
     if let Some(waived) = &cause.waived {
@@ -225,10 +233,10 @@ fn entry(lines: &mut Vec<String>, report: &Report, cause: &Cause, columns: usize
     }
 }
 
-/// The figures of a cause: cost and counts on both sides, and what it runs under.
+/// The figures of a cause: cost and counts on both sides.
 pub fn facts(report: &Report, cause: &Cause) -> String {
-    let unit = printable(&per(&report.comparison.unit));
-    let mut facts = match report.row(cause) {
+    let unit = per(&report.comparison.unit);
+    let facts = match report.row(cause) {
         Some(row) => {
             let total = &row.total;
             vec![
@@ -256,22 +264,23 @@ pub fn facts(report: &Report, cause: &Cause) -> String {
             ]
         }
     };
-    if !cause.under.is_empty() {
-        facts.push(format!("under {}", printable(&cause.under)));
-    }
     facts.join(" · ")
 }
 
-/// The callers, outermost first; the innermost ones of a long chain.
+/// What a cause runs under, and its callers, outermost first; the innermost ones of a long chain.
 pub fn chain(cause: &Cause) -> Option<String> {
-    let callers = &cause.chain;
-    if callers.is_empty() {
-        return None;
+    let mut said = Vec::new();
+    if !cause.under.is_empty() {
+        said.push(format!("under {}", printable(&cause.under)));
     }
-    let from = callers.len().saturating_sub(CALLERS);
-    let names: Vec<String> = callers[from..].iter().map(|name| short(name)).collect();
-    let before = if from > 0 { "… › " } else { "" };
-    Some(format!("in {before}{}", names.join(" › ")))
+    let callers = &cause.chain;
+    if !callers.is_empty() {
+        let from = callers.len().saturating_sub(CALLERS);
+        let names: Vec<String> = callers[from..].iter().map(|name| short(name)).collect();
+        let before = if from > 0 { "… › " } else { "" };
+        said.push(format!("in {before}{}", names.join(" › ")));
+    }
+    (!said.is_empty()).then(|| said.join(", "))
 }
 
 fn table(lines: &mut Vec<String>, report: &Report, family: Family, columns: usize) {
@@ -310,7 +319,7 @@ fn table(lines: &mut Vec<String>, report: &Report, family: Family, columns: usiz
             Presence::Both => (signed(row.total.ratio), signed_interval(row.total.interval)),
             other => (
                 words::presence(other).to_owned(),
-                format!("{}", words::costs(row.total.base, row.total.new)),
+                words::costs(row.total.base, row.total.new),
             ),
         };
         let verdict = match &row.moved {

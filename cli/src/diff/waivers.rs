@@ -63,10 +63,10 @@ fn day(text: &str) -> Option<u32> {
     if parts.next().is_some() || !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
         return None;
     }
-    // Looked for by the one function that knows the calendar: at most a month around the right day.
+    // Looked for by the one function that knows the calendar: at most two months around the right day.
     let near = (year - 1970) * 365 + (year - 1969) / 4 + (month - 1) * 30;
     let wanted = format!("{year:04}-{month:02}-{day:02}");
-    (near.saturating_sub(2)..near + 50).find(|candidate| date(*candidate) == wanted)
+    (near.saturating_sub(70)..near + 50).find(|candidate| date(*candidate) == wanted)
 }
 
 /// A day since 1970 as `2026-12-24`.

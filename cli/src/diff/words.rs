@@ -2,6 +2,7 @@
 //!
 //! A direction is always a word or a sign beside its figure, so that nobody can take the base for the new build.
 
+use crate::export::text::printable;
 use crate::text::number::{count, duration};
 use hotpoll_compare::{Effect, Family, Interval, Presence, Row, Unit, Verdict};
 
@@ -68,7 +69,7 @@ pub fn presence(presence: Presence) -> &'static str {
 /// `per request`, or what stands in its place.
 pub fn per(unit: &Unit) -> String {
     match unit {
-        Unit::PerUnit(units) => format!("per {}", singular(units)),
+        Unit::PerUnit(units) => format!("per {}", singular(&printable(units))),
         _ => "a run, scaled".to_owned(),
     }
 }

@@ -5,6 +5,7 @@ const model = { marks: raw.marks };
 
 // Costs per unit of work may be parts of a nanosecond.
 function cost(ns) {
+  if (!ns) return '0';
   const size = Math.abs(ns);
   const [scale, unit] = size < 999.5 ? [1, 'ns'] : size < 999.5e3 ? [1e3, 'µs'] : size < 999.5e6 ? [1e6, 'ms'] : [1e9, 's'];
   const value = size / scale;

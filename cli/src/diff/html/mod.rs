@@ -120,7 +120,7 @@ fn data(report: &Report) -> Data {
         more: top.more,
         small,
         notices: report.notices().map(printable).collect(),
-        per: printable(&words::per(&comparison.unit)),
+        per: words::per(&comparison.unit),
         causes: comparison
             .causes
             .iter()
@@ -137,7 +137,7 @@ fn cause_data(report: &Report, cause: &Cause) -> CauseData {
     let row = report.row(cause);
     let mut lines = vec![facts(report, cause)];
     lines.extend(chain(cause));
-    let per = printable(&words::per(&report.comparison.unit));
+    let per = words::per(&report.comparison.unit);
     lines.extend(
         cause
             .budget
