@@ -49,6 +49,12 @@ pub mod std;
 #[cfg(feature = "parking_lot")]
 pub mod sync;
 
+#[cfg_attr(
+    not(all(target_os = "linux", target_arch = "x86_64")),
+    allow(dead_code)
+)] // Only the agent reads.
+mod work;
+
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod agent;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -62,6 +68,7 @@ pub use builder::Builder;
 pub use error::{SamplerError, StartError};
 pub use guard::Guard;
 pub use report::Report;
+pub use work::work;
 
 pub use hotpoll_profile::Profile;
 pub use hotpoll_sampler::EngineSetting as Engine;

@@ -3,6 +3,7 @@
 use super::account::Job;
 use super::long_polls::{PollId, StackOfPoll, Watched};
 use super::pace::Pace;
+use super::work_meter::WorkMeter;
 use super::{SamplingFacts, Shared, lock};
 use hotpoll_sampler::{HandlerState, Record, Sampler, ThreadInfo, ThreadKey};
 use hotpoll_symbolizer::recorder::{Observation, Recorder, SliceClocks, ThreadFacts};
@@ -24,7 +25,7 @@ const THREADS_PATIENCE: Duration = Duration::from_secs(1);
 const LAST_LOOK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Runs until it is told to end.
-pub(super) fn run(shared: &Shared, sampler: Sampler) {
+pub(super) fn run(shared: &Shared, sampler: Sampler, work: WorkMeter) {
     hotpoll_sampler::register_drain_thread();
     shared.i_am_the_drain();
     shared.progress.wait_for_threads(THREADS_PATIENCE);
@@ -33,6 +34,7 @@ pub(super) fn run(shared: &Shared, sampler: Sampler) {
     let mut drain = Drain {
         shared,
         sampler,
+        work,
         pace: Pace::new(),
         slice_began: Instant::now(),
         scanned: Instant::now(),
@@ -58,6 +60,7 @@ impl Drop for Drained<'_> {
 struct Drain<'a> {
     shared: &'a Shared,
     sampler: Sampler,
+    work: WorkMeter,
     pace: Pace,
     slice_began: Instant,
     scanned: Instant,
@@ -230,7 +233,11 @@ impl Drain<'_> {
             process_cpu_ns: clocks.process_cpu_ns,
             unseen_cpu_ns: clocks.unseen_cpu_ns,
             threads: clocks.threads,
+            work: self.work.read(),
         };
+        if let Some(notice) = self.work.notice() {
+            self.shared.notice(notice);
+        }
         let mut recorder = lock(&self.shared.recorder);
         for (key, thread) in &ended {
             recorder.describe_thread(*key, &facts(thread));

@@ -1,6 +1,7 @@
 //! What does not change while the process lives: who it is, and how it is to be sampled.
 
-use hotpoll_profile::Process;
+use super::machine;
+use hotpoll_profile::{Fact, Process};
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ pub(crate) struct Facts {
     pub signal: i32,
     pub tick_hz: u32,
     pub cpus: u32,
+    pub machine: Vec<Fact>,
 }
 
 impl Facts {
@@ -28,6 +30,7 @@ impl Facts {
         let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
         let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
         let start_ticks = start_ticks(&stat).unwrap_or(0);
+        let cpus = std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u32);
         Self {
             pid: std::process::id(),
             name: executable_name(&stat),
@@ -38,7 +41,8 @@ impl Facts {
             engine_setting: settings.engine.name(),
             signal: settings.signal,
             tick_hz: hotpoll_sampler::tick_hz(),
-            cpus: std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u32),
+            cpus,
+            machine: machine::facts(cpus),
         }
     }
 

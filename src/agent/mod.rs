@@ -22,6 +22,7 @@ mod exit;
 mod facts;
 #[cfg_attr(not(feature = "tokio"), allow(dead_code))] // Only hooks know of polls.
 mod long_polls;
+mod machine;
 mod module_thread;
 mod now;
 mod output_thread;
@@ -35,6 +36,7 @@ mod wall_pace;
 mod wall_thread;
 #[cfg(feature = "tokio")]
 mod watchdog;
+mod work_meter;
 
 pub(crate) use refreshing::Refreshing;
 pub(crate) use shared::{LoadedModules, SamplingFacts, Shared, lock};
@@ -68,6 +70,7 @@ pub(crate) struct Agent {
 /// Starts sampling and the threads. Whatever fails, nothing is left running.
 pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     let (mut sampler, modules) = hotpoll_sampler::start(plan.sampler.clone())?;
+    let work = work_meter::WorkMeter::start();
     let mut off_cpu = sampler.off_cpu();
     off_cpu.signal_sleepers(plan.signal_sleepers);
     #[cfg(feature = "tokio")]
@@ -148,7 +151,7 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     .and_then(|()| {
         spawn(&shared, "hotpoll-drain", {
             let shared = Arc::clone(&shared);
-            move || drain::run(&shared, sampler)
+            move || drain::run(&shared, sampler, work)
         })
     });
     drop(blocked);

@@ -297,6 +297,7 @@ impl Shared {
         attach_modules(&mut profile, &modules);
         let of_answer = std::mem::take(&mut profile.process.notices);
         profile.process = self.process();
+        profile.fingerprint.machine = self.facts.machine.clone();
         profile.process.wall_delivered_hz = wall_hz(&profile.totals());
         profile.process.notices.extend(of_answer);
         profile

@@ -3,12 +3,12 @@
 use super::data::{
     AccountedData, Counted, Data, EngineData, FocusData, FunctionData, ModuleData, NameData,
     OverheadData, OwnData, PathData, ProcessData, SamplesData, StacksData, TaskData, ThreadData,
-    WeightData, WindowData,
+    WeightData, WindowData, WorkData,
 };
 use super::notices::notices;
 use super::options::{By, Options};
 use super::{locks, tree, wall};
-use hotpoll_profile::{Engine, EngineReason, Profile, Reason, Sample};
+use hotpoll_profile::{Engine, EngineReason, Profile, Reason, Sample, Work, WorkSource};
 use hotpoll_symbolizer::view::{
     Focus, FrameId, Frames, FunctionRow, Grouping, HotPath, Origin, Summary, ThreadGroup, Weight,
     functions, hot_path, kind_times, modules, own_code, tasks, threads, weight,
@@ -59,6 +59,7 @@ pub fn collect(profile: &Profile, options: &Options) -> Data {
         cpu_ns: whole,
         clocked: summary.clocked,
         cores: summary.cores(),
+        work: work(profile, whole.saturating_sub(summary.agent_ns)),
         samples: samples(&summary),
         accounted: AccountedData {
             sampled_ns: summary.samples.cpu_ns,
@@ -126,6 +127,30 @@ pub fn collect(profile: &Profile, options: &Options) -> Data {
 struct Unnamed {
     kernel_ns: u64,
     unsampled_ns: u64,
+}
+
+/// What got done in the window, the program's own counters first.
+fn work(profile: &Profile, cpu_ns: u64) -> Vec<WorkData> {
+    let row = |work: &Work, source| WorkData {
+        name: work.name.clone(),
+        source,
+        units: work.units,
+        per_second: (profile.duration_ns > 0)
+            .then(|| work.units as f64 * 1e9 / profile.duration_ns as f64),
+        cpu_ns_each: cpu_ns.checked_div(work.units),
+    };
+    let sources = [
+        (WorkSource::Given, "given"),
+        (WorkSource::Program, "program"),
+        (WorkSource::Tasks, "tasks"),
+    ];
+    let sources = sources.into_iter();
+    sources
+        .flat_map(|(source, label)| {
+            let of_source = (profile.work.iter()).filter(move |work| work.source == source);
+            of_source.map(move |work| row(work, label))
+        })
+        .collect()
 }
 
 fn process(profile: &Profile) -> ProcessData {

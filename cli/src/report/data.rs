@@ -21,6 +21,9 @@ pub struct Data {
     pub clocked: bool,
     /// The same, as a part of one core.
     pub cores: f64,
+    /// What got done, by counter: the program's own, those that the recording was given, completed tasks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub work: Vec<WorkData>,
     /// The samples, and how they came about.
     pub samples: SamplesData,
     /// Where the CPU time went, each term measured on its own.
@@ -102,6 +105,21 @@ pub struct WindowData {
     pub duration_ns: u64,
     /// Slices that fell out of the flight recorder before it.
     pub evicted_slices: u64,
+}
+
+/// Units of work.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WorkData {
+    /// What a unit is called.
+    pub name: String,
+    /// Who counted: `program`, `given` or `tasks`.
+    pub source: &'static str,
+    /// Units in the window.
+    pub units: u64,
+    /// Units a second; null where the window has no length.
+    pub per_second: Option<f64>,
+    /// CPU time of each, hotpoll's own threads left out; null where none was done.
+    pub cpu_ns_each: Option<u64>,
 }
 
 /// The samples, and how they came about.

@@ -3,7 +3,7 @@
 use super::data::{Counted, Data, EngineData, StacksData};
 use crate::export::text::printable;
 use crate::text::number::{
-    count, counted, duration, hertz, moment, percent, percent_in_words, time_of_day,
+    count, counted, duration, hertz, moment, per_second, percent, percent_in_words, time_of_day,
 };
 use crate::text::style::{DIM, HEADING, WARNING, paint};
 use crate::text::width::{keep_start, wrap};
@@ -85,7 +85,11 @@ fn title(data: &Data, columns: usize) -> String {
 
 /// The header as labels and sentences.
 pub fn fields(data: &Data) -> Vec<(&'static str, String)> {
-    let mut fields = vec![("CPU", cpu(data)), ("samples", samples(data))];
+    let mut fields = vec![("CPU", cpu(data))];
+    if !data.work.is_empty() {
+        fields.push(("work", work(data)));
+    }
+    fields.push(("samples", samples(data)));
     if !data.samples.engines.is_empty() {
         fields.push(("engine", engines(&data.samples.engines)));
     }
@@ -142,6 +146,20 @@ fn cpu(data: &Data) -> String {
         cpu += "; by its samples, the file has no clocks";
     }
     cpu
+}
+
+fn work(data: &Data) -> String {
+    let counters = data.work.iter().map(|work| {
+        let mut text = format!("{} {}", count(work.units), printable(&work.name));
+        if let Some(rate) = work.per_second.filter(|_| work.units > 1) {
+            text += &format!(" ({})", per_second(rate));
+        }
+        if let Some(each) = work.cpu_ns_each {
+            text += &format!(", {} CPU each", duration(each));
+        }
+        text
+    });
+    counters.collect::<Vec<_>>().join(" · ")
 }
 
 fn samples(data: &Data) -> String {

@@ -6,6 +6,7 @@ use super::options::{By, Options};
 use super::{collect::collect, data, markdown, text};
 use crate::text::style::plain;
 use crate::text::width::width;
+use hotpoll_profile::{Profile, Work, WorkSource};
 use std::path::PathBuf;
 
 #[track_caller]
@@ -74,6 +75,42 @@ fn an_idle_process() {
     let report = written(&profile);
     assert!(!report.contains("signals"), "{report}");
     assert!(!report.contains("overhead"), "{report}");
+}
+
+#[test]
+fn work_and_what_a_unit_costs() {
+    let work = |name: &str, source, units| Work {
+        name: name.to_owned(),
+        source,
+        units,
+    };
+    let profile = Profile {
+        duration_ns: 10_000_000_000,
+        process_cpu_ns: 9_135_300_000,
+        work: vec![
+            work("tasks", WorkSource::Tasks, 3),
+            work("requests", WorkSource::Program, 12_345),
+            work("replies", WorkSource::Program, 0),
+        ],
+        threads: vec![hotpoll_profile::Thread {
+            totals: hotpoll_profile::thread::Accounts {
+                cpu_ns: 9_135_300_000,
+                ..Default::default()
+            },
+            ..Default::default()
+        }],
+        ..Profile::default()
+    };
+    let data = collect(&profile, &Options::default());
+    let fields = super::header::fields(&data);
+    assert_eq!(
+        fields[1],
+        (
+            "work",
+            "12,345 requests (1,235/s), 740 µs CPU each · 0 replies · 3 tasks (0.30/s), 3.05 s CPU each"
+                .to_owned()
+        )
+    );
 }
 
 #[test]

@@ -119,6 +119,15 @@ pub fn hertz(hz: f64) -> String {
     }
 }
 
+/// So many a second: `1,234/s`, `12.3/s`.
+pub fn per_second(rate: f64) -> String {
+    if rate >= 999.5 {
+        format!("{}/s", count(rate.round() as u64))
+    } else {
+        format!("{}/s", three_digits(rate.max(0.0)))
+    }
+}
+
 /// A size: `640 B`, `12.3 KB`, `3.21 MB` (powers of 1,024, as the kernel counts).
 pub fn bytes(n: u64) -> String {
     const KB: f64 = 1024.0;

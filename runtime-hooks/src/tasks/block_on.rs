@@ -72,6 +72,7 @@ fn run<F: Future>(
     future: F,
 ) -> F::Output {
     let future = Tracked::new(future, kind, false);
+    future.is_program();
     let _inside = future
         .record()
         .map(|_| Inside::enter(runtime.runtime_handle()));

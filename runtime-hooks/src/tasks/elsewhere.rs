@@ -48,6 +48,8 @@ impl<F> Tracked<F> {
         Self { future }
     }
 
+    pub(super) fn is_program(&self) {}
+
     pub(super) fn record(&self) -> Option<Handle> {
         None
     }

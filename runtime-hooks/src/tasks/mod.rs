@@ -39,6 +39,8 @@ mod record;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod refresh;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod roots;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod run_delay;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod runtimes;
@@ -74,6 +76,7 @@ use self::{
 pub use self::{
     open_polls::{OpenPoll, any_pollers, open_polls, outermost_polls},
     refresh::{Refresh, refresh},
+    roots::completed_roots,
     run_delay::{OutsideCount, Waited, charge_open_polls, pollers, run_delays},
     snapshot::{Limits, snapshot},
     tracked::Tracked,

@@ -83,6 +83,10 @@ pub(super) const BLOCKING: u8 = 4;
 
 /// It is no task.
 pub(super) const MARKER: u8 = 16;
+/// No tracked task has spawned it.
+pub(super) const ROOT: u8 = 32;
+/// A thread blocks on it.
+pub(super) const PROGRAM: u8 = 64;
 
 /// A clone of the waker, and another hold, in `handles`.
 const WAKER: usize = 1;
@@ -218,6 +222,11 @@ impl Record {
 
     pub fn is_marker(&self) -> bool {
         self.flags.load(Relaxed) & MARKER != 0
+    }
+
+    /// Whether a thread blocks on it: what it spawns are roots.
+    pub fn is_program(&self) -> bool {
+        self.flags.load(Relaxed) & PROGRAM != 0
     }
 
     /// Counts a hold.

@@ -5,9 +5,9 @@
 #![allow(unsafe_code)] // It projects a pin.
 
 use super::kind::Kind;
-use super::record::{BLOCKING, HOLDS_PARENTS, Handle, PANICKED, Record, own_id};
+use super::record::{BLOCKING, HOLDS_PARENTS, Handle, PANICKED, PROGRAM, ROOT, Record, own_id};
 use super::thread::{self, Local};
-use super::{LONG_POLL, deferral, live, parent, poll_begins, runtimes, stats, waker};
+use super::{LONG_POLL, deferral, live, parent, poll_begins, roots, runtimes, stats, waker};
 use crate::sync::core::TaskHolds;
 use hotpoll_sampler::clock;
 use std::future::Future;
@@ -42,6 +42,12 @@ impl Owner {
         let record = Record::new(kind, parent(local), clock::now(), list, nested);
         if nested {
             record.id.store(own_id(), Relaxed);
+        } else {
+            // SAFETY: null, or the record of the poll that this thread is in, which its wrapper holds.
+            let around = local.and_then(|local| unsafe { local.current.get().as_ref() });
+            if roots::is_root(around) {
+                record.flags.store(ROOT, Relaxed);
+            }
         }
         let owner = Self(Handle::new(record));
         live::add(&owner.0);
@@ -68,6 +74,9 @@ impl Owner {
         stats.ended.add(&self.0.totals);
         let asked = u64::from(self.0.asked.load(Relaxed));
         stats::add(&stats.ended.polls, asked.wrapping_neg());
+        if end == End::Completed && self.0.flags.load(Relaxed) & (ROOT | PROGRAM) == ROOT {
+            roots::completed(local);
+        }
         stats::add(
             match end {
                 End::Completed => &stats.completed,
@@ -115,6 +124,13 @@ impl<F> Tracked<F> {
     pub(super) fn always(future: F, kind: &'static Kind) -> Self {
         let task = Some(Owner::new(kind, true));
         Self { task, future }
+    }
+
+    /// It is what a thread blocks on: the program itself.
+    pub(super) fn is_program(&self) {
+        if let Some(task) = &self.task {
+            task.0.flags.fetch_or(PROGRAM, Relaxed);
+        }
     }
 
     /// Another hold on the record, for whoever learns the task's ID later.

@@ -9,7 +9,8 @@ use super::row_table::RowTable;
 use super::threads::KnownThread;
 use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{
-    Location, Process, Profile, Reason, Sample, Slice, SliceRow, Thread, ThreadSlice,
+    Location, Process, Profile, Reason, Sample, Slice, SliceRow, SliceWork, Thread, ThreadSlice,
+    Work,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +23,8 @@ pub struct Snapshot {
     /// By ascending number; every dictionary that a slice names is there.
     pub(super) dictionaries: Vec<(u64, Arc<Dictionary>)>,
     pub(super) threads: Vec<KnownThread>,
+    /// Counters of work, without their units.
+    pub(super) work: Vec<Work>,
     pub(super) evicted_slices: u64,
     pub(super) interval_ns: u64,
     pub(super) top_tasks: usize,
@@ -169,6 +172,7 @@ struct Answer<'a> {
     threads: AnswerThreads<'a>,
     /// Newest first, until the answer is finished.
     slices: Vec<Slice>,
+    work: Vec<Work>,
     folded_stacks: u64,
     notices: Vec<String>,
 }
@@ -190,6 +194,7 @@ impl<'a> Answer<'a> {
             mapped: None,
             threads,
             slices: Vec::with_capacity(snapshot.slices.len()),
+            work: snapshot.work.clone(),
             folded_stacks: 0,
             notices: Vec::new(),
         }
@@ -241,8 +246,23 @@ impl<'a> Answer<'a> {
             same
         });
         let sum = |of: fn(&PackedSlice) -> u64| slices.iter().map(|slice| of(slice)).sum();
+        let mut work: Vec<SliceWork> = (slices.iter())
+            .flat_map(|slice| slice.work.iter().copied())
+            .collect();
+        work.sort_unstable_by_key(|part| part.work);
+        work.dedup_by(|later, first| {
+            let same = later.work == first.work;
+            if same {
+                first.units = first.units.saturating_add(later.units);
+            }
+            same
+        });
+        for part in &work {
+            let units = &mut self.work[part.work as usize].units;
+            *units = units.saturating_add(part.units);
+        }
         self.slices.push(Slice {
-            work: Vec::new(),
+            work,
             sequence: last.sequence,
             start_unix_ns: first.start_unix_ns,
             duration_ns: sum(|slice| slice.duration_ns),
@@ -362,6 +382,7 @@ impl<'a> Answer<'a> {
             evicted_slices: self.snapshot.evicted_slices + left_out as u64,
             folded_stacks: self.folded_stacks,
             slices: self.slices,
+            work: self.work,
             process: Process {
                 notices: self.notices,
                 ..Process::default()

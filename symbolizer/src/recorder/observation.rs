@@ -1,7 +1,7 @@
 //! What goes into the recorder: samples of CPU time, and looks by the wall clock.
 
 use hotpoll_profile::thread::Accounts;
-use hotpoll_profile::{Engine, EngineReason, State, Truncation};
+use hotpoll_profile::{Engine, EngineReason, State, Truncation, Work};
 
 /// The running number of a thread, never used again within one start.
 pub type ThreadKey = u32;
@@ -76,6 +76,8 @@ pub struct SliceClocks {
     pub unseen_cpu_ns: u64,
     /// The accounts of each thread; those that are all zero may be left out.
     pub threads: Vec<(ThreadKey, Accounts)>,
+    /// What got done in it, by counter.
+    pub work: Vec<Work>,
 }
 
 /// What is known of a thread: [`hotpoll_profile::Thread`] without its totals.

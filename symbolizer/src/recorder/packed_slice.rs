@@ -7,7 +7,7 @@
 use super::observation::{SliceClocks, ThreadKey, Weight};
 use super::varint::{Reader, put};
 use hotpoll_profile::thread::Accounts;
-use hotpoll_profile::{Counts, Reason};
+use hotpoll_profile::{Counts, Reason, SliceWork};
 
 /// A closed slice. Its rows name sample numbers of one dictionary.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) struct PackedSlice {
     pub folded: u64,
     /// The sum over the rows.
     pub total: Weight,
+    /// What got done, by the recorder's numbers of counters.
+    pub work: Box<[SliceWork]>,
     interval_ns: u64,
     rows: u32,
     /// How many threads have rows.
@@ -168,6 +170,7 @@ impl Packer {
             unseen_cpu_ns: clocks.unseen_cpu_ns,
             folded,
             total: self.total,
+            work: Box::default(),
             interval_ns: self.interval_ns,
             rows: self.rows,
             row_threads: self.row_threads,
@@ -312,7 +315,10 @@ impl PackedSlice {
 
     /// Bytes held, the reference counts of its `Arc` included.
     pub fn bytes(&self) -> usize {
-        self.packed.len() + size_of::<Self>() + 2 * size_of::<usize>()
+        self.packed.len()
+            + size_of::<Self>()
+            + 2 * size_of::<usize>()
+            + self.work.len() * size_of::<SliceWork>()
     }
 }
 

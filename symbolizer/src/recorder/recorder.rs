@@ -10,8 +10,8 @@ use super::query::Query;
 use super::row_table::RowNumber;
 use super::settings::Settings;
 use super::threads::{OTHER_THREADS, Threads};
-use hotpoll_profile::Profile;
 use hotpoll_profile::thread::Accounts;
+use hotpoll_profile::{Profile, SliceWork, Work};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -43,6 +43,8 @@ pub struct Recorder {
     sealed_bytes: usize,
     threads: Threads,
     heavy_tasks: HeavyTasks,
+    /// Counters of work, without their units. Those who count have a bound.
+    work: Vec<Work>,
     /// The sequence number of the slice that closes next.
     next_sequence: u64,
     /// The ends of slices evicted for want of memory while the span still wanted them, oldest first.
@@ -78,6 +80,7 @@ impl Recorder {
             sealed_bytes: 0,
             threads: Threads::new(bound / THREADS_SHARE),
             heavy_tasks: HeavyTasks::new(top_tasks),
+            work: Vec::new(),
             next_sequence: 1,
             evicted_ends: VecDeque::with_capacity(
                 (bound / EVICTED_ENDS_SHARE).min(MOST_EVICTED_ENDS),
@@ -166,7 +169,8 @@ impl Recorder {
         self.pack_accounts(&mut packer, clocks, sequence);
         let folded = std::mem::take(&mut self.open.folded);
         self.folded_stacks += folded;
-        let slice = packer.finish(sequence, self.dictionary, clocks, folded);
+        let mut slice = packer.finish(sequence, self.dictionary, clocks, folded);
+        slice.work = self.number_work(&clocks.work);
 
         self.make_room(slice.bytes() + self.slices_growth());
         self.slices_bytes += slice.bytes();
@@ -236,6 +240,26 @@ impl Recorder {
         if others != Accounts::default() {
             packer.thread(OTHER_THREADS, &others);
         }
+    }
+
+    /// A slice's work by the numbers of its counters; those that are new get one.
+    fn number_work(&mut self, work: &[Work]) -> Box<[SliceWork]> {
+        let parts = work.iter().map(|part| {
+            let known = (self.work.iter())
+                .position(|known| known.name == part.name && known.source == part.source);
+            let number = known.unwrap_or_else(|| {
+                self.work.push(Work {
+                    units: 0,
+                    ..part.clone()
+                });
+                self.work.len() - 1
+            });
+            SliceWork {
+                work: number as u32,
+                units: part.units,
+            }
+        });
+        parts.filter(|part| part.units > 0).collect()
     }
 
     fn seal_dictionary_if_large(&mut self) {
@@ -399,6 +423,7 @@ impl Recorder {
             slices,
             dictionaries,
             threads: self.threads.all().to_vec(),
+            work: self.work.clone(),
             evicted_slices,
             interval_ns: self.settings.interval_ns,
             top_tasks: self.settings.top_tasks,

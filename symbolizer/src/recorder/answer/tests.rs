@@ -50,6 +50,7 @@ fn recorder() -> Recorder {
             process_cpu_ns: 8 * 240,
             unseen_cpu_ns: 0,
             threads: (0..8).map(|thread| (thread, accounts)).collect(),
+            work: Vec::new(),
         });
     }
     recorder
