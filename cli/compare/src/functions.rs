@@ -26,6 +26,10 @@ pub(crate) struct Functions {
     pub untested: u32,
 }
 
+/// A function with more than this of the whole, `main`, has next to nothing of its own beside what all of the run has, and would
+/// mislead about how much others have.
+const MAX_SHARE_OF_PRIOR: f64 = 0.9;
+
 /// What the test of one function starts from.
 struct Candidate {
     function: usize,
@@ -41,7 +45,9 @@ impl Functions {
         let sides = table.sides();
         let degrees = (table.runs.len() as f64 - 2.0).max(0.0);
         let both = candidates.iter();
-        let both = both.filter(|candidate| candidate.presence == Presence::Both);
+        let both = both.filter(|candidate| {
+            candidate.presence == Presence::Both && candidate.share <= MAX_SHARE_OF_PRIOR
+        });
         let spreads: Vec<Spread> = both.map(|candidate| candidate.spread).collect();
         let prior = Prior::fit(&spreads, degrees, common(table, scale));
         let prior = with_noise(prior, options.noise.as_ref(), degrees);

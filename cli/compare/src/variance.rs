@@ -84,7 +84,7 @@ impl Prior {
         };
         let (mut low, mut high) = (0.0, 10.0);
         if excess(0.0) > 0.0 {
-            for _ in 0..60 {
+            for _ in 0..100 {
                 // Geometric, as variances range over powers of ten.
                 let middle = if low > 0.0 {
                     f64::sqrt(low * high)
@@ -99,7 +99,7 @@ impl Prior {
                 } else {
                     high = middle;
                 }
-                if low > 0.0 && high / low < 1.0001 {
+                if low > 0.0 && high / low < 1.0 + 1e-11 {
                     break;
                 }
             }
