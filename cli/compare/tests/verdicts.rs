@@ -1,0 +1,338 @@
+//! What a comparison says, case by case.
+
+mod simulation;
+
+use hotpoll_compare::{
+    Budget, Comparison, Family, NoiseModel, OnInconclusive, Options, Outcome, Run, Unit, Verdict,
+    Waiver, compare,
+};
+use simulation::{Program, World};
+
+const LEAF: &str = "shop::work4::leaf4";
+
+fn world() -> World {
+    World::default()
+}
+
+fn runs_of(new: impl Fn(Program) -> Program, world: &World) -> (Vec<Run>, Vec<Run>) {
+    let base = Program::service();
+    world.runs(&base, &new(base.clone()), 11)
+}
+
+fn compared(new: impl Fn(Program) -> Program, world: &World, options: &Options) -> Comparison {
+    let (base, new) = runs_of(new, world);
+    compare(&base, &new, options).expect("comparable")
+}
+
+fn slower(program: Program) -> Program {
+    program.slower(LEAF, 1.5)
+}
+
+fn names(comparison: &Comparison) -> Vec<&str> {
+    let causes = comparison.causes.iter();
+    causes
+        .map(|cause| {
+            cause
+                .row
+                .map_or("total", |row| &comparison.rows[row as usize].name)
+        })
+        .collect()
+}
+
+/// The reason why these are not comparable.
+fn refused(change: impl Fn(&mut Run), options: &Options) -> String {
+    let (base, mut new) = runs_of(|program| program, &world());
+    new.iter_mut().for_each(change);
+    compare(&base, &new, options)
+        .expect_err("refused")
+        .to_string()
+}
+
+#[test]
+fn one_row_a_cause_with_its_chain() {
+    let comparison = compared(slower, &world(), &Options::default());
+    assert_eq!(comparison.outcome, Outcome::Regression);
+    assert_eq!(comparison.verdict, Verdict::Regressed);
+    assert_eq!(names(&comparison), [LEAF]);
+    let cause = &comparison.causes[0];
+    assert!(cause.fails);
+    assert_eq!(cause.chain.first().map(String::as_str), Some("shop::main"));
+    assert_eq!(cause.under, "kind0");
+    let explained = cause
+        .explains
+        .iter()
+        .map(|&row| &*comparison.rows[row as usize].name);
+    assert!(
+        explained
+            .collect::<Vec<_>>()
+            .contains(&"shop::handler4::handle")
+    );
+    let row = &comparison.rows[cause.row.expect("a row") as usize];
+    assert!(
+        row.total.interval.low < 1.5 && 1.5 < row.total.interval.high,
+        "{row:?}"
+    );
+}
+
+#[test]
+fn the_mirror_image_is_an_improvement() {
+    let (base, new) = runs_of(slower, &world());
+    let comparison = compare(&new, &base, &Options::default()).expect("comparable");
+    assert_eq!(comparison.outcome, Outcome::Pass);
+    assert_eq!(comparison.verdict, Verdict::Improved);
+    assert_eq!(names(&comparison), [LEAF]);
+}
+
+#[test]
+fn with_few_samples_it_is_inconclusive() {
+    let world = World {
+        runs: 2,
+        samples: 800.0,
+        common: 0.05,
+        own: 0.05,
+        ..world()
+    };
+    let mut options = Options::default();
+    let comparison = compared(slower, &world, &options);
+    assert_eq!(comparison.verdict, Verdict::Inconclusive);
+    assert_eq!(comparison.outcome, Outcome::Pass);
+    for policy in [OnInconclusive::Fail, OnInconclusive::Rerun] {
+        options.on_inconclusive = policy;
+        let comparison = compared(slower, &world, &options);
+        assert_eq!(comparison.outcome, Outcome::UnderPowered);
+    }
+}
+
+#[test]
+fn nothing_changed() {
+    let comparison = compared(|program| program, &world(), &Options::default());
+    assert_eq!(comparison.outcome, Outcome::Pass);
+    assert_eq!(comparison.verdict, Verdict::Equivalent);
+    assert!(comparison.causes.is_empty());
+    assert_eq!(comparison.unit, Unit::PerUnit("requests".into()));
+    assert!(comparison.total.detectable < 0.12, "{:?}", comparison.total);
+    assert!(comparison.notices.is_empty(), "{:?}", comparison.notices);
+}
+
+#[test]
+fn a_copy_made_dearer_is_its_callers_doing() {
+    let program =
+        |program: Program| program.called("shop::work4::leaf4", "alloc::vec::Vec<_>::push", 2.5);
+    let comparison = compared(program, &world(), &Options::default());
+    assert_eq!(names(&comparison), [LEAF]);
+}
+
+#[test]
+fn what_is_new_is_named_where_it_makes_callers_dearer() {
+    let program = |program: Program| program.called(LEAF, "shop::checks::verify_twice", 3.0);
+    let comparison = compared(program, &world(), &Options::default());
+    assert_eq!(names(&comparison), ["shop::checks::verify_twice"]);
+    assert_eq!(comparison.outcome, Outcome::Regression);
+    assert!(comparison.causes[0].chain.iter().any(|name| name == LEAF));
+}
+
+#[test]
+fn a_rename_that_is_dearer_too_fails() {
+    let program = |program: Program| {
+        program
+            .slower(LEAF, 1.5)
+            .renamed(LEAF, "shop::work4::better")
+    };
+    let comparison = compared(program, &world(), &Options::default());
+    assert_eq!(
+        comparison.outcome,
+        Outcome::Regression,
+        "{:?}",
+        names(&comparison)
+    );
+    let options = Options {
+        renames: vec![(LEAF.into(), "shop::work4::better".into())],
+        ..Options::default()
+    };
+    let comparison = compared(program, &world(), &options);
+    assert_eq!(names(&comparison), ["shop::work4::better"]);
+}
+
+#[test]
+fn a_waiver_holds_until_its_day() {
+    let mut options = Options {
+        waivers: vec![Waiver {
+            what: "leaf4".into(),
+            reason: "known, #12".into(),
+            until: 20_779,
+        }],
+        today: 20_779,
+        ..Options::default()
+    };
+    let comparison = compared(slower, &world(), &options);
+    assert_eq!(comparison.outcome, Outcome::Pass);
+    assert_eq!(
+        comparison.causes[0].waived.as_deref(),
+        Some("known, #12 (until 2026-11-22)")
+    );
+    options.today += 1;
+    let comparison = compared(slower, &world(), &options);
+    assert_eq!(comparison.outcome, Outcome::Regression);
+    assert!(
+        comparison
+            .notices
+            .iter()
+            .any(|notice| notice.text.contains("ran out on 2026-11-22"))
+    );
+}
+
+#[test]
+fn a_budget_is_broken_though_nothing_changed() {
+    let budget = |ns_per_unit, unit: &str| Options {
+        budgets: vec![Budget {
+            function: "leaf4".into(),
+            ns_per_unit,
+            unit: unit.into(),
+        }],
+        ..Options::default()
+    };
+    let same = |program| program;
+    let broken = compared(same, &world(), &budget(4_000.0, "request"));
+    assert_eq!(broken.outcome, Outcome::Regression);
+    assert_eq!(broken.causes[0].budget, Some(4_000.0));
+    assert_eq!(
+        compared(same, &world(), &budget(9_000.0, "")).outcome,
+        Outcome::Pass
+    );
+    let other = compared(same, &world(), &budget(4_000.0, "message"));
+    assert_eq!(other.outcome, Outcome::Pass);
+    assert!(other.notices[0].text.contains("was not looked at"));
+}
+
+#[test]
+fn locks_polls_and_delays_have_rows_and_fail() {
+    for (family, title) in [
+        (Family::Poll, "kind0"),
+        (Family::WakeDelay, "kind0"),
+        (Family::LockWait, "mutex src/cache.rs:10"),
+    ] {
+        let program = |mut program: Program| {
+            match family {
+                Family::Poll => program.polls[0] *= 2.0,
+                Family::WakeDelay => program.delays[0] *= 2.0,
+                _ => program.waits[0] *= 2.0,
+            }
+            program
+        };
+        let comparison = compared(program, &world(), &Options::default());
+        assert_eq!(comparison.outcome, Outcome::Regression, "{family:?}");
+        let row = &comparison.rows[comparison.causes[0].row.expect("a row") as usize];
+        assert_eq!((row.family, &*row.name), (family, title));
+        assert!((1.5..2.7).contains(&row.total.ratio), "{row:?}");
+    }
+}
+
+#[test]
+fn without_work_the_total_says_nothing() {
+    let world = World {
+        work: false,
+        ..world()
+    };
+    let comparison = compared(
+        |program| program.slower(LEAF, 3.0),
+        &world,
+        &Options::default(),
+    );
+    assert_eq!(comparison.unit, Unit::MedianOfRatios);
+    assert_eq!(comparison.total.verdict, Verdict::Inconclusive);
+    assert_eq!(names(&comparison), [LEAF]);
+    let row = &comparison.rows[comparison.causes[0].row.expect("a row") as usize];
+    assert!((2.7..3.3).contains(&row.total.ratio), "{row:?}");
+    // All others stay the same, as they would not as parts of the whole.
+    let changed = comparison
+        .rows
+        .iter()
+        .filter(|row| row.total.verdict == Verdict::Improved);
+    assert_eq!(changed.count(), 0);
+}
+
+#[test]
+fn one_run_a_side_never_fails() {
+    let world = World { runs: 1, ..world() };
+    let comparison = compared(slower, &world, &Options::default());
+    assert_eq!(comparison.outcome, Outcome::Pass);
+    assert_eq!(comparison.verdict, Verdict::Inconclusive);
+    let row = comparison
+        .rows
+        .iter()
+        .find(|row| row.name == LEAF)
+        .expect("the row");
+    assert!(
+        row.total.interval.low > 1.2 && row.total.interval.high < 1.8,
+        "{row:?}"
+    );
+    assert!(
+        comparison
+            .notices
+            .iter()
+            .any(|notice| notice.text.contains("one run a side"))
+    );
+    let options = Options {
+        noise: Some(NoiseModel {
+            variance: 2e-4,
+            total_variance: 2e-4,
+            degrees: 40.0,
+            ..NoiseModel::default()
+        }),
+        ..Options::default()
+    };
+    let comparison = compared(slower, &world, &options);
+    assert_eq!(names(&comparison), [LEAF]);
+    assert_eq!(comparison.outcome, Outcome::Regression);
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    let mut options = Options::default();
+    let check = |change: fn(&mut Run), options: &Options, expected: &str| {
+        let reason = refused(change, options);
+        assert!(reason.contains(expected), "{reason}");
+    };
+    check(
+        |run| run.clock = "perf".into(),
+        &options,
+        "by different clocks: ctimer in the base, perf",
+    );
+    check(
+        |run| run.kernel_sampled = false,
+        &options,
+        "Time in the kernel",
+    );
+    check(
+        |run| run.interval_ns *= 2,
+        &options,
+        "1000 Hz in the base, 500 Hz",
+    );
+    check(|run| run.named = false, &options, "names on one side only");
+    check(
+        |run| run.inlines = false,
+        &options,
+        "Only one side has debug information",
+    );
+    check(
+        |run| run.lost = run.samples / 20,
+        &options,
+        "samples were lost",
+    );
+    check(|run| run.samples = 0, &options, "has no sample");
+    check(
+        |run| {
+            run.fingerprint.workload = if run.name.starts_with('5') { "a" } else { "b" }.into();
+        },
+        &options,
+        "different workloads",
+    );
+    options.work = Some("requests".into());
+    check(
+        |run| run.work[0].units = 0,
+        &options,
+        "No requests were counted in 5.pb.gz",
+    );
+    let nobody = compare(&[], &[], &options).expect_err("refused");
+    assert_eq!(nobody.reasons.len(), 2);
+}
