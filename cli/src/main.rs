@@ -40,7 +40,8 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let command_line = command_line::CommandLine::parse();
+    let arguments = diff::separate(std::env::args_os().collect());
+    let command_line = command_line::CommandLine::parse_from(arguments);
     match command_line.command.run() {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {

@@ -41,12 +41,12 @@ Five runs a side, interleaved on one machine, are what it works best with:
     after_long_help = format!("{EXAMPLES}\n\n{}", exit::TABLE)
 )]
 pub struct DiffArgs {
-    /// The base's runs: files, folders, globs or live processes
-    #[arg(value_name = "BASE")]
-    base: Vec<String>,
-    /// The new build's runs
-    #[arg(value_name = "NEW", last = true)]
-    new: Vec<String>,
+    /// Runs of the base, `--`, runs of the new build: files, folders, globs or live processes
+    #[arg(value_name = "BASE... -- NEW")]
+    pub runs: Vec<String>,
+    /// How many of them stood before `--`; see `separator`
+    #[arg(long, hide = true, value_name = "N")]
+    pub runs_before_separator: Option<usize>,
     /// The base is the newest build kept there: a folder, a file, or git-notes:REF
     #[arg(long, value_name = "WHERE")]
     baseline: Option<String>,
@@ -95,7 +95,11 @@ pub struct DiffArgs {
 
 /// Carries the command out.
 pub fn run(args: &DiffArgs) -> Outcome {
-    let (base, new) = sides::words(&args.base, &args.new, args.baseline.is_some())?;
+    let (base, new) = sides::words(
+        &args.runs,
+        args.runs_before_separator,
+        args.baseline.is_some(),
+    )?;
     let outputs = Outputs::plan(args.format, &args.output)?;
     let options = options(args)?;
     let found = Sides::find(

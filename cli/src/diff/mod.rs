@@ -21,6 +21,7 @@ mod output;
 mod place;
 mod report;
 mod sarif;
+mod separator;
 mod sides;
 mod svg;
 mod text;
@@ -35,3 +36,4 @@ mod fixture;
 mod tests;
 
 pub use command::{DiffArgs, run};
+pub use separator::separate;

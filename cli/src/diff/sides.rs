@@ -31,27 +31,32 @@ pub struct Sides {
     pub notices: Vec<String>,
 }
 
-/// The words of both sides: those before `--` and those behind it. Without `--`, two words are base and new; with a baseline all of them are the new build's.
-pub fn words<'w>(
-    before: &'w [String],
-    behind: &'w [String],
+/// The words of both sides: so many stood before `--`. Without `--`, two words are base and new; with a baseline all of them are the new build's.
+pub fn words(
+    words: &[String],
+    before: Option<usize>,
     has_baseline: bool,
-) -> Result<(&'w [String], &'w [String]), Failure> {
+) -> Result<(&[String], &[String]), Failure> {
     let how =
         "say `hotpoll diff BASE… -- NEW…`: files, folders, globs or live processes on each side";
-    match (before, behind, has_baseline) {
-        ([], [], _) => Err(Failure::new("there is nothing to compare").next(how)),
-        (_, [], true) => Ok((&[], before)),
-        ([], _, true) => Ok((&[], behind)),
-        (_, _, true) => Err(Failure::new(
+    let split = match before {
+        _ if words.is_empty() => {
+            return Err(Failure::new("there is nothing to compare").next(how));
+        }
+        Some(before) => before,
+        None if has_baseline => 0,
+        None if words.len() == 2 => 1,
+        None => return Err(Failure::new("which is the new build is not said").next(how)),
+    };
+    match words.split_at(split.min(words.len())) {
+        (_, []) => Err(Failure::new("there is no new build behind `--`").next(how)),
+        ([], _) if !has_baseline => Err(Failure::new("there is no base before `--`")
+            .next("name its runs there, or say --baseline WHERE")),
+        ([_, ..], _) if has_baseline => Err(Failure::new(
             "--baseline names the base, and so do the words before `--`",
         )
         .next("leave one of the two out")),
-        ([base, new], [], false) => Ok((std::slice::from_ref(base), std::slice::from_ref(new))),
-        (_, [], false) => Err(Failure::new("which is the new build is not said").next(how)),
-        ([], _, false) => Err(Failure::new("there is no base before `--`")
-            .next("name its runs there, or say --baseline WHERE")),
-        (base, new, false) => Ok((base, new)),
+        sides => Ok(sides),
     }
 }
 

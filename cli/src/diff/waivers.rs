@@ -6,7 +6,7 @@
 //! ```
 
 use crate::exit::Failure;
-use crate::text::number;
+use crate::text::number::date;
 use hotpoll_compare::Waiver;
 use std::path::Path;
 
@@ -67,11 +67,6 @@ fn day(text: &str) -> Option<u32> {
     let near = (year - 1970) * 365 + (year - 1969) / 4 + (month - 1) * 30;
     let wanted = format!("{year:04}-{month:02}-{day:02}");
     (near.saturating_sub(70)..near + 50).find(|candidate| date(*candidate) == wanted)
-}
-
-/// A day since 1970 as `2026-12-24`.
-pub fn date(day: u32) -> String {
-    number::moment(u64::from(day) * 86_400_000_000_000)[..10].to_owned()
 }
 
 /// Today, in UTC, days since 1970.

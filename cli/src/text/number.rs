@@ -161,6 +161,12 @@ pub fn time_of_day(unix_ns: u64) -> String {
     moment(unix_ns)[11..].to_owned()
 }
 
+/// A day since 1970: `2026-03-12`.
+pub fn date(day: u32) -> String {
+    let (year, month, day) = civil(day.into());
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
 /// Year, month and day of a day since 1970. Years begin in March here, so that the leap day comes last.
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;

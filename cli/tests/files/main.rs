@@ -1,6 +1,7 @@
 //! The command on profile files, from outside: exit codes, pipes, formats, names for addresses.
 
 mod commands;
+mod diff;
 mod failures;
 mod recordings;
 mod reports;

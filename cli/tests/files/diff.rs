@@ -1,0 +1,484 @@
+//! `hotpoll diff` on files, from outside: verdicts and exit codes, what cannot be compared, and baselines.
+
+use super::{Folder, check_fails, hotpoll, name, text};
+use hotpoll_profile::{
+    Engine, Function, Line, Location, Process, Profile, Sample, Slice, SliceRow, Thread, Work,
+    WorkSource, pprof, thread::Accounts,
+};
+use std::process::{Command, Output};
+
+/// Nanoseconds that a sample stands for.
+const INTERVAL: u64 = 1_000_000;
+const SECONDS: u64 = 20;
+
+/// `main` calls `handle`, which calls these: name, parts of a hundred of the base's CPU time.
+const PARTS: [(&str, f64); 5] = [
+    ("shop::json::parse", 20.0),
+    ("shop::html::render", 30.0),
+    ("shop::db::query", 30.0),
+    ("shop::log::write", 10.0),
+    ("shop::net::send", 10.0),
+];
+
+/// The same numbers in every run of this test: noise that is none of the machine's.
+struct Noise(u64);
+
+impl Noise {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Mean 0, deviation 1, near enough to normal.
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+
+    fn around(&mut self, mean: f64) -> u64 {
+        (mean + self.normal() * mean.sqrt()).max(0.0).round() as u64
+    }
+}
+
+/// One run of a build whose `parse` costs so many times the base's.
+fn run(seed: u64, parse: f64) -> Profile {
+    let mut noise = Noise(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1);
+    let function = |name: &str, line| Function {
+        name: name.into(),
+        file: "src/main.rs".into(),
+        start_line: line,
+        ..Function::default()
+    };
+    let mut functions = vec![function("shop::main", 1), function("shop::handle", 10)];
+    functions.extend((PARTS.iter().zip(2..)).map(|((name, _), at)| function(name, at * 10)));
+    let locations = (0..functions.len() as u32).map(|at| Location {
+        address: 0x1000 * u64::from(at + 1),
+        lines: vec![Line {
+            function: at,
+            line: 1,
+        }],
+        ..Location::default()
+    });
+    let mut profile = Profile {
+        process: Process {
+            pid: 42,
+            name: "shop".into(),
+            ..Process::default()
+        },
+        start_unix_ns: 1_750_000_000_000_000_000 + seed * 60_000_000_000,
+        duration_ns: SECONDS * 1_000_000_000,
+        interval_ns: INTERVAL,
+        locations: locations.collect(),
+        functions,
+        threads: vec![Thread {
+            tid: 42,
+            name: "main".into(),
+            engine: Engine::Ctimer,
+            ..Thread::default()
+        }],
+        work: vec![Work {
+            name: "requests".into(),
+            source: WorkSource::Program,
+            units: 10_000,
+        }],
+        ..Profile::default()
+    };
+    let run_noise = 1.0 + 0.005 * noise.normal();
+    for at in 0..PARTS.len() as u32 {
+        profile.samples.push(Sample {
+            stack: vec![at + 2, 1, 0],
+            ..Sample::default()
+        });
+    }
+    for second in 0..SECONDS {
+        let mut slice = Slice {
+            sequence: second + 1,
+            start_unix_ns: profile.start_unix_ns + second * 1_000_000_000,
+            duration_ns: 1_000_000_000,
+            ..Slice::default()
+        };
+        for (at, (name, part)) in PARTS.iter().enumerate() {
+            let dearer = if name.ends_with("parse") { parse } else { 1.0 };
+            let count = noise.around(part * 15.0 * dearer * run_noise);
+            slice.rows.push(SliceRow {
+                sample: at as u32,
+                count,
+                cpu_ns: count * INTERVAL,
+                wall_ns: 0,
+            });
+            profile.samples[at].count += count;
+            profile.samples[at].cpu_ns += count * INTERVAL;
+            slice.process_cpu_ns += count * INTERVAL;
+        }
+        profile.process_cpu_ns += slice.process_cpu_ns;
+        profile.slices.push(slice);
+    }
+    let samples = profile.process_cpu_ns / INTERVAL;
+    profile.threads[0].totals = Accounts {
+        cpu_ns: profile.process_cpu_ns,
+        sampled_ns: profile.process_cpu_ns,
+        fired: samples,
+        recorded: samples,
+        ..Accounts::default()
+    };
+    profile
+}
+
+/// Files of so many runs in a folder of their own.
+fn runs(folder: &Folder, side: &str, seeds: std::ops::Range<u64>, parse: f64) -> String {
+    std::fs::create_dir_all(folder.0.join(side)).unwrap();
+    for seed in seeds {
+        let bytes = pprof::encode_gzip(&run(seed, parse));
+        folder.file(&format!("{side}/run-{seed}.pb.gz"), &bytes);
+    }
+    name(&folder.0.join(side)).to_owned()
+}
+
+fn diff(arguments: &[&str]) -> Output {
+    let output = hotpoll(&[&["diff"], arguments].concat()).output().unwrap();
+    assert_eq!(text(&output.stderr), "");
+    output
+}
+
+#[track_caller]
+fn check(arguments: &[&str], code: i32, begins: &str) -> String {
+    let output = diff(arguments);
+    let said = text(&output.stdout).to_owned();
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.starts_with(begins), "{said}");
+    said
+}
+
+#[test]
+fn verdicts_and_exit_codes() {
+    let folder = Folder::new("diff-verdicts");
+    let base = runs(&folder, "base", 0..5, 1.0);
+    let same = runs(&folder, "same", 10..15, 1.0);
+    let dearer = runs(&folder, "dearer", 20..25, 1.5);
+
+    let said = check(&[&base, "--", &dearer], 1, "REGRESSED: ");
+    assert!(
+        said.contains("FAILS    shop::json::parse") && said.contains("dearer per request"),
+        "{said}"
+    );
+    let said = check(&[&dearer, "--", &base], 0, "IMPROVED: ");
+    assert!(said.contains("cheaper  shop::json::parse"), "{said}");
+    check(&[&base, &same], 0, "EQUIVALENT: ");
+
+    // What may fail is chosen; the verdict stays.
+    let said = check(
+        &[&base, "--", &dearer, "--fail-on", "none"],
+        0,
+        "REGRESSED: ",
+    );
+    assert!(said.contains("This does not fail"), "{said}");
+    check(
+        &[
+            &base,
+            "--",
+            &dearer,
+            "--margin",
+            "200%",
+            "--fail-on",
+            "function",
+        ],
+        0,
+        "",
+    );
+    check(
+        &[&base, "--", &same, "--budget", "json::parse=1ns/request"],
+        1,
+        "REGRESSED: ",
+    );
+
+    // A waiver holds until its last day, and its end is said.
+    let waivers = folder.file(
+        "waivers",
+        b"shop::json::parse until 2999-12-31 #1: on purpose\ntotal until 2999-12-31 #1\n",
+    );
+    let said = check(
+        &[
+            &base,
+            "--",
+            &dearer,
+            "--waivers",
+            name(&waivers),
+            "--fail-on",
+            "function,total",
+        ],
+        0,
+        "REGRESSED: ",
+    );
+    assert!(said.contains("waived: #1: on purpose"), "{said}");
+    let over = folder.file(
+        "over",
+        b"shop::json::parse until 2020-01-01 #1: on purpose\n",
+    );
+    let said = check(
+        &[&base, "--", &dearer, "--waivers", name(&over)],
+        1,
+        "REGRESSED: ",
+    );
+    assert!(
+        said.contains("the waiver for shop::json::parse ended on 2020-01-01"),
+        "{said}"
+    );
+}
+
+#[test]
+fn few_runs_are_inconclusive() {
+    let folder = Folder::new("diff-few");
+    let base = runs(&folder, "base", 0..1, 1.0);
+    let new = runs(&folder, "new", 20..21, 1.5);
+    let said = check(&[&base, "--", &new], 0, "INCONCLUSIVE: ");
+    assert!(said.contains("passes all the same"), "{said}");
+    let said = check(
+        &[&base, "--", &new, "--on-inconclusive", "fail"],
+        3,
+        "INCONCLUSIVE: ",
+    );
+    assert!(said.contains("This fails"), "{said}");
+}
+
+#[test]
+fn several_formats_in_one_run() {
+    let folder = Folder::new("diff-formats");
+    let base = runs(&folder, "base", 0..5, 1.0);
+    let new = runs(&folder, "new", 20..25, 1.5);
+    let path = |file: &str| folder.0.join(file).display().to_string();
+    let outputs: Vec<String> = [
+        "markdown", "json", "junit", "sarif", "github", "html", "folded", "svg",
+    ]
+    .iter()
+    .map(|format| format!("{format}={}", path(format)))
+    .collect();
+    let mut arguments = vec![&*base, "--", &*new];
+    arguments.extend(outputs.iter().flat_map(|output| ["--output", output]));
+    check(&arguments, 1, "REGRESSED: ");
+    let read = |format: &str| std::fs::read_to_string(path(format)).unwrap();
+    assert!(read("markdown").contains("shop::json::parse"));
+    let json: serde_json::Value = serde_json::from_str(&read("json")).unwrap();
+    assert_eq!(json["data"]["outcome"], "regression");
+    assert!(read("junit").contains("<failure") && read("github").starts_with("::error "));
+    assert!(
+        read("sarif").contains("hotpoll/function") && read("html").starts_with("<!DOCTYPE html>")
+    );
+    assert!(
+        read("folded").contains("shop::main;shop::handle;shop::json::parse ")
+            && read("svg").contains("NEW BUILD")
+    );
+
+    // To a file alone the verdict is told all the same.
+    let only = path("only.html");
+    check(
+        &[&base, "--", &new, "--format", "html", "-o", &only],
+        1,
+        "REGRESSED: ",
+    );
+    check_fails(
+        &["diff", &base, "--", &new, "-o", "a", "-o", "b"],
+        &["which format goes to b"],
+    );
+    check_fails(
+        &["diff", &base, "--", &new, "-o", "html=/nonexistent/x"],
+        &["create the folder first"],
+    );
+}
+
+#[test]
+fn what_cannot_be_compared() {
+    let folder = Folder::new("diff-refused");
+    let base = runs(&folder, "base", 0..2, 1.0);
+    let with = |seed, change: &dyn Fn(&mut Profile)| {
+        let mut profile = run(seed, 1.0);
+        change(&mut profile);
+        let file = folder.file(&format!("{seed}.pb.gz"), &pprof::encode_gzip(&profile));
+        name(&file).to_owned()
+    };
+    let perf = with(30, &|profile| profile.threads[0].engine = Engine::Perf);
+    let said = check(&[&base, "--", &perf], 3, "NOT COMPARABLE:\n");
+    assert!(said.contains("clock") || said.contains("kernel"), "{said}");
+    let said = check(&[&base, "--", &perf, "--format", "junit"], 3, "<?xml");
+    assert!(said.contains("<error message="), "{said}");
+    let slow = with(31, &|profile| profile.interval_ns *= 10);
+    check(
+        &[&base, "--", &slow, "--format", "markdown"],
+        3,
+        "<!-- hotpoll diff -->\n### :grey_question: NOT COMPARABLE",
+    );
+    let other = with(32, &|profile| {
+        profile.fingerprint.workload = "import".into()
+    });
+    let sale = with(33, &|profile| profile.fingerprint.workload = "sale".into());
+    let said = check(&[&other, "--", &sale, "--format", "json"], 3, "{");
+    assert!(
+        said.contains("\"not comparable\"") && said.contains("workload"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_a_stranger_tries() {
+    let folder = Folder::new("diff-stranger");
+    let base = runs(&folder, "base", 0..2, 1.0);
+    let new = runs(&folder, "new", 20..22, 1.0);
+    let at = |file: &str| folder.0.join(file).display().to_string();
+    check_fails(&["diff"], &["nothing to compare", "BASE… -- NEW…"]);
+    check_fails(&["diff", &base], &["which is the new build is not said"]);
+    check_fails(&["diff", "--", &new], &["no base before `--`"]);
+    check_fails(
+        &["diff", &base, "--", &at("*.nothing")],
+        &["no file is named like"],
+    );
+    check_fails(&["diff", &base, "--", &at("a[")], &["is no pattern"]);
+    check_fails(
+        &["diff", &base, "--", &at("missing.pb.gz")],
+        &["there is no file"],
+    );
+    std::fs::create_dir(at("empty")).unwrap();
+    check_fails(
+        &["diff", &base, "--", &at("empty")],
+        &["is an empty folder"],
+    );
+    std::fs::create_dir(at("texts")).unwrap();
+    folder.file("texts/notes.txt", b"hello");
+    check_fails(
+        &["diff", &base, "--", &at("texts")],
+        &["none of the 1 files", "is a profile"],
+    );
+
+    // The same recording twice would agree with itself wonderfully.
+    let (one, other) = (at("base/run-0.pb.gz"), at("copy.pb.gz"));
+    std::fs::copy(&one, &other).unwrap();
+    check_fails(
+        &["diff", &one, &one, "--", &new],
+        &["is given twice, both for the base"],
+    );
+    check_fails(
+        &["diff", &base, "--", &base],
+        &[
+            "given twice, for the base and for the new build",
+            "hotpoll aa",
+        ],
+    );
+    check_fails(&["diff", &base, "--", &other], &["are the same recording"]);
+
+    // Others beside the profiles are left out, and said.
+    folder.file("new/readme.txt", b"hello");
+    folder.file("new/logs.tar.gz", &[0x1f, 0x8b, 8, 0]);
+    folder.file("new/.hidden", b"x");
+    let output = diff(&[&base, "--", &new]);
+    assert!(
+        text(&output.stdout).contains("2 other files in"),
+        "{}",
+        text(&output.stdout)
+    );
+    let output = diff(&[&at("base/*.pb.gz"), "--", &at("new/run-*")]);
+    assert!(
+        text(&output.stdout).contains("base 2 runs"),
+        "{}",
+        text(&output.stdout)
+    );
+
+    // A damaged file is never just one run less.
+    let half = std::fs::read(&one).unwrap();
+    folder.file("new/half.pb.gz", &half[..half.len() / 2]);
+    check_fails(
+        &["diff", &base, "--", &new],
+        &["cannot read", "damaged or cut short"],
+    );
+    let mut silent = run(40, 1.0);
+    silent.samples.clear();
+    silent.slices.clear();
+    let silent = folder.file("silent.pb.gz", &pprof::encode_gzip(&silent));
+    check_fails(
+        &["diff", &base, "--", name(&silent)],
+        &["has no samples: it lasted 20.0 s", "hotpoll record --ci"],
+    );
+    check_fails(
+        &["diff", &base, "--", name(&silent), "--margin", "0.05"],
+        &["5% if 0.05 is a fraction"],
+    );
+}
+
+#[test]
+fn baselines() {
+    let folder = Folder::new("diff-baselines");
+    let kept = folder.0.join("kept").display().to_string();
+    let add = |place: &str, runs: &str, label: &str| {
+        let output = hotpoll(&["baseline", "add", place, runs, "--label", label])
+            .current_dir(&folder.0)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    check_fails(
+        &["diff", "--baseline", &kept, "--", "x"],
+        &["there is no baseline", "hotpoll baseline add"],
+    );
+    for (at, parse) in [(0, 1.0), (1, 1.02), (2, 1.04)] {
+        let side = runs(
+            &folder,
+            &format!("main-{at}"),
+            100 * at..100 * at + 3,
+            parse,
+        );
+        assert!(add(&kept, &side, &format!("{at}-main")).starts_with("Kept 3 runs in "));
+        // Builds are told apart by the second that they are kept in.
+    }
+    let list = hotpoll(&["baseline", "list", &kept]).output().unwrap();
+    let list = text(&list.stdout);
+    assert!(
+        list.lines().count() == 4
+            && list.contains("3 runs")
+            && list.contains("per request")
+            && list.contains("trend ▁"),
+        "{list}"
+    );
+    let new = runs(&folder, "new", 900..905, 1.5);
+    let said = check(&["--baseline", &kept, "--", &new], 1, "REGRESSED: ");
+    assert!(
+        said.contains("main of ") && said.contains("4 builds, the new one last"),
+        "{said}"
+    );
+    // As a TARGET the folder is its newest build, too.
+    check(&[&kept, "--", &new], 1, "REGRESSED: ");
+
+    // In notes, on the commit before.
+    let git = |arguments: &[&str]| {
+        let author = ["-c", "user.name=x", "-c", "user.email=x@example.com"];
+        let output = Command::new("git")
+            .current_dir(&folder.0)
+            .args(author)
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    };
+    git(&["init", "-q"]);
+    git(&["config", "user.name", "x"]);
+    git(&["config", "user.email", "x@example.com"]);
+    git(&["commit", "-q", "--allow-empty", "-m", "base"]);
+    let main = folder.0.join("main-0").display().to_string();
+    assert!(add("git-notes:hotpoll", &main, "").contains("refs/notes/hotpoll on "));
+    let here = |arguments: &[&str]| {
+        let output = hotpoll(arguments).current_dir(&folder.0).output().unwrap();
+        (
+            output.status.code(),
+            text(&output.stdout).to_owned() + text(&output.stderr),
+        )
+    };
+    let (code, said) = here(&["diff", "--baseline", "git-notes:hotpoll", "--", &new]);
+    assert!(
+        code == Some(2) && said.contains("has a note in hotpoll"),
+        "{said}"
+    );
+    git(&["commit", "-q", "--allow-empty", "-m", "new"]);
+    let (code, said) = here(&["diff", "--baseline", "git-notes:hotpoll", "--", &new]);
+    assert!(code == Some(1) && said.starts_with("REGRESSED: "), "{said}");
+    let (code, said) = here(&["baseline", "list", "git-notes:hotpoll"]);
+    assert!(code == Some(0) && said.contains("3 runs"), "{said}");
+}
