@@ -133,7 +133,12 @@ impl LockWords {
             let site = hold.line.map_or(0, Line::site);
             self.held(row, Side::Shared, site, since);
         }
-        if let Some(words) = threads::local().and_then(Local::words) {
+        // Where guards are sent, who took it said so, and not who gives it back.
+        #[cfg(feature = "send_guard")]
+        let holder = (hold.line).and_then(|line| threads::all().find(|local| local.has(line)));
+        #[cfg(not(feature = "send_guard"))]
+        let holder = threads::local();
+        if let Some(words) = holder.and_then(Local::words) {
             let id = row.id.load(Relaxed);
             let _ = words.holds.compare_exchange(id, 0, Relaxed, Relaxed);
         }
