@@ -7,7 +7,8 @@
 //! let sessions = RwLock::new(Vec::<u32>::new()).named("sessions");
 //! *COUNT.lock() += sessions.read().len() as u32;
 //! ```
-//! With the feature `parking_lot` (Rust 1.95). The API is that of parking_lot 0.13, whose locks they are. While sampling does not run they cost what parking_lot's do.
+//! With the feature `parking_lot` (Rust 1.95). The API is that of parking_lot 0.13, whose locks they are, but for what `hotpoll_hooks::sync` names; with the
+//! feature `serde` they are serialized as their values. While sampling does not run they cost what parking_lot's do.
 //!
 //! What is known of each: how often it was taken, waited for and tried in vain; how long waits took (all of them), and how long it was held (each
 //! time that others waited, and 1 of 64 of the others); the longest of both, by whom and from where; who holds it now, and who waits, in order. A lock has a
@@ -17,12 +18,14 @@
 //! They must not be used inside of a global allocator, as parking_lot's must not.
 
 pub use hotpoll_hooks::sync::{
-    ArcMutexGuard, ArcReentrantMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard,
-    ArcRwLockWriteGuard, Condvar, MappedMutexGuard, MappedRecursiveRwLockReadGuard,
+    ArcFairMutexGuard, ArcMutexGuard, ArcReentrantMutexGuard, ArcRwLockReadGuard,
+    ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard, Condvar, FairMutex, FairMutexGuard,
+    MappedFairMutexGuard, MappedMutexGuard, MappedRecursiveRwLockReadGuard,
     MappedRecursiveRwLockWriteGuard, MappedReentrantMutexGuard, MappedRwLockReadGuard,
-    MappedRwLockWriteGuard, Mutex, MutexGuard, Once, OnceState, RawMutex, RawReentrant, RawRwLock,
-    RawThreadId, RecursiveRwLock, RecursiveRwLockReadGuard, RecursiveRwLockUpgradableReadGuard,
-    RecursiveRwLockWriteGuard, ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard,
-    RwLockUpgradableReadGuard, RwLockWriteGuard, ToldRwLock, WaitTimeoutResult, const_mutex,
-    const_reentrant_mutex, const_rwlock, lock_api,
+    MappedRwLockWriteGuard, Mutex, MutexGuard, Once, OnceState, RawFairMutex, RawMutex,
+    RawReentrant, RawRwLock, RawThreadId, RecursiveRwLock, RecursiveRwLockReadGuard,
+    RecursiveRwLockUpgradableReadGuard, RecursiveRwLockWriteGuard, ReentrantMutex,
+    ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+    ToldMutex, ToldRwLock, WaitTimeoutResult, const_fair_mutex, const_mutex, const_reentrant_mutex,
+    const_rwlock, lock_api,
 };

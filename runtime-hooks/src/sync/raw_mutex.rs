@@ -1,4 +1,4 @@
-//! parking_lot's raw mutex, told of: `lock_api` makes every guard from it.
+//! parking_lot's raw mutexes, told of: `lock_api` makes every guard from them.
 #![allow(unsafe_code)] // The raw lock's contract is parking_lot's own, passed on.
 
 use super::core::{LockWords, is_on};
@@ -10,13 +10,22 @@ use std::time::{Duration, Instant};
 /// What a guard has: nothing, but it says whether guards may be sent.
 type Guard = <parking_lot::RawMutex as Raw>::Guard;
 
-/// parking_lot's raw mutex, and the words that tell of it.
-pub struct RawMutex {
-    pub(super) words: LockWords,
-    pub(super) raw: parking_lot::RawMutex,
+/// The raw mutexes that can be told of: parking_lot's two.
+pub trait Inner:
+    RawMutexFair + RawMutexTimed<Duration = Duration, Instant = Instant> + Raw<Guard = Guard>
+{
 }
 
-impl RawMutex {
+impl Inner for parking_lot::RawMutex {}
+impl Inner for parking_lot::RawFairMutex {}
+
+/// One of parking_lot's raw mutexes, and the words that tell of it.
+pub struct RawMutex<R = parking_lot::RawMutex> {
+    pub(super) words: LockWords,
+    pub(super) raw: R,
+}
+
+impl<R: Inner> RawMutex<R> {
     /// A raw mutex that goes by this place.
     #[track_caller]
     pub const fn new() -> Self {
@@ -26,7 +35,7 @@ impl RawMutex {
     pub(super) const fn of_kind(kind: ResourceKind, site: &'static Location<'static>) -> Self {
         Self {
             words: LockWords::new(kind, Library::ParkingLot, site),
-            raw: parking_lot::RawMutex::INIT,
+            raw: R::INIT,
         }
     }
 
@@ -77,7 +86,7 @@ impl RawMutex {
     }
 }
 
-impl Default for RawMutex {
+impl<R: Inner> Default for RawMutex<R> {
     #[track_caller]
     fn default() -> Self {
         Self::new()
@@ -85,7 +94,7 @@ impl Default for RawMutex {
 }
 
 // SAFETY: mutual exclusion is parking_lot's; the words beside it decide nothing.
-unsafe impl Raw for RawMutex {
+unsafe impl<R: Inner> Raw for RawMutex<R> {
     // A constant is at one place, not where it is used: `sync::Mutex::new` says its caller instead.
     #[allow(clippy::declare_interior_mutable_const)]
     const INIT: Self = Self::new();
@@ -118,7 +127,7 @@ unsafe impl Raw for RawMutex {
 }
 
 // SAFETY: as above.
-unsafe impl RawMutexFair for RawMutex {
+unsafe impl<R: Inner> RawMutexFair for RawMutex<R> {
     #[inline]
     unsafe fn unlock_fair(&self, guard: Guard) {
         self.words.released();
@@ -143,7 +152,7 @@ unsafe impl RawMutexFair for RawMutex {
 }
 
 // SAFETY: as above.
-unsafe impl RawMutexTimed for RawMutex {
+unsafe impl<R: Inner> RawMutexTimed for RawMutex<R> {
     type Duration = Duration;
     type Instant = Instant;
 

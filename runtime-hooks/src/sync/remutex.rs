@@ -41,7 +41,7 @@ fn site() -> &'static Location<'static> {
 // SAFETY: all is the inner one's. Here and below.
 unsafe impl Raw for RawReentrant {
     #[allow(clippy::declare_interior_mutable_const)]
-    const INIT: Self = Self(RawMutex::of_kind(
+    const INIT: Self = Self(<RawMutex>::of_kind(
         ResourceKind::ReentrantMutex,
         Location::caller(),
     ));
@@ -110,7 +110,7 @@ impl<T> ReentrantMutex<T> {
     #[inline]
     #[track_caller]
     pub const fn new(value: T) -> Self {
-        let raw = RawMutex::of_kind(ResourceKind::ReentrantMutex, Location::caller());
+        let raw = <RawMutex>::of_kind(ResourceKind::ReentrantMutex, Location::caller());
         Self(Inner::from_raw(RawReentrant(raw), RawThreadId::INIT, value))
     }
 
@@ -118,7 +118,7 @@ impl<T> ReentrantMutex<T> {
     #[inline]
     #[track_caller]
     pub const fn new_named(value: T, name: &'static str) -> Self {
-        let mut raw = RawMutex::of_kind(ResourceKind::ReentrantMutex, Location::caller());
+        let mut raw = <RawMutex>::of_kind(ResourceKind::ReentrantMutex, Location::caller());
         raw.words.set_name(name);
         Self(Inner::from_raw(RawReentrant(raw), RawThreadId::INIT, value))
     }
@@ -220,6 +220,66 @@ impl<T: ?Sized> ReentrantMutex<T> {
     pub unsafe fn force_unlock(&self) {
         // SAFETY: the caller's word.
         unsafe { self.0.force_unlock() }
+    }
+
+    /// As [`Self::force_unlock`], and hands it to who waits longest.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline]
+    pub unsafe fn force_unlock_fair(&self) {
+        // SAFETY: the caller's word.
+        unsafe { self.0.force_unlock_fair() }
+    }
+
+    /// A guard for a level that the caller has.
+    ///
+    /// # Safety
+    /// As parking_lot's: the calling thread has it locked, and no other guard gives that level back.
+    #[inline]
+    pub unsafe fn make_guard_unchecked(&self) -> ReentrantMutexGuard<'_, T> {
+        // SAFETY: the caller's word.
+        unsafe { self.0.make_guard_unchecked() }
+    }
+
+    /// The same; the guard has the `Arc`.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline]
+    pub unsafe fn make_arc_guard_unchecked(self: &Arc<Self>) -> ArcReentrantMutexGuard<T> {
+        // SAFETY: the caller's word.
+        unsafe { inner(self).make_arc_guard_unchecked() }
+    }
+
+    /// The raw mutex.
+    ///
+    /// # Safety
+    /// As parking_lot's: no guard is used while its lock is given back.
+    #[inline]
+    pub unsafe fn raw(&self) -> &RawReentrant {
+        // SAFETY: the caller's word.
+        unsafe { self.0.raw() }
+    }
+
+    /// As [`Self::try_lock_for`]; the guard has the `Arc`.
+    #[inline]
+    #[track_caller]
+    pub fn try_lock_arc_for(
+        self: &Arc<Self>,
+        timeout: Duration,
+    ) -> Option<ArcReentrantMutexGuard<T>> {
+        at(|| inner(self).try_lock_arc_for(timeout))
+    }
+
+    /// As [`Self::try_lock_until`]; the guard has the `Arc`.
+    #[inline]
+    #[track_caller]
+    pub fn try_lock_arc_until(
+        self: &Arc<Self>,
+        timeout: Instant,
+    ) -> Option<ArcReentrantMutexGuard<T>> {
+        at(|| inner(self).try_lock_arc_until(timeout))
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 /// The lock without where it was made.
 type Inner<R, T> = lock_api::RwLock<RawRwLock<R>, T>;
 type Exclusive<R> = <RawRwLock<R> as lock_api::RawRwLock>::ExclusiveGuard;
+type Upgradable<R> = <RawRwLock<R> as lock_api::RawRwLockUpgrade>::UpgradableGuard;
 type Recursive = parking_lot::RawRwLockRecursive;
 
 /// A reader's guard of an [`RwLock`].
@@ -138,6 +139,32 @@ macro_rules! passed_on {
     )*};
 }
 
+/// Unsafe methods that the lock inside has, about acquisitions without a guard.
+macro_rules! forced {
+    (of an Arc: $($(#[$about:meta])* $name:ident($state:ty) -> $made:ty;)*) => {$(
+        $(#[$about])*
+        ///
+        /// # Safety
+        /// As parking_lot's: the caller has it locked in that way, and no other guard gives it back.
+        #[inline]
+        pub unsafe fn $name(self: &Arc<Self>, guard: $state) -> $made {
+            // SAFETY: the caller's word.
+            unsafe { inner(self).$name(guard) }
+        }
+    )*};
+    ($($(#[$about:meta])* $name:ident($state:ty) $(-> $made:ty)?;)*) => {$(
+        $(#[$about])*
+        ///
+        /// # Safety
+        /// As parking_lot's: the caller has it locked in that way, and no other guard gives it back.
+        #[inline]
+        pub unsafe fn $name(&self, guard: $state) $(-> $made)? {
+            // SAFETY: the caller's word.
+            unsafe { self.0.$name(guard) }
+        }
+    )*};
+}
+
 impl<R: Library, T: ?Sized> ToldRwLock<R, T> {
     passed_on! {
         /// Locks to read, and waits for that as long as it takes.
@@ -211,6 +238,28 @@ impl<R: Library, T: ?Sized> ToldRwLock<R, T> {
     pub unsafe fn force_unlock_write(&self, guard: Exclusive<R>) {
         // SAFETY: the caller's word.
         unsafe { self.0.force_unlock_write(guard) }
+    }
+
+    forced! {
+        /// As [`Self::force_unlock_read`], and hands it to who waits longest.
+        force_unlock_read_fair(SharedGuard<R>);
+        /// As [`Self::force_unlock_write`], and hands it to who waits longest.
+        force_unlock_write_fair(Exclusive<R>);
+        /// A reader's guard for a lock that the caller has.
+        make_read_guard_unchecked(SharedGuard<R>) -> RwLockReadGuard<'_, T, R>;
+        /// A writer's guard for a lock that the caller has.
+        make_write_guard_unchecked(Exclusive<R>) -> RwLockWriteGuard<'_, T, R>;
+        /// The guard of a reader who may become a writer, for a lock that the caller has.
+        make_upgradable_guard_unchecked(Upgradable<R>) -> RwLockUpgradableReadGuard<'_, T, R>;
+    }
+
+    forced! { of an Arc:
+        /// As [`Self::make_read_guard_unchecked`]; the guard has the `Arc`.
+        make_arc_read_guard_unchecked(SharedGuard<R>) -> ArcRwLockReadGuard<T, R>;
+        /// As [`Self::make_write_guard_unchecked`]; the guard has the `Arc`.
+        make_arc_write_guard_unchecked(Exclusive<R>) -> ArcRwLockWriteGuard<T, R>;
+        /// As [`Self::make_upgradable_guard_unchecked`]; the guard has the `Arc`.
+        make_upgradable_arc_guard_unchecked(Upgradable<R>) -> ArcRwLockUpgradableReadGuard<T, R>;
     }
 
     /// The raw lock.

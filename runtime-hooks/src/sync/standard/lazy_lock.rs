@@ -5,6 +5,7 @@ use super::once_lock::OnceLock;
 use std::cell::Cell;
 use std::fmt;
 use std::ops::Deref;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// A value that is made when it is first wanted, telling who makes it and who waits for it.
 pub struct LazyLock<T, F = fn() -> T> {
@@ -14,6 +15,10 @@ pub struct LazyLock<T, F = fn() -> T> {
 
 // SAFETY: `make` is touched by the one thread that the once lock lets make the value; the rest is the once lock's.
 unsafe impl<T: Sync + Send, F: Send> Sync for LazyLock<T, F> {}
+
+// As the library's own: a panic while the value is made leaves it poisoned, and nobody sees a half of it.
+impl<T: RefUnwindSafe + UnwindSafe, F: UnwindSafe> RefUnwindSafe for LazyLock<T, F> {}
+impl<T: UnwindSafe, F: UnwindSafe> UnwindSafe for LazyLock<T, F> {}
 
 impl<T, F: FnOnce() -> T> LazyLock<T, F> {
     /// A value that this makes; it goes by the place of this call.
@@ -47,6 +52,33 @@ impl<T, F: FnOnce() -> T> LazyLock<T, F> {
             Some(make) => make(),
             None => panic!("LazyLock instance has previously been poisoned"),
         })
+    }
+}
+
+impl<T, F: FnOnce() -> T> LazyLock<T, F> {
+    /// The value, to be changed; makes it if that was not done.
+    ///
+    /// # Panics
+    /// When making it panicked, now or before.
+    #[track_caller]
+    pub fn force_mut(this: &mut Self) -> &mut T {
+        Self::force(this);
+        match this.value.get_mut() {
+            Some(value) => value,
+            None => unreachable!("it was made"),
+        }
+    }
+}
+
+impl<T, F> LazyLock<T, F> {
+    /// The value, if it was made.
+    pub fn get(this: &Self) -> Option<&T> {
+        this.value.get()
+    }
+
+    /// The value, to be changed, if it was made.
+    pub fn get_mut(this: &mut Self) -> Option<&mut T> {
+        this.value.get_mut()
     }
 }
 

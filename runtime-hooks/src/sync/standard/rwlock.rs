@@ -22,7 +22,8 @@ pub struct RwLock<T: ?Sized> {
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     inner: ManuallyDrop<StdRead<'a, T>>,
     hold: ManuallyDrop<SharedHold>,
-    lock: &'a RwLock<T>,
+    // Not the lock: that would have the guard be of one `T` exactly, which the library's own is not.
+    words: &'a LockWords,
 }
 
 /// A writer's guard of an [`RwLock`].
@@ -180,7 +181,7 @@ impl<T: ?Sized> RwLock<T> {
         let guard = |inner| RwLockReadGuard {
             inner: ManuallyDrop::new(inner),
             hold: ManuallyDrop::new(hold),
-            lock: self,
+            words: &self.words,
         };
         match locked {
             Ok(inner) => Ok(guard(inner)),
@@ -245,7 +246,7 @@ impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     fn drop(&mut self) {
         // SAFETY: once, here; so below.
         let hold = unsafe { ManuallyDrop::take(&mut self.hold) };
-        self.lock.words.released_shared(hold);
+        self.words.released_shared(hold);
         // SAFETY: as above.
         unsafe { ManuallyDrop::drop(&mut self.inner) };
     }

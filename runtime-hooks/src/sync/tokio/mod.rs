@@ -4,6 +4,8 @@
 //! - A wait begins in the poll that comes back pending, by the task that polls then; it ends with the value, or is dropped: that is a cancelled one
 //!   (`waiting.rs`). What is there at once is not a wait. A thread that blocks tells of it with its stack.
 //! - Who holds is told after tokio gave it, and taken back before it is given back: nobody is named who does not hold.
+//! - Of tokio's API is not here (`tests/public_api.rs` compares): owned guards of values that borrow (`T: 'static` is asked for): they borrow from the `Arc` beside
+//!   them, which takes a lifetime that outlives every other. `Barrier::wait` and others that return opaque futures here return such ones there, too.
 //! - Channels count for themselves, sampling or not (`ends.rs`), so that their lengths are right from the first moment on.
 
 mod barrier;
