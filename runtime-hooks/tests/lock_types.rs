@@ -22,7 +22,6 @@ fn stds_own_variance<'a>(
     guard
 }
 
-#[cfg(feature = "tokio")]
 #[allow(dead_code)]
 fn tokio_variance<'a>(
     guard: hotpoll_hooks::sync::tokio::RwLockReadGuard<'a, &'static str>,
@@ -30,7 +29,6 @@ fn tokio_variance<'a>(
     guard
 }
 
-#[cfg(feature = "tokio")]
 #[allow(dead_code)]
 fn tokios_own_variance<'a>(
     guard: tokio::sync::RwLockReadGuard<'a, &'static str>,
@@ -38,7 +36,6 @@ fn tokios_own_variance<'a>(
     guard
 }
 
-#[cfg(feature = "tokio")]
 #[allow(dead_code)]
 fn tokio_variance_of_writers<'a>(
     guard: hotpoll_hooks::sync::tokio::RwLockReadGuard<'static, str>,
@@ -58,7 +55,6 @@ fn a_lazy_value_unwinds_as_stds_does() {
     assert_eq!((*lazy, standard::LazyLock::get(&lazy)), (8, Some(&8)));
 }
 
-#[cfg(feature = "tokio")]
 #[test]
 fn tokios_guards_are_sent() {
     use hotpoll_hooks::sync::tokio;
@@ -68,7 +64,6 @@ fn tokios_guards_are_sent() {
     is_sync::<tokio::RwLock<u8>>();
 }
 
-#[cfg(feature = "parking_lot")]
 #[test]
 fn a_fair_mutex_is_handed_over() {
     use hotpoll_hooks::sync::{FairMutex, FairMutexGuard, MappedFairMutexGuard, const_fair_mutex};
@@ -101,7 +96,6 @@ fn a_fair_mutex_is_handed_over() {
     assert_eq!(came.into_inner(), 1);
 }
 
-#[cfg(feature = "parking_lot")]
 #[test]
 fn a_reentrant_mutex_by_hand() {
     use hotpoll_hooks::sync::ReentrantMutex;
@@ -115,7 +109,7 @@ fn a_reentrant_mutex_by_hand() {
     assert!(!lock.is_locked());
 }
 
-#[cfg(all(feature = "serde", feature = "parking_lot"))]
+#[cfg(feature = "serde")]
 #[test]
 fn locks_are_serialized_as_their_values() {
     use hotpoll_hooks::sync;

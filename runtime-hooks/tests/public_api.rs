@@ -177,7 +177,6 @@ fn check(theirs: &Methods, of: &str, path: &str, documents: &str) {
     );
 }
 
-#[cfg(feature = "parking_lot")]
 #[test]
 fn parking_lots_methods() {
     let lock_api = of_files(&files(&package("lock_api", "0.5").join("src")));
@@ -211,7 +210,6 @@ fn parking_lots_methods() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-#[cfg(feature = "tokio")]
 #[test]
 fn tokios_methods() {
     let tokio = package("tokio", "1.").join("src");
@@ -275,7 +273,6 @@ fn tokios_methods() {
     }
 }
 
-#[cfg(feature = "tokio")]
 fn files_of(path: &Path) -> Vec<PathBuf> {
     if path.is_dir() {
         files(path)
