@@ -2,8 +2,8 @@
 
 use crate::exit::{self, Outcome};
 use crate::{
-    completions, demo, diff, doctor, dump, export, graph, list, locks, record, report, stuck,
-    symbolize, tasks, threads, top,
+    bench, completions, demo, diff, doctor, dump, export, graph, list, locks, record, report,
+    stuck, symbolize, tasks, threads, top,
 };
 use clap::{Parser, Subcommand};
 
@@ -64,6 +64,7 @@ pub enum Command {
     Top(top::TopArgs),
     Dump(dump::DumpArgs),
     Record(record::RecordArgs),
+    Bench(bench::BenchArgs),
     #[command(
         after_help = EXPORT_EXAMPLES,
         after_long_help = format!("{EXPORT_EXAMPLES}\n\n{}", exit::TABLE)
@@ -92,6 +93,7 @@ impl Command {
             Self::Top(args) => top::run(args),
             Self::Dump(args) => dump::run(args),
             Self::Record(args) => record::run(args),
+            Self::Bench(args) => bench::run(args),
             Self::Export(args) => export::run(args),
             Self::Diff(args) => diff::run(args),
             Self::Baseline(args) => diff::baseline::run(args),

@@ -4,6 +4,7 @@
 //! `export`, `diff`, `symbolize`, `doctor`, `demo`. What they share: `target` finds what a TARGET stands for, `live` talks to processes, `source`
 //! gets a named profile from either and `now` one with a snapshot, `text` makes numbers and names fit, `exit` and `envelope` are what scripts rely on.
 
+mod bench;
 mod command_line;
 mod completions;
 mod demo;

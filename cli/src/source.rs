@@ -179,6 +179,17 @@ pub fn name_quietly(profile: &mut Profile, held: &Held, binaries: &[PathBuf]) {
     named(profile, held.pid(), held.root(), &binaries);
 }
 
+/// Puts down what the profile's program was built with, as far as its file says. As for names, the process may be gone.
+pub fn know_build(profile: &mut Profile, held: Option<&Held>, binaries: &[PathBuf]) {
+    let held_programs = held.map_or_else(Vec::new, Held::programs);
+    let options = options(
+        held.and_then(Held::pid),
+        held.and_then(Held::root),
+        &[binaries, &held_programs].concat(),
+    );
+    profile.fingerprint.build = symbolize::build_facts(profile, &options);
+}
+
 /// Names a profile's addresses. `live` is the process that it came from, while it lives: its files are found through it.
 pub fn name(
     profile: &mut Profile,
@@ -209,7 +220,14 @@ fn named(
     root: Option<PathBuf>,
     binaries: &[PathBuf],
 ) -> symbolize::Summary {
-    let options = Options {
+    let options = options(pid, root, binaries);
+    let summary = symbolize::symbolize(profile, &options);
+    waits::refine(profile);
+    summary
+}
+
+fn options(pid: Option<u32>, root: Option<PathBuf>, binaries: &[PathBuf]) -> Options {
+    Options {
         pid,
         root,
         cache_dir: symbolize::default_cache_dir(),
@@ -217,10 +235,7 @@ fn named(
         // A command may take the risk of SIGBUS that a guest in somebody's process may not.
         map_files: true,
         ..Options::default()
-    };
-    let summary = symbolize::symbolize(profile, &options);
-    waits::refine(profile);
-    summary
+    }
 }
 
 /// A duration as the protocol has it.

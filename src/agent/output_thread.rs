@@ -2,6 +2,7 @@
 
 use super::Shared;
 use crate::{Profile, output};
+use hotpoll_profile::Exact;
 use hotpoll_symbolizer::recorder::Query;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -44,7 +45,16 @@ impl Drop for LastLook<'_> {
 
 /// With what threads and tasks are doing: that has the names of task kinds, too.
 fn profile(shared: &Shared) -> Profile {
-    shared.profile_and_now(Query::ALL)
+    let mut profile = shared.profile_and_now(Query::ALL);
+    // What was counted is counted since the start: it is the window's where the recorder still has all of it.
+    let is_whole = profile
+        .slices
+        .first()
+        .is_some_and(|first| first.sequence == 1);
+    if is_whole && profile.evicted_slices == 0 {
+        profile.exact = profile.snapshot.as_ref().map(Exact::of);
+    }
+    profile
 }
 
 fn write(shared: &Shared, path: &Path, profile: &Profile) {

@@ -1,5 +1,6 @@
 //! Recording a process that is there already.
 
+use super::given::{Given, delivered};
 use super::recording::Recording;
 use super::writer::Writer;
 use super::{FETCH_EVERY, LOOK_EVERY, nothing_sampled};
@@ -21,6 +22,7 @@ pub fn run(
     span: Option<Duration>,
     output: &Path,
     binaries: &[PathBuf],
+    given: &Given,
 ) -> Outcome {
     interrupt::listen();
     let connected = Client::connect(&endpoint).and_then(|mut client| {
@@ -69,10 +71,14 @@ pub fn run(
             writer.write(recording.profile())?;
         }
     }
+    if recording.is_connected() {
+        recording.fetch_last();
+    }
     bar.finish();
     let failure = recording.failure();
     let has_ended = !recording.is_connected() && failure.is_none();
-    let profile = recording.finish(binaries);
+    let mut profile = recording.finish(binaries);
+    given.put(&mut profile, false);
     if profile.samples.is_empty() {
         let cpu_ns = profile.process_cpu_ns;
         return Err(failure.unwrap_or_else(|| nothing_sampled(name, cpu_ns)));
@@ -85,6 +91,9 @@ pub fn run(
         ));
     }
     terminal::say(&told(output, &profile));
+    if given.ci {
+        terminal::say(&delivered(&profile));
+    }
     match failure {
         Some(failure) => Err(failure),
         None => Ok(FINE),

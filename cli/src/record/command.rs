@@ -1,6 +1,7 @@
 //! Recording a command from its start to its end, with the processes it starts.
 
 use super::attach::told;
+use super::given::{CI_HZ, Given, delivered};
 use super::recording::Recording;
 use super::writer::Writer;
 use super::{FETCH_EVERY, LOOK_EVERY, family, nothing_sampled};
@@ -26,6 +27,8 @@ const FAMILY_EVERY: Duration = Duration::from_millis(500);
 
 /// Has a program start hotpoll, or not.
 const SWITCH: &str = "HOTPOLL";
+/// How often it samples.
+const RATE: &str = "HOTPOLL_HZ";
 
 /// Runs the command, records it, and gives its exit code, whether or not there was anything to record: who puts `hotpoll record` before a command of
 /// a script has the script go on as before.
@@ -34,30 +37,14 @@ pub fn run(
     arguments: &[OsString],
     output: &Path,
     binaries: &[PathBuf],
+    given: &Given,
 ) -> Outcome {
-    if std::env::var_os(SWITCH).is_some_and(|value| value == "off") {
-        return Err(switched_off(program));
-    }
     interrupt::listen();
-    let last_words = LastWords::new();
     let mut command = Command::new(program);
-    command.args(arguments).env(SWITCH, "on");
-    if let Some(words) = &last_words {
-        command.env(LastWords::VARIABLE, words.pattern());
-    }
-    let mut child = command.spawn().map_err(|error| {
-        Failure::new(format!(
-            "cannot start {}: {error}",
-            Path::new(program).display()
-        ))
-    })?;
-    let mut crowd = Crowd::new(child.id());
+    command.args(arguments);
     let mut writer = Writer::new(output);
     let mut told_failure = false;
-    let began = Instant::now();
-    let mut passed_on = None;
-    let status = loop {
-        crowd.fetch();
+    let recorded = record(&mut command, binaries, given, |crowd| {
         if writer.is_due() && crowd.has_samples() {
             // The command goes on, whatever happens to our disk.
             if let Err(failure) = writer.write(&crowd.profile())
@@ -66,6 +53,84 @@ pub fn run(
                 complain(&failure);
             }
         }
+    })?;
+    let status = recorded.status;
+    let code = code(status);
+    let name = Path::new(program).file_name().unwrap_or(program);
+    let name = name.to_string_lossy();
+    let profile = match recorded.profile(&name) {
+        Ok(profile) => profile,
+        Err(failure) => {
+            complain(&failure);
+            return Ok(code);
+        }
+    };
+    if let Err(failure) = writer.write(&profile) {
+        complain(&failure);
+        // CMD's own failure is what its caller waits for; without one, that the file is missing is told.
+        return Ok(if code == 0 { FAILED } else { code });
+    }
+    if let Some(signal) = status.signal() {
+        terminal::say(&format!("{name} was ended by {}.", signal_name(signal)));
+    }
+    terminal::say(&told(output, &profile));
+    if given.ci {
+        terminal::say(&delivered(&profile));
+    }
+    Ok(code)
+}
+
+/// A command that has ended, and what was recorded of it.
+pub struct Recorded {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Nothing where nobody started hotpoll.
+    profile: Option<Profile>,
+}
+
+impl Recorded {
+    /// The profile; or why there is none, about the program of this name.
+    pub fn profile(self, name: &str) -> Result<Profile, Failure> {
+        match self.profile {
+            None => Err(never_started(name, self.status)),
+            Some(profile) if profile.samples.is_empty() => {
+                Err(nothing_sampled(name, profile.process_cpu_ns))
+            }
+            Some(profile) => Ok(profile),
+        }
+    }
+}
+
+/// Runs a command from its start to its end, and records it and what it starts. `look` is called after each round of fetches.
+pub fn record(
+    command: &mut Command,
+    binaries: &[PathBuf],
+    given: &Given,
+    mut look: impl FnMut(&Crowd),
+) -> Result<Recorded, Failure> {
+    if std::env::var_os(SWITCH).is_some_and(|value| value == "off") {
+        return Err(switched_off(command.get_program()));
+    }
+    let last_words = LastWords::new();
+    command.env(SWITCH, "on");
+    if given.ci && std::env::var_os(RATE).is_none_or(|rate| rate.is_empty()) {
+        command.env(RATE, CI_HZ);
+    }
+    if let Some(words) = &last_words {
+        command.env(LastWords::VARIABLE, words.pattern());
+    }
+    let mut child = command.spawn().map_err(|error| {
+        Failure::new(format!(
+            "cannot start {}: {error}",
+            Path::new(command.get_program()).display()
+        ))
+    })?;
+    let mut crowd = Crowd::new(child.id());
+    let began = Instant::now();
+    let mut passed_on = None;
+    let status = loop {
+        crowd.fetch();
+        look(&crowd);
         let until = Instant::now() + FETCH_EVERY;
         let ended = loop {
             if let Some(status) = wait(&mut child)? {
@@ -83,29 +148,13 @@ pub fn run(
         std::thread::sleep(LOOK_EVERY);
     };
     // Those that outlive the command; what they do from now on is theirs.
-    crowd.fetch();
-    let code = code(status);
-    let name = Path::new(program).file_name().unwrap_or(program);
-    let name = name.to_string_lossy();
+    crowd.fetch_last();
     let words = last_words.map_or_else(Vec::new, LastWords::read);
-    let Some(profile) = crowd.finish(words, binaries) else {
-        complain(&never_started(&name, status));
-        return Ok(code);
-    };
-    if profile.samples.is_empty() {
-        complain(&nothing_sampled(&name, profile.process_cpu_ns));
-        return Ok(code);
+    let mut profile = crowd.finish(words, binaries);
+    if let Some(profile) = &mut profile {
+        given.put(profile, status.success() && interrupt::signal().is_none());
     }
-    if let Err(failure) = writer.write(&profile) {
-        complain(&failure);
-        // CMD's own failure is what its caller waits for; without one, that the file is missing is told.
-        return Ok(if code == 0 { FAILED } else { code });
-    }
-    if let Some(signal) = status.signal() {
-        terminal::say(&format!("{name} was ended by {}.", signal_name(signal)));
-    }
-    terminal::say(&told(output, &profile));
-    Ok(code)
+    Ok(Recorded { status, profile })
 }
 
 fn wait(child: &mut Child) -> Result<Option<ExitStatus>, Failure> {
@@ -174,7 +223,7 @@ fn complain(failure: &Failure) {
 }
 
 /// The processes of a command that have hotpoll.
-struct Crowd {
+pub struct Crowd {
     ancestor: u32,
     recordings: Vec<Recording>,
     family_looked_for: Instant,
@@ -193,6 +242,14 @@ impl Crowd {
         self.recordings.iter().any(Recording::is_connected)
     }
 
+    /// Samples of CPU time so far, of all of them.
+    pub fn cpu_samples(&self) -> u64 {
+        let recordings = self.recordings.iter();
+        recordings
+            .map(|recording| recording.profile().cpu_samples())
+            .sum()
+    }
+
     fn has_samples(&self) -> bool {
         self.recordings
             .iter()
@@ -201,9 +258,18 @@ impl Crowd {
 
     /// Looks for processes that are new, and fetches from all of them. Who cannot be asked is asked again the next time.
     fn fetch(&mut self) {
+        self.ask(Recording::fetch);
+    }
+
+    /// The same for the last time, with what was counted up to now.
+    fn fetch_last(&mut self) {
+        self.ask(Recording::fetch_last);
+    }
+
+    fn ask(&mut self, fetch: fn(&mut Recording)) {
         self.look();
         for recording in &mut self.recordings {
-            recording.fetch();
+            fetch(recording);
             if let Some(news) = recording.news() {
                 terminal::say(&news);
             }
@@ -268,6 +334,7 @@ impl Crowd {
                 // Over before anybody connected.
                 None => {
                     crate::source::name_through(&mut words, None, None, binaries);
+                    crate::source::know_build(&mut words, None, binaries);
                     merger.add(words);
                     is_anybody = true;
                 }

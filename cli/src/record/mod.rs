@@ -7,9 +7,11 @@
 pub mod attach;
 pub mod command;
 pub mod family;
+pub mod given;
 pub mod recording;
 pub mod writer;
 
+use self::given::Given;
 use crate::exit::{self, Failure, Outcome};
 use crate::target::{self, ThisHost};
 use crate::{duration, profile_file};
@@ -27,6 +29,7 @@ Examples:
   hotpoll record -o shop.pb.gz shop --for 30s    the process named shop
   hotpoll record -o shop.pb.gz                   the only one, until Ctrl-C
   hotpoll record -o bench.pb.gz -- cargo bench   a command and its processes
+  hotpoll record -o 1.pb.gz --ci -- ./load       for hotpoll diff
   hotpoll report shop.pb.gz                      look at it";
 
 /// Record a live process, or a command, to a profile file
@@ -52,6 +55,20 @@ pub struct RecordArgs {
     /// A file with symbols for a module, matched by build ID; may be repeated
     #[arg(long, value_name = "PATH")]
     binary: Vec<PathBuf>,
+    /// For a comparison: CMD samples near 1,000 Hz where the machine can, and it is told what was delivered; where nothing counts work, a run is a unit
+    #[arg(long)]
+    ci: bool,
+    /// So much work is done while it is recorded; may be repeated
+    #[arg(long, value_name = "NAME=N", value_parser = given::work)]
+    work: Vec<hotpoll_profile::Work>,
+    /// What the program is given to do: runs of different workloads are not compared
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    workload: String,
     /// The command to run and record
     #[arg(last = true, value_name = "CMD")]
     command: Vec<std::ffi::OsString>,
@@ -60,13 +77,18 @@ pub struct RecordArgs {
 /// Carries the command out.
 pub fn run(args: &RecordArgs) -> Outcome {
     profile_file::check(&args.output)?;
+    let given = Given {
+        work: args.work.clone(),
+        workload: args.workload.clone(),
+        ci: args.ci,
+    };
     if let Some((program, arguments)) = args.command.split_first() {
-        return command::run(program, arguments, &args.output, &args.binary);
+        return command::run(program, arguments, &args.output, &args.binary, &given);
     }
     let command = format!("record -o {}", args.output.display());
     let host = ThisHost::asked_by(&command);
     let endpoint = target::resolve_live(args.target.as_deref(), &host)?;
-    attach::run(endpoint, args.span, &args.output, &args.binary)
+    attach::run(endpoint, args.span, &args.output, &args.binary, &given)
 }
 
 /// The sentence for a recording that has nothing in it.

@@ -3,9 +3,9 @@
 use crate::exit::Failure;
 use crate::live::{Client, Endpoint, Held, Lasting};
 use crate::source;
-use hotpoll_profile::Profile;
 use hotpoll_profile::merge::Merger;
 use hotpoll_profile::protocol::Fetch;
+use hotpoll_profile::{Exact, Profile};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -27,13 +27,20 @@ pub struct Recording {
     /// When it was last asked what its tasks and threads are doing: that has the names of task kinds.
     asked_now: Option<Instant>,
     merger: Merger,
+    /// What had been counted before the recording began. `None`: not known, or the process has replaced itself by exec, and what is counted is of its last
+    /// program alone.
+    counted_before: Option<Exact>,
 }
 
 impl Recording {
     /// Connects. `since` is the newest slice that is not wanted; 0 wants all.
-    pub fn start(client: Client, since: u64) -> Self {
+    pub fn start(mut client: Client, since: u64) -> Self {
         let endpoint = client.endpoint().clone();
         let held = Held::open(endpoint.process.pid);
+        let counted_before = match since {
+            0 => Some(Exact::default()),
+            _ => source::kinds(&mut client).as_ref().map(Exact::of),
+        };
         Self {
             endpoint,
             client,
@@ -43,6 +50,7 @@ impl Recording {
             last: since,
             asked_now: None,
             merger: Merger::new(Profile::default()),
+            counted_before,
         }
     }
 
@@ -78,11 +86,21 @@ impl Recording {
         self.lasting = Lasting::default();
         self.failure = None;
         self.last = 0;
+        self.counted_before = None;
     }
 
     /// Fetches what is new. Whatever comes of it, what was fetched stays: [`Recording::is_connected`] tells whether there may be more.
     pub fn fetch(&mut self) {
         let snapshot = (self.asked_now).is_none_or(|asked| asked.elapsed() >= NOW_EVERY);
+        self.ask(snapshot);
+    }
+
+    /// Fetches what is new for the last time, with what was counted up to now.
+    pub fn fetch_last(&mut self) {
+        self.ask(true);
+    }
+
+    fn ask(&mut self, snapshot: bool) {
         if snapshot {
             self.asked_now = Some(Instant::now());
         }
@@ -110,6 +128,60 @@ impl Recording {
     pub fn finish(self, binaries: &[PathBuf]) -> Profile {
         let mut profile = self.merger.into_profile();
         source::name_held(&mut profile, &self.held, binaries);
+        source::know_build(&mut profile, Some(&self.held), binaries);
+        let before = self.counted_before;
+        profile.exact = before.and_then(|before| counted(&profile, &before));
         profile
+    }
+}
+
+/// What was counted in the profile's window: up to its snapshot, if that is of the window's end. A process that was killed has not told of its last
+/// seconds.
+fn counted(profile: &Profile, before: &Exact) -> Option<Exact> {
+    /// Slices end once a second.
+    const LATE_NS: u64 = 1_500_000_000;
+    let snapshot = profile.snapshot.as_ref()?;
+    let ends =
+        (profile.slices.iter()).map(|slice| slice.start_unix_ns.saturating_add(slice.duration_ns));
+    // Of no moment: told after the end of sampling.
+    let is_last = snapshot.taken_unix_ns == 0
+        || snapshot.taken_unix_ns.saturating_add(LATE_NS) >= ends.max()?;
+    is_last.then(|| Exact::of(snapshot).since(before))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hotpoll_profile::{Slice, Snapshot, TaskKind};
+
+    #[test]
+    fn what_was_counted_in_the_window() {
+        let at = |taken_unix_ns: u64, polls: u64| {
+            let mut snapshot = Snapshot {
+                taken_unix_ns,
+                ..Snapshot::default()
+            };
+            snapshot.tasks.kinds.push(TaskKind {
+                name: "serve".to_owned(),
+                polls,
+                ..TaskKind::default()
+            });
+            snapshot
+        };
+        let before = Exact::of(&at(1, 10));
+        let profile = |taken_unix_ns| Profile {
+            slices: vec![Slice {
+                start_unix_ns: 60_000_000_000,
+                duration_ns: 1_000_000_000,
+                ..Slice::default()
+            }],
+            snapshot: Some(at(taken_unix_ns, 30)),
+            ..Profile::default()
+        };
+        let polls = |taken| counted(&profile(taken), &before).map(|exact| exact.polls[0].polls);
+        assert_eq!(polls(61_000_000_000), Some(20));
+        assert_eq!(polls(60_000_000_000), Some(20));
+        assert_eq!(polls(0), Some(20));
+        assert_eq!(polls(57_000_000_000), None);
     }
 }

@@ -8,6 +8,7 @@
 //! run knew; `lookup` reads symbol table and DWARF for the rest; `run` puts the frames into the profile.
 
 mod arena;
+mod build_facts;
 mod cache;
 mod closure;
 mod debug_link;
@@ -35,6 +36,7 @@ mod summary;
 mod symbol_table;
 mod vdso;
 
+pub use build_facts::build_facts;
 pub use options::{Options, default_cache_dir};
 pub use run::symbolize;
 pub use summary::{ModuleSymbols, Source, Summary};

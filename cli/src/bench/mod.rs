@@ -1,0 +1,220 @@
+//! `hotpoll bench`: runs of two builds, interleaved on this host, one profile file a run.
+//!
+//! [`order`] decides who runs when, [`folder`] where files go, [`side`] runs one command once, [`progress`] says how long it will take. Nothing is compared
+//! here: `hotpoll diff` does that with the files, now or later.
+
+mod folder;
+mod order;
+mod progress;
+mod side;
+
+use self::folder::Folder;
+use self::progress::Plan;
+use self::side::{Run, Side};
+use crate::exit::{self, FINE, Failure, Outcome};
+use crate::record::given::{self, Given, delivered};
+use crate::text::number::{count, counted};
+use crate::text::terminal;
+use crate::{interrupt, profile_file};
+use clap::Args;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const EXAMPLES: &str = "\
+Examples:
+  hotpoll bench --base './old --load 20000' --new './new --load 20000' -o runs
+  hotpoll bench --runs 10 --base ./old --new ./new -o runs --diff
+  hotpoll bench --runs 5 --add --base ./old --new ./new -o runs    five more
+  hotpoll diff runs/base -- runs/new";
+
+/// Fewer samples than this in a run say little about any function.
+const FEW_SAMPLES: u64 = 300;
+
+/// Run two builds in turns and record each run, for a comparison
+///
+/// Both commands run to their own end, in random order within each round, so that what drifts on this host meets both alike. CMD is a line for
+/// `sh -c`; it gets HOTPOLL=on and HOTPOLL_HZ=997 unless that is set. The program has to start hotpoll and should count its work
+/// (`hotpoll::work("requests", 1)`): costs are then compared per unit. Where nothing is counted a run is a unit.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", exit::TABLE))]
+pub struct BenchArgs {
+    /// The command that runs the build to compare with
+    #[arg(long, value_name = "CMD")]
+    base: String,
+    /// The command that runs the new build
+    #[arg(long, value_name = "CMD")]
+    new: String,
+    /// The folder for profiles: base/01.pb.gz and on, new/01.pb.gz and on
+    #[arg(long, short, value_name = "DIR")]
+    output: PathBuf,
+    /// Runs of each
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=200))]
+    runs: u32,
+    /// Add to the runs that the folder has
+    #[arg(long)]
+    add: bool,
+    /// So much work is done in each run, where the program does not count it; may be repeated
+    #[arg(long, value_name = "NAME=N", value_parser = given::work)]
+    work: Vec<hotpoll_profile::Work>,
+    /// What the programs are given to do: runs of different workloads are not compared
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    workload: String,
+    /// A file with symbols for a module, matched by build ID; may be repeated
+    #[arg(long, value_name = "PATH")]
+    binary: Vec<PathBuf>,
+    /// Compare at the end, with `hotpoll diff`, and give its exit code
+    #[arg(long)]
+    diff: bool,
+    /// Options for `hotpoll diff`, after --
+    #[arg(last = true, value_name = "OPTIONS", requires = "diff")]
+    options: Vec<OsString>,
+}
+
+/// Carries the command out.
+pub fn run(args: &BenchArgs) -> Outcome {
+    let given = Given {
+        work: args.work.clone(),
+        workload: args.workload.clone(),
+        ci: true,
+    };
+    let folders = [
+        Folder::open(&args.output, "base", args.add)?,
+        Folder::open(&args.output, "new", args.add)?,
+    ];
+    let sides = [Side::new("base", &args.base), Side::new("new", &args.new)];
+    interrupt::listen();
+    let turns = order::turns(args.runs, order::seed());
+    let mut plan = Plan::new(turns.len());
+    let mut done = [0u32; 2];
+    let mut few = None;
+    let mut last = None;
+    for side in turns {
+        if interrupt::is_asked_to_stop() {
+            break;
+        }
+        let number = folders[side].first + done[side];
+        plan.begins(side, sides[side].name, done[side] + 1, args.runs);
+        let run = sides[side].run(&args.binary, &given, &mut |cpu_samples| {
+            plan.look(cpu_samples);
+        });
+        let profile = match run {
+            Ok(Run::Whole(profile)) => profile,
+            Ok(Run::Interrupted) => break,
+            Err(failure) => {
+                drop(plan);
+                tell_kept(done, args, &folders);
+                return Err(failure);
+            }
+        };
+        plan.ends(side);
+        let samples = profile.cpu_samples();
+        if samples < FEW_SAMPLES {
+            few = Some((sides[side].name, samples));
+        }
+        profile_file::write(&folders[side].file(number), &profile)?;
+        done[side] += 1;
+        last = Some(profile);
+    }
+    drop(plan);
+    if done.contains(&0) {
+        tell_kept(done, args, &folders);
+        return Err(Failure::new(
+            "stopped before each side had run once: there is nothing to compare",
+        )
+        .next("run it again; --add goes on with what the folder has"));
+    }
+    if let Some((name, samples)) = few {
+        terminal::say(&format!(
+            "{name}: {} in a run, too few to compare functions. Have each run do more (some seconds of CPU time), or use more runs.",
+            counted(samples, "sample")
+        ));
+    }
+    if let Some(profile) = last {
+        terminal::say(&delivered(&profile));
+    }
+    terminal::say(&format!(
+        "{}: {} of base and {} of new.",
+        args.output.display(),
+        counted(done[0].into(), "run"),
+        count(done[1].into()),
+    ));
+    let comparison = comparison(args, &folders);
+    if args.diff && !interrupt::is_asked_to_stop() {
+        return compare(&comparison);
+    }
+    terminal::say(&format!("Compare them: hotpoll {}", shown(&comparison)));
+    Ok(FINE)
+}
+
+/// The arguments of `hotpoll diff` for the runs.
+fn comparison(args: &BenchArgs, folders: &[Folder; 2]) -> Vec<OsString> {
+    let mut arguments = vec![OsString::from("diff")];
+    arguments.extend(args.options.iter().cloned());
+    arguments.push(folders[0].path.clone().into());
+    arguments.push("--".into());
+    arguments.push(folders[1].path.clone().into());
+    arguments
+}
+
+/// An argument list as one would type it.
+fn shown(arguments: &[OsString]) -> String {
+    let words = arguments.iter().map(|argument| {
+        let text = argument.to_string_lossy();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=%+,:".contains(c);
+        match !text.is_empty() && text.chars().all(plain) {
+            true => text.into_owned(),
+            false => format!("'{}'", text.replace('\'', r"'\''")),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Runs `hotpoll diff`, and gives its exit code.
+fn compare(arguments: &[OsString]) -> Outcome {
+    let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hotpoll"));
+    let status = Command::new(&own)
+        .args(arguments)
+        .status()
+        .map_err(|error| Failure::new(format!("cannot start {}: {error}", own.display())))?;
+    let code = status.code().unwrap_or(exit::FAILED.into());
+    Ok(u8::try_from(code).unwrap_or(exit::FAILED))
+}
+
+/// What was recorded before it went wrong is still there.
+fn tell_kept(done: [u32; 2], args: &BenchArgs, folders: &[Folder; 2]) {
+    if done == [0, 0] {
+        folders.iter().for_each(Folder::remove_if_empty);
+        let _ = std::fs::remove_dir(Path::new(&args.output));
+        return;
+    }
+    terminal::say(&format!(
+        "{}: {} of base and {} of new are kept; --add goes on with them.",
+        args.output.display(),
+        counted(done[0].into(), "run"),
+        done[1]
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_to_type() {
+        let line = |words: &[&str]| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            shown(&words)
+        };
+        assert_eq!(
+            line(&["diff", "runs/base", "--", "runs/new"]),
+            "diff runs/base -- runs/new"
+        );
+        assert_eq!(line(&["my runs", "it's"]), r"'my runs' 'it'\''s'");
+    }
+}

@@ -1,0 +1,115 @@
+//! One run of one side's command.
+
+use crate::exit::Failure;
+use crate::interrupt;
+use crate::record::command::record;
+use crate::record::given::Given;
+use hotpoll_profile::Profile;
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// What a command said last, shown where it fails.
+const LAST_LINES: usize = 12;
+
+/// A build and how it is run.
+#[derive(Debug)]
+pub struct Side {
+    /// `base` or `new`.
+    pub name: &'static str,
+    line: String,
+}
+
+/// What came of a run.
+pub enum Run {
+    /// It ran to its end.
+    Whole(Box<Profile>),
+    /// Somebody asked to stop.
+    Interrupted,
+}
+
+impl Side {
+    /// A line for `sh -c`.
+    pub fn new(name: &'static str, line: &str) -> Self {
+        Self {
+            name,
+            line: line.to_owned(),
+        }
+    }
+
+    /// Runs it once. `look` is told now and then how many samples there are.
+    pub fn run(
+        &self,
+        binaries: &[PathBuf],
+        given: &Given,
+        look: &mut dyn FnMut(u64),
+    ) -> Result<Run, Failure> {
+        let output = Output::new()?;
+        let mut command = Command::new("sh");
+        command.args(["-c", &self.line]).stdin(Stdio::null());
+        output.take(&mut command)?;
+        let recorded = record(&mut command, binaries, given, |crowd| {
+            look(crowd.cpu_samples());
+        })?;
+        if interrupt::is_asked_to_stop() {
+            return Ok(Run::Interrupted);
+        }
+        let status = recorded.status;
+        if !status.success() {
+            let how = match (status.code(), status.signal()) {
+                (Some(code), _) => format!("with code {code}"),
+                (_, signal) => format!("by signal {}", signal.unwrap_or_default()),
+            };
+            return Err(Failure::new(format!(
+                "{} ended {how}: {}{}",
+                self.name,
+                self.line,
+                output.last_lines()
+            ))
+            .next("a run that fails does other work than one that does not: have the command end with 0"));
+        }
+        let profile = recorded.profile(&format!("{}: {}", self.name, self.line))?;
+        Ok(Run::Whole(Box::new(profile)))
+    }
+}
+
+/// What the command prints, kept for the case that it fails. A file, as a pipe that nobody reads stops who writes.
+struct Output {
+    path: PathBuf,
+}
+
+impl Output {
+    fn new() -> Result<Self, Failure> {
+        let name = format!("hotpoll-bench-{}.log", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        // Left behind by a process with our PID; what somebody else put there is not followed.
+        let _ = std::fs::remove_file(&path);
+        File::create_new(&path).map_err(|error| Failure::writing(&path, &error))?;
+        Ok(Self { path })
+    }
+
+    fn take(&self, command: &mut Command) -> Result<(), Failure> {
+        let open = || File::options().append(true).open(&self.path);
+        let files = open().and_then(|out| Ok((out, open()?)));
+        let (out, error) = files.map_err(|error| Failure::writing(&self.path, &error))?;
+        command.stdout(out).stderr(error);
+        Ok(())
+    }
+
+    fn last_lines(&self) -> String {
+        let bytes = std::fs::read(&self.path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+        last.iter()
+            .map(|line| format!("\n    {}", crate::export::text::printable(line)))
+            .collect()
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
