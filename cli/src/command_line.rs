@@ -2,7 +2,7 @@
 
 use crate::exit::{self, Outcome};
 use crate::{
-    bench, completions, demo, diff, doctor, dump, export, graph, list, locks, record, report,
+    aa, bench, completions, demo, diff, doctor, dump, export, graph, list, locks, record, report,
     stuck, symbolize, tasks, threads, top,
 };
 use clap::{Parser, Subcommand};
@@ -72,6 +72,7 @@ pub enum Command {
     Export(export::ExportArgs),
     Diff(Box<diff::DiffArgs>),
     Baseline(diff::baseline::BaselineArgs),
+    Aa(aa::AaArgs),
     Symbolize(symbolize::SymbolizeArgs),
     Doctor(doctor::DoctorArgs),
     Demo(demo::DemoArgs),
@@ -97,6 +98,7 @@ impl Command {
             Self::Export(args) => export::run(args),
             Self::Diff(args) => diff::run(args),
             Self::Baseline(args) => diff::baseline::run(args),
+            Self::Aa(args) => aa::run(args),
             Self::Symbolize(args) => symbolize::run(args),
             Self::Doctor(args) => doctor::run(args),
             Self::Demo(args) => demo::run(args),

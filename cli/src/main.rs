@@ -1,9 +1,10 @@
 //! The command `hotpoll`: reports on live processes and profile files.
 //!
 //! Each command has a file or folder of its own, with its arguments at its top: `list`, `report`, `tasks`, `threads`, `top`, `dump`, `record`,
-//! `export`, `diff`, `symbolize`, `doctor`, `demo`. What they share: `target` finds what a TARGET stands for, `live` talks to processes, `source`
+//! `export`, `diff`, `aa`, `symbolize`, `doctor`, `demo`. What they share: `target` finds what a TARGET stands for, `live` talks to processes, `source`
 //! gets a named profile from either and `now` one with a snapshot, `text` makes numbers and names fit, `exit` and `envelope` are what scripts rely on.
 
+mod aa;
 mod bench;
 mod command_line;
 mod completions;
@@ -22,6 +23,7 @@ mod interrupt;
 mod list;
 mod live;
 mod locks;
+mod noise;
 mod now;
 mod profile_file;
 mod progress;

@@ -22,6 +22,8 @@ pub(crate) const FAMILIES_PART: f64 = 1.0 - total::PART;
 pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Comparison, NotComparable> {
     let mut notices = Vec::new();
     let work = comparable::check(base, new, options, &mut notices)?;
+    let known = noise_of(base, new, options, &mut notices);
+    let options = known.as_ref().unwrap_or(options);
     let table = Table::new(base, new, options);
     let scale = Scale::new(&table, work.as_deref(), &mut notices);
     let (total, permutation_p) = total::test(&table, &scale, options);
@@ -72,6 +74,44 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
     comparison.causes = cause::find(&comparison.rows, of_functions, &overlaps, whole, options);
     gate::close(&mut comparison, &overlaps, of_functions, judged, options);
     Ok(comparison)
+}
+
+/// Says what is known of the machine's noise; gives options without it where it is another machine's.
+fn noise_of(
+    base: &[Run],
+    new: &[Run],
+    options: &Options,
+    notices: &mut Vec<Notice>,
+) -> Option<Options> {
+    let noise = options.noise.as_ref()?;
+    let machines = base.iter().chain(new).map(Run::machine);
+    let other = machines
+        .into_iter()
+        .find(|machine| *machine != noise.machine);
+    let Some(other) = other else {
+        notices.push(Notice {
+            text: format!(
+                "what is known of this machine's noise was taken into account: runs differ by {:.1} %",
+                100.0 * noise.total_variance.sqrt()
+            ),
+        });
+        return None;
+    };
+    let named = |machine: &str| match machine {
+        "" => "an unknown machine".to_owned(),
+        machine => machine.to_owned(),
+    };
+    notices.push(Notice {
+        text: format!(
+            "the noise model is of {}, and runs are of {}: it was left out",
+            named(&noise.machine),
+            named(&other)
+        ),
+    });
+    Some(Options {
+        noise: None,
+        ..options.clone()
+    })
 }
 
 /// Whether anything can be said of how runs differ.

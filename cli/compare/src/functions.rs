@@ -24,6 +24,7 @@ pub(crate) struct Functions {
     /// By function: its place in `tested`.
     pub place: Vec<Option<u32>>,
     pub untested: u32,
+    pub prior: Prior,
 }
 
 /// A function with more than this of the whole, `main`, has next to nothing of its own beside what all of the run has, and would
@@ -57,6 +58,7 @@ impl Functions {
             tested: Vec::with_capacity(candidates.len()),
             place: vec![None; table.functions.len()],
             untested: (table.functions.len() - candidates.len()) as u32,
+            prior,
         };
         for candidate in &candidates {
             let variance = prior.moderate(&candidate.spread, degrees);
@@ -172,7 +174,9 @@ fn common(table: &Table<'_>, scale: &Scale) -> Variance {
 
 /// The prior, and what is known of the machine: its noise counts as measured, and these runs' own where they are noisier.
 fn with_noise(prior: Prior, noise: Option<&NoiseModel>, degrees: f64) -> Prior {
-    let Some(noise) = noise else { return prior };
+    let Some(noise) = noise else {
+        return prior;
+    };
     let known = noise.degrees.max(1.0);
     Prior {
         variance: prior.variance.max(noise.variance),

@@ -11,6 +11,8 @@
 //! 5. `total.rs`, `functions.rs`, `counted.rs`: differences of logarithms and their variances (`variance.rs`); `effect.rs` tests them
 //!    against the margin, `discovery.rs` holds the false discovery rate, `permutation.rs` doubts the total
 //! 6. `shift.rs`: what only moved; `cause.rs`: one row a cause (both by `overlaps.rs`); `gate.rs`: what fails; `flame.rs`: both sides' stacks
+//!
+//! `same_build.rs` asks how often all that alarms of runs of one build.
 
 #![forbid(unsafe_code)]
 
@@ -29,6 +31,7 @@ mod overlaps;
 mod permutation;
 mod reduce;
 pub mod run;
+mod same_build;
 mod scale;
 mod shift;
 pub mod special;
@@ -44,3 +47,4 @@ pub use comparison::{
 };
 pub use options::{Budget, FailOn, Generics, NoiseModel, OnInconclusive, Options, Waiver};
 pub use run::{Key, Run, Stack};
+pub use same_build::{Alarms, SameBuild, same_build};

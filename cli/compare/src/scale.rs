@@ -2,6 +2,7 @@
 
 use crate::table::Table;
 use crate::{Notice, Options, Run, Unit};
+use hotpoll_profile::WorkSource;
 
 /// How a run's parts become costs.
 pub(crate) struct Scale {
@@ -56,7 +57,7 @@ pub(crate) fn units(run: &Run, work: &str) -> Option<u64> {
     counter.map(|counter| counter.units)
 }
 
-/// The counter that costs are divided by: the one asked for, else the first that all runs have and that is no count of tasks, else tasks.
+/// The counter that costs are divided by: the one asked for, else of those that all runs have what whoever recorded said, what the program counts, tasks.
 pub(crate) fn choose_work(runs: &[&Run], options: &Options) -> Option<String> {
     if let Some(work) = &options.work {
         return Some(work.clone());
@@ -67,7 +68,11 @@ pub(crate) fn choose_work(runs: &[&Run], options: &Options) -> Option<String> {
     };
     let counters = runs.first().map_or(&[][..], |run| &run.work);
     let mut usable: Vec<_> = counters.iter().filter(|work| in_all(&work.name)).collect();
-    usable.sort_by_key(|work| work.source == hotpoll_profile::WorkSource::Tasks);
+    usable.sort_by_key(|work| match work.source {
+        WorkSource::Given => 0,
+        WorkSource::Program => 1,
+        _ => 2,
+    });
     usable.first().map(|work| work.name.clone())
 }
 

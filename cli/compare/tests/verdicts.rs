@@ -4,7 +4,7 @@ mod simulation;
 
 use hotpoll_compare::{
     Budget, Comparison, Family, NoiseModel, OnInconclusive, Options, Outcome, Run, Unit, Verdict,
-    Waiver, compare,
+    Waiver, compare, same_build,
 };
 use simulation::{Program, World};
 
@@ -335,4 +335,29 @@ fn what_cannot_be_compared_is_refused() {
     );
     let nobody = compare(&[], &[], &options).expect_err("refused");
     assert_eq!(nobody.reasons.len(), 2);
+}
+
+#[test]
+fn runs_of_one_build_tell_the_machines_noise() {
+    let world = World {
+        runs: 15,
+        samples: 10_000.0,
+        common: 0.05,
+        own: 0.03,
+        ..world()
+    };
+    let (mut runs, others) = runs_of(|program| program, &world);
+    runs.extend(others);
+    let found = same_build(&runs, 5, 20, &Options::default()).expect("enough");
+    assert_eq!(
+        (found.independent.comparisons, found.dealt.comparisons),
+        (3, 20)
+    );
+    assert_eq!((found.independent.failed, found.dealt.failed), (0, 0));
+    assert!(found.independent.interval().1 > 0.6);
+    let deviations = [found.noise.total_variance, found.noise.variance].map(f64::sqrt);
+    assert!((0.035..0.07).contains(&deviations[0]), "{deviations:?}");
+    assert!((0.015..0.045).contains(&deviations[1]), "{deviations:?}");
+    let few = same_build(&runs[..3], 2, 20, &Options::default()).expect_err("too few");
+    assert!(few.reasons[0].starts_with("There are 3 runs"), "{few}");
 }

@@ -13,6 +13,7 @@ use super::{github, junit, markdown, sarif, waivers};
 use crate::envelope;
 use crate::exit::{self, FINE, FOUND, Failure, NOT_COMPARABLE, Outcome};
 use crate::export::text::printable;
+use crate::noise;
 use crate::target::ThisHost;
 use crate::text::style::{ERROR, paint};
 use clap::Args;
@@ -79,6 +80,9 @@ pub struct DiffArgs {
     /// A function that has another name in the new build; may be repeated
     #[arg(long, value_name = "OLD=NEW", value_parser = arguments::rename)]
     rename: Vec<(String, String)>,
+    /// What `hotpoll aa` learned of this machine's noise; $XDG_STATE_HOME/hotpoll/noise.json by default, if it is there
+    #[arg(long, value_name = "FILE")]
+    noise: Option<PathBuf>,
     /// Causes shown at most; the rest is folded away or left out
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
@@ -101,7 +105,7 @@ pub fn run(args: &DiffArgs) -> Outcome {
         args.baseline.is_some(),
     )?;
     let outputs = Outputs::plan(args.format, &args.output)?;
-    let options = options(args)?;
+    let mut options = options(args)?;
     let found = Sides::find(
         base,
         new,
@@ -111,6 +115,8 @@ pub fn run(args: &DiffArgs) -> Outcome {
     let mut seen = Seen::default();
     let base = load::runs(&found.base, "base", &options, &mut seen)?;
     let new = load::runs(&found.new, "new build", &options, &mut seen)?;
+    let machine = new.first().map(Run::machine).unwrap_or_default();
+    options.noise = noise::find(args.noise.as_deref(), &machine)?;
     let comparison = match compare(&base, &new, &options) {
         Ok(comparison) => comparison,
         Err(refused) => return refuse(&refused, &outputs),

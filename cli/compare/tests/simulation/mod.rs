@@ -2,7 +2,7 @@
 //!
 //! In: a program, a world, a seed. Out: [`Run`]s, always the same. A run does so many units of work; what that costs and how it is spread over
 //! functions differs between runs as the world says; samples are Poisson draws of that, slice by slice.
-#![allow(dead_code)] // each test uses a part
+#![allow(dead_code, unused_imports)] // each test uses a part
 
 mod numbers;
 mod program;
