@@ -55,6 +55,7 @@ pub(crate) fn check(
     names(sides, &mut reasons, notices);
     losses(sides, &mut reasons, notices);
     fingerprints(sides, notices);
+    order(sides, notices);
     let all: Vec<&Run> = base.iter().chain(new).collect();
     let work = choose_work(&all, options);
     if let Some(work) = &work {
@@ -227,6 +228,25 @@ fn fingerprints(sides: Sides<'_>, notices: &mut Vec<Notice>) {
                 ),
             });
         }
+    }
+}
+
+/// Sides that were recorded one after the other differ by whatever happened to the machine in between, and no test can tell.
+fn order(sides: Sides<'_>, notices: &mut Vec<Notice>) {
+    let starts = |runs: &[Run]| -> Option<(u64, u64)> {
+        let starts = runs
+            .iter()
+            .map(|run| run.start_unix_ns)
+            .filter(|&start| start > 0);
+        Some((starts.clone().min()?, starts.max()?))
+    };
+    let [Some(base), Some(new)] = sides.map(starts) else {
+        return;
+    };
+    if sides.iter().all(|runs| runs.len() > 1) && (base.1 < new.0 || new.1 < base.0) {
+        notices.push(Notice {
+            text: "one side was recorded before the other: what happened to the machine in between is in the difference (hotpoll bench takes turns)".into(),
+        });
     }
 }
 

@@ -45,7 +45,7 @@ impl Numbers {
         if mean <= 0.0 {
             return 0;
         }
-        if mean > 50.0 {
+        if mean > 12.0 {
             return self.large_poisson(mean);
         }
         // By multiplying uniforms: as many steps as the result.
@@ -58,7 +58,7 @@ impl Numbers {
         count
     }
 
-    /// The normal's cube, as Wilson and Hilferty have it: exact to the third moment.
+    /// The normal's cube, as Wilson and Hilferty have it: good to a part in a hundred from a dozen on.
     fn large_poisson(&mut self, mean: f64) -> u64 {
         let count = mean + 0.5;
         let root = 1.0 - 1.0 / (9.0 * count) + self.normal() / (3.0 * count.sqrt());

@@ -49,7 +49,7 @@ impl Default for World {
         Self {
             runs: 5,
             samples: 30_000.0,
-            slices: 20,
+            slices: 10,
             common: 0.014,
             own: 0.014,
             counted: 0.03,
