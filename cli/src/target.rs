@@ -191,7 +191,7 @@ fn without_hotpoll(process: &ProcessFacts, host: &impl Host) -> Failure {
     ))
     .next(
         "link the crate `hotpoll` and call hotpoll::start(); if it calls hotpoll::start_if_asked(), \
-         start it with HOTPOLL=on",
+         start it with HOTPOLL=on (HOTPOLL=off in its environment keeps it off)",
     )
 }
 
