@@ -4,9 +4,10 @@
 //! cargo bench --bench accounting -- [--quick] [--shared] [--json FILE]
 //! ```
 //! Threads that are busy all the time, and a rate. What samples stand for, over the threads' own CPU clocks: 100 % is right. Nothing is
-//! rescaled: what is missing stands in `[unsampled]`, and what perf events cannot see in `[kernel]`. `--shared`: only what rivals are asked, too
+//! rescaled: what is missing stands in `[unsampled]`, and what perf events cannot see in `[kernel]`. `beyond_promise`: what of it is more than 1 %, an interval
+//! and a tick, thread by thread; with many threads that run for a moment each it is this that tells. `--shared`: only what rivals are asked, too
 //! (benches/peers); otherwise also, for each engine, how much of the asked rate was delivered and how many callchains are whole, and all of it once more for
-//! `auto` where perf_event_open is denied, as in a container. Last, what hotpoll holds of the host's descriptors and timers beside 500 threads.
+//! `auto` where perf_event_open is denied, as in a container; and the same of threads that live for 10 to 100 ms of work. Last, what hotpoll holds of the host's descriptors and timers beside 500 threads.
 #![allow(unsafe_code)] // a seccomp filter
 
 #[path = "../sampler/tests/truth/perf_denied.rs"]
@@ -64,7 +65,9 @@ fn main() -> std::io::Result<()> {
                     all.add(&thread.totals);
                 }
                 let run = format!("{name}_{hz}_hz_{threads}_threads");
-                let of_cpu = |ns: i64| 100.0 * ns as f64 / all.cpu_ns as f64;
+                // What a thread used between the last reading of its clock and its end is unseen, and has samples all the same.
+                let cpu_ns = all.cpu_ns + profile.unseen_cpu_ns;
+                let of_cpu = |ns: i64| 100.0 * ns as f64 / cpu_ns as f64;
                 figures.push(
                     format!("accounted{run}"),
                     of_cpu(all.sampled_ns as i64),
@@ -75,6 +78,10 @@ fn main() -> std::io::Result<()> {
                 }
                 figures.push(format!("kernel{run}"), of_cpu(all.kernel_ns as i64), "%");
                 figures.push(format!("unsampled{run}"), of_cpu(all.unsampled_ns()), "%");
+                let beyond: u64 = (profile.threads.iter().filter(|thread| !thread.own))
+                    .map(|thread| beyond_promise(&thread.totals, hz))
+                    .sum();
+                figures.push(format!("beyond_promise{run}"), of_cpu(beyond as i64), "%");
                 // Records are signals: what a tick folds into one is weight.
                 let asked = all.cpu_ns as f64 / 1e9 * f64::from(hz);
                 figures.push(
@@ -92,10 +99,70 @@ fn main() -> std::io::Result<()> {
         }
     }
     if !shared && !denied {
+        short_lives(window, &mut figures);
         held(&mut figures);
         denied_too(&arguments, &mut figures)?;
     }
     figures.write(&arguments)
+}
+
+/// What is unsampled of a thread beyond what is promised of those that run on: 1 %, an interval and a tick. (What it used before it was found is in it.)
+fn beyond_promise(totals: &Accounts, hz: u32) -> u64 {
+    let tick_ns = 1_000_000_000 / u64::from(hotpoll_sampler::tick_hz());
+    let promised_ns = totals.cpu_ns / 100 + 1_000_000_000 / u64::from(hz) + tick_ns;
+    (totals.unsampled_ns().unsigned_abs()).saturating_sub(promised_ns)
+}
+
+/// Threads that come and go: two at a time, each with so much work. What is on nobody's account is `unseen`.
+fn short_lives(window: Duration, figures: &mut Figures) {
+    for life_ms in [10, 30, 100] {
+        for hz in [99, 1_000] {
+            let Ok(guard) = Builder::new().sampling_hz(hz).start() else {
+                continue;
+            };
+            std::thread::sleep(Duration::from_millis(1_200));
+            let until = Instant::now() + window;
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(move || {
+                        while Instant::now() < until {
+                            let life = move || {
+                                while support::thread_cpu() < Duration::from_millis(life_ms) {
+                                    work(10_000);
+                                }
+                            };
+                            let _ = std::thread::spawn(life).join();
+                        }
+                    });
+                }
+            });
+            std::thread::sleep(Duration::from_millis(1_200));
+            let profile = guard.profile();
+            guard.stop();
+            let mut all = Accounts::default();
+            let mut own_ns = 0;
+            for thread in &profile.threads {
+                match thread.own {
+                    true => own_ns += thread.totals.cpu_ns,
+                    false => all.add(&thread.totals),
+                }
+            }
+            let cpu_ns = all.cpu_ns + profile.unseen_cpu_ns;
+            let run = format!("_lives_of_{life_ms}_ms_{hz}_hz");
+            let of_cpu = |ns: i64| 100.0 * ns as f64 / cpu_ns as f64;
+            figures.push(
+                format!("accounted{run}"),
+                of_cpu(all.sampled_ns as i64),
+                "%",
+            );
+            let unsampled_ns = all.unsampled_ns();
+            figures.push(format!("unsampled{run}"), of_cpu(unsampled_ns), "%");
+            let unseen_ns = profile.unseen_cpu_ns as i64;
+            figures.push(format!("unseen{run}"), of_cpu(unseen_ns), "%");
+            let agent = 100.0 * own_ns as f64 / (window.as_nanos() as f64 + 2.4e9);
+            figures.push(format!("agent{run}"), agent, "% of a core");
+        }
+    }
 }
 
 /// What is held of descriptors and of pending signals (a timer is one), of what the host may have of each.

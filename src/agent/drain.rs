@@ -117,6 +117,7 @@ impl Drain<'_> {
         let share = self.spend(Job::Scan, cpu_ns);
         self.pace.scan.done(cpu_ns, since_ns, share);
         self.scanned = Instant::now();
+        self.pace.met(self.sampler.met(), self.scanned);
         self.looked = self.scanned;
         self.scan_sooner = false;
     }
@@ -129,6 +130,7 @@ impl Drain<'_> {
         let share = self.spend(Job::Look, cpu_ns);
         self.pace.look.done(cpu_ns, since_ns, share);
         self.looked = Instant::now();
+        self.pace.met(self.sampler.met(), self.looked);
     }
 
     fn scan_at(&self) -> Instant {
@@ -146,7 +148,7 @@ impl Drain<'_> {
         let period = if self.sampler.announced() {
             LEAST_LOOK_PERIOD
         } else {
-            self.pace.look.period()
+            self.pace.look_period(Instant::now())
         };
         self.looked + period
     }

@@ -4,7 +4,7 @@
 //!
 //! [`Account`]: super::account::Account
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What it cost is averaged over so long; what is done less often is known by its last time.
 const MEMORY_NS: f64 = 3e9;
@@ -12,15 +12,23 @@ const MEMORY_NS: f64 = 3e9;
 /// for the next ones.
 const MOST_AT_ONCE: f64 = 0.05;
 
+/// Looks come so soon after one another while threads come.
+const SOON: Duration = Duration::from_millis(4);
+/// A thread that came makes others likely for so long.
+const LIKELY: Duration = Duration::from_secs(1);
+
 /// The periods of look, scan and slice. (Rings are emptied as often as they need it: that cannot wait.)
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// Looking for newcomers: of a thread's life 12 ms are unsampled on the average.
+    /// Looking for newcomers: of a thread's life 12 ms are unsampled on the average, and 2 where threads come one after another.
     pub look: Rhythm,
     /// Looking at all threads. Nothing waits for it.
     pub scan: Rhythm,
     /// Closing a slice.
     pub slice: Rhythm,
+    /// Newcomers so far, and when the last one was met.
+    newcomers: u32,
+    newest: Option<Instant>,
 }
 
 impl Pace {
@@ -29,6 +37,26 @@ impl Pace {
             look: Rhythm::new(Duration::from_millis(25), 32),
             scan: Rhythm::new(Duration::from_millis(100), 128),
             slice: Rhythm::new(Duration::from_secs(1), 32),
+            newcomers: 0,
+            newest: None,
+        }
+    }
+
+    /// So many threads were ever met by now.
+    pub fn met(&mut self, newcomers: u32, now: Instant) {
+        if std::mem::replace(&mut self.newcomers, newcomers) != newcomers {
+            self.newest = Some(now);
+        }
+    }
+
+    /// How long from one look for newcomers to the next. Where threads come and go, what each does before it is found is most of what is unsampled of it:
+    /// so while they come there are more looks, as many as their share pays for.
+    pub fn look_period(&self, now: Instant) -> Duration {
+        match self.newest {
+            Some(newest) if now.saturating_duration_since(newest) < LIKELY => {
+                self.look.soonest(SOON)
+            }
+            _ => self.look.period(),
         }
     }
 }
@@ -41,6 +69,8 @@ pub(crate) struct Rhythm {
     most_stretch: u32,
     cost_ns: f64,
     stretch: f64,
+    /// What its share pays for.
+    paid_ns: f64,
 }
 
 impl Rhythm {
@@ -50,12 +80,20 @@ impl Rhythm {
             most_stretch,
             cost_ns: 0.0,
             stretch: 1.0,
+            paid_ns: 0.0,
         }
     }
 
     /// How long from one time to the next.
     pub fn period(&self) -> Duration {
         self.shortest.mul_f64(self.stretch)
+    }
+
+    /// The shortest period that its share pays for, but none shorter than this.
+    fn soonest(&self, least: Duration) -> Duration {
+        least
+            .max(Duration::from_nanos(self.paid_ns as u64))
+            .min(self.period())
     }
 
     /// By how much it is stretched.
@@ -69,7 +107,8 @@ impl Rhythm {
         let weight = (since_ns as f64 / MEMORY_NS).min(1.0);
         self.cost_ns += (newest_ns - self.cost_ns) * weight;
         // By the cost at once and not step by step: doubling until it fitted took a quarter of a minute beside 5,000 threads.
-        let stretch = self.cost_ns / (share * self.shortest.as_nanos() as f64);
+        self.paid_ns = self.cost_ns / share;
+        let stretch = self.paid_ns / self.shortest.as_nanos() as f64;
         self.stretch = stretch.clamp(1.0, f64::from(self.most_stretch));
     }
 }
@@ -93,7 +132,9 @@ mod tests {
     }
 
     fn all() -> [Rhythm; 3] {
-        let Pace { look, scan, slice } = Pace::new();
+        let Pace {
+            look, scan, slice, ..
+        } = Pace::new();
         [look, scan, slice]
     }
 
@@ -139,6 +180,25 @@ mod tests {
             run(&mut rhythm, 10_000_000_000, Duration::from_secs(900));
             assert_eq!(rhythm.stretch(), rhythm.most_stretch);
         }
+    }
+
+    #[test]
+    fn looks_come_sooner_while_threads_come_as_far_as_they_are_paid_for() {
+        let mut pace = Pace::new();
+        let now = Instant::now();
+        pace.met(0, now);
+        assert_eq!(pace.look_period(now), pace.look.shortest, "nobody came");
+        pace.met(1, now);
+        assert_eq!(pace.look_period(now), SOON);
+        assert_eq!(pace.look_period(now + LIKELY), pace.look.shortest);
+        // A look of 20 µs, 2 in a thousand of a core: every 10 ms.
+        run(&mut pace.look, 20_000, Duration::from_secs(30));
+        let period = pace.look_period(now).as_secs_f64();
+        assert!((period - 0.010).abs() < 0.001, "{period}");
+        // What is too dear at its ordinary pace is no dearer now.
+        run(&mut pace.look, 500_000, Duration::from_secs(60));
+        let (soonest, period) = (pace.look_period(now), pace.look.period());
+        assert!(soonest.abs_diff(period) < Duration::from_micros(1));
     }
 
     #[test]

@@ -129,6 +129,11 @@ impl Sampler {
         self.entries.iter().map(|(&key, entry)| (key, &entry.info))
     }
 
+    /// How many threads were ever met: it rises when one comes.
+    pub fn met(&self) -> u32 {
+        self.next_key
+    }
+
     /// Checks that our handler is still installed; if it is not, disarms every timer.
     pub fn check_handler(&mut self) -> HandlerState {
         if !self.replaced && self.is_in_force() && !install::is_ours(self.settings.signal) {
