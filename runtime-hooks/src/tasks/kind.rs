@@ -11,7 +11,7 @@ use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 /// Kinds, the shared one included. Each polling thread has a pointer for each.
-pub(super) const MAX_KINDS: usize = 512;
+pub(super) const MAX_KINDS: usize = if cfg!(miri) { 64 } else { 512 };
 /// Places in the look-up table. The compiler may keep one place of the source at several addresses.
 const PLACES: usize = 2048;
 /// How far a look-up goes from place to place.
