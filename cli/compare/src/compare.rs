@@ -49,7 +49,13 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         judge(family, tests, judged, whole, options);
     }
     let overlaps = Overlaps::new(&table, &scale, &functions);
-    shift::find(&mut functions.tested, &overlaps, whole, options);
+    shift::find(
+        &mut functions.tested,
+        &overlaps,
+        whole,
+        options,
+        &mut notices,
+    );
     let flame = flame::tree(&table, &scale, &functions);
     let of_functions = functions.tested.len();
     let all = functions

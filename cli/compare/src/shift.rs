@@ -5,7 +5,7 @@
 
 use crate::functions::Tested;
 use crate::overlaps::Overlaps;
-use crate::{Moved, Options, Presence, Row, Verdict};
+use crate::{Moved, Notice, Options, Presence, Row, Verdict};
 
 /// The whole in which a cost moved changed by less than this part of it,
 const WHOLE_CHANGED: f64 = 0.25;
@@ -19,7 +19,13 @@ const COUNTERPART: f64 = 0.5;
 const TOO_LARGE: f64 = 0.9;
 
 /// Says of rows that got dearer where their cost came from, and of those that got cheaper where it went.
-pub(crate) fn find(tested: &mut [Tested], overlaps: &Overlaps, whole: f64, options: &Options) {
+pub(crate) fn find(
+    tested: &mut [Tested],
+    overlaps: &Overlaps,
+    whole: f64,
+    options: &Options,
+    notices: &mut Vec<Notice>,
+) {
     let rows: Vec<&Row> = tested.iter().map(|tested| &tested.row).collect();
     let dearer = (0..rows.len() as u32).filter(|&row| {
         let row = &rows[row as usize];
@@ -33,6 +39,22 @@ pub(crate) fn find(tested: &mut [Tested], overlaps: &Overlaps, whole: f64, optio
         .collect();
     for (row, from, moved) in moves {
         let name = tested[row as usize].row.name.clone();
+        if let Some(dearer) = renamed_and_dearer(
+            &tested[row as usize].row,
+            &tested[from as usize].row,
+            options,
+        ) {
+            notices.push(Notice {
+                text: format!(
+                    "{name} looks like {} with another name, {:.0} % dearer: --rename '{}={name}' compares the two",
+                    moved.from,
+                    100.0 * dearer,
+                    moved.from
+                ),
+            });
+            tested[row as usize].row.total.verdict = Verdict::Regressed;
+            continue;
+        }
         if from != row && change(&tested[from as usize].row) < 0.0 {
             tested[from as usize].row.moved.get_or_insert(Moved {
                 from: name,
@@ -41,6 +63,23 @@ pub(crate) fn find(tested: &mut [Tested], overlaps: &Overlaps, whole: f64, optio
         }
         tested[row as usize].row.moved = Some(moved);
     }
+}
+
+/// Halves of 95 % intervals by which a function has to be dearer than what it seems to have been called before.
+const SURELY: f64 = 2.0;
+
+/// By how much a new function is dearer than the one that is gone, if that is surely more than the margin: another name hides nothing.
+fn renamed_and_dearer(this: &Row, gone: &Row, options: &Options) -> Option<f64> {
+    if (this.presence, gone.presence) != (Presence::New, Presence::Gone) {
+        return None;
+    }
+    let half = |row: &Row| {
+        let interval = row.total.interval;
+        0.5 * (interval.high / interval.low).ln().abs()
+    };
+    let ratio = this.total.new / gone.total.base;
+    let beyond = ratio.ln() - options.margin.ln_1p();
+    (beyond > SURELY * half(this).hypot(half(gone))).then_some(ratio - 1.0)
 }
 
 fn change(row: &Row) -> f64 {

@@ -168,6 +168,20 @@ fn a_rename_that_is_dearer_too_fails() {
 }
 
 #[test]
+fn a_new_name_hides_nothing() {
+    let program = |program: Program| {
+        program
+            .slower(LEAF, 1.28)
+            .renamed(LEAF, "shop::work4::better")
+    };
+    let comparison = compared(program, &world(), &Options::default());
+    assert_eq!(comparison.outcome, Outcome::Regression);
+    assert_eq!(names(&comparison), ["shop::work4::better"]);
+    let told = &comparison.notices[0].text;
+    assert!(told.contains("looks like shop::work4::leaf4"), "{told}");
+}
+
+#[test]
 fn a_waiver_holds_until_its_day() {
     let mut options = Options {
         waivers: vec![Waiver {
