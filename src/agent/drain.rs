@@ -5,7 +5,7 @@ use super::long_polls::{PollId, StackOfPoll, Watched};
 use super::pace::Pace;
 use super::work_meter::WorkMeter;
 use super::{SamplingFacts, Shared, lock};
-use hotpoll_sampler::{HandlerState, Record, Sampler, ThreadInfo, ThreadKey};
+use hotpoll_sampler::{HandlerState, Record, Sampler, ThreadInfo, ThreadKey, clock};
 use hotpoll_symbolizer::recorder::{Observation, Recorder, SliceClocks, ThreadFacts};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
@@ -203,12 +203,22 @@ impl Drain<'_> {
         }
     }
 
-    /// The threads of these polls.
+    /// The threads of those of the polls that were running a moment ago.
     fn tids(&self, watched: &[Watched]) -> HashMap<ThreadKey, u32> {
+        /// Older records than that have been drained.
+        const RECENTLY_NS: f64 = 2e9;
         if watched.is_empty() {
             return HashMap::new();
         }
-        let polling: HashSet<u32> = watched.iter().map(|watched| watched.tid).collect();
+        let (now, ns_per_tick) = (clock::now(), clock::ns_per_tick());
+        let is_recent = |watched: &&Watched| {
+            now.saturating_sub(watched.open_at) as f64 * ns_per_tick < RECENTLY_NS
+        };
+        let recent = watched.iter().filter(is_recent);
+        let polling: HashSet<u32> = recent.map(|watched| watched.tid).collect();
+        if polling.is_empty() {
+            return HashMap::new();
+        }
         let threads = self.sampler.threads();
         threads
             .filter(|(_, thread)| polling.contains(&thread.tid))

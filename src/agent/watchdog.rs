@@ -20,8 +20,10 @@ use std::time::Duration;
 const WATCHED_FROM: f64 = 0.5;
 /// A poll that just began is seen again at this part at the latest.
 const SEEN_BY: f64 = 0.9;
-/// How often a watched poll is looked at, in parts of the threshold.
-const LOOK_EVERY: f64 = 0.35;
+/// How often a watched poll is looked at, in parts of the threshold: three times before twice the threshold, and on a busy machine each look may be late.
+const LOOK_EVERY: f64 = 0.25;
+/// Up to so many thresholds.
+const OFTEN_UP_TO: f64 = 1.5;
 /// Up to so many thresholds its thread's timer stays raised: after that the usual samples say enough.
 const RAISED_UP_TO: f64 = 5.0;
 /// Later looks come less and less often: at this multiple of the poll's age.
@@ -144,7 +146,11 @@ impl Watchdog {
                     0.0
                 });
             if age >= *next_ns {
-                *next_ns = (age + self.threshold_ns * LOOK_EVERY).max(age * LATER);
+                let soon = age + self.threshold_ns * LOOK_EVERY;
+                *next_ns = match age < self.threshold_ns * OFTEN_UP_TO {
+                    true => soon,
+                    false => soon.max(age * LATER),
+                };
                 due.push(poll);
             }
             wait_ns = wait_ns.min(*next_ns - age);
