@@ -1,10 +1,11 @@
 //! Clients that do not behave: the host lives on, and serves the next one.
 
 use crate::Test;
-use crate::host::{Connection, Folder, wait_until};
+use crate::host::{Connection, Folder, Host, wait_until};
 use crate::socket::{ALL, is_well};
-use hotpoll_profile::protocol::{ErrorCode, Request, Response};
+use hotpoll_profile::protocol::{ErrorCode, Fetch, Request, Response};
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub const TESTS: &[Test] = &[
     ("clients::half_a_request", half_a_request),
@@ -17,7 +18,49 @@ pub const TESTS: &[Test] = &[
         a_client_that_stops_reading,
     ),
     ("clients::clients_that_go_at_once", clients_that_go_at_once),
+    (
+        "clients::others_are_answered_during_a_refresh",
+        others_are_answered_during_a_refresh,
+    ),
 ];
+
+/// A refresh was one piece of the socket thread's work: with a hundred thousand tasks nobody else was answered for a second.
+fn others_are_answered_during_a_refresh() {
+    let folder = Folder::new();
+    let host = folder.start_ready("many-tasks 20000", &[]);
+    // We may not have had a processor while it ran: then there is another.
+    let answers: Vec<u32> = (0..5)
+        .map(|_| answers_during_a_refresh(&host))
+        .take_while(|answers| *answers < 3)
+        .collect();
+    assert!(answers.len() < 5, "{answers:?}");
+}
+
+/// How many answers came between somebody's asking for a refresh and the answer to that.
+fn answers_during_a_refresh(host: &Host) -> u32 {
+    let refresh = Request::Fetch(Fetch {
+        snapshot: true,
+        refresh: true,
+        last_ns: 1,
+        ..Fetch::default()
+    });
+    let mut asker = host.connect();
+    asker.send(&refresh.encode());
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let response = asker.response();
+            done.store(true, Ordering::Relaxed);
+            assert!(matches!(response, Some(Response::Profile(_))));
+        });
+        let mut answers = 0;
+        while !done.load(Ordering::Relaxed) {
+            assert!(matches!(host.ask(&Request::Status), Response::Status(_)));
+            answers += u32::from(!done.load(Ordering::Relaxed));
+        }
+        answers
+    })
+}
 
 fn error(connection: &mut Connection) -> (ErrorCode, String) {
     match connection.response() {

@@ -174,6 +174,27 @@ pub fn slow_polls() {
     std::process::exit(0);
 }
 
+/// So many tasks that wait for one thing.
+pub fn many_tasks(count: usize) {
+    let _guard = hotpoll::start().expect("hotpoll starts");
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = hotpoll::runtime(&mut builder)
+        .worker_threads(1)
+        .build()
+        .expect("a runtime");
+    let _entered = runtime.enter();
+    let never = Arc::new(tokio::sync::Notify::new());
+    for _ in 0..count {
+        let never = Arc::clone(&never);
+        hotpoll::spawn_named("waits", async move { never.notified().await });
+    }
+    // Behind all of them in the only worker's queue.
+    runtime.block_on(async { tokio::spawn(async {}).await.expect("it ends well") });
+    ready();
+    wait_for_end();
+    std::process::exit(0);
+}
+
 /// Tasks whose every poll is many short ones of futures tracked inside of them: one computes, one sleeps, for ever.
 pub fn nested_polls() {
     use hotpoll::Track;
