@@ -269,10 +269,20 @@ fn task_kinds_of_a_processs_own_file() {
     std::fs::remove_file(&file).unwrap();
 }
 
+/// On a crowded machine a short window says little: it is doubled, a few times.
 #[test]
 fn time_blocked_in_a_poll_is_the_time_of_the_window() {
     let live = Live::start();
-    let data = live.json(&["report", "--by", "task", "--wall", "--for", "2s"]);
+    let told: Vec<String> = ["2s", "4s", "8s", "16s"]
+        .iter()
+        .map_while(|window| off_in(&live, window).err())
+        .collect();
+    assert!(told.len() < 4, "{told:#?}");
+}
+
+/// Says what is more than 5 % off.
+fn off_in(live: &Live, window: &str) -> Result<(), String> {
+    let data = live.json(&["report", "--by", "task", "--wall", "--for", window]);
     let window = data.0["window"]["duration_ns"].as_u64().unwrap() as f64;
     let kind = |name: &str| {
         let mut kinds = data.rows("kinds").iter();
@@ -280,18 +290,25 @@ fn time_blocked_in_a_poll_is_the_time_of_the_window() {
     };
     let part = |value: &Value| value.as_u64().unwrap() as f64 / window;
     let blocked = part(&kind("blocker")["blocked_in_poll_ns"]);
-    assert!((0.95..1.05).contains(&blocked), "{blocked}");
-    // The wrappers know of the window's time between two questions, which is a little longer than the slices in it.
-    let suspended = part(&kind("order")["suspended_ns"]) / ORDERS as f64;
-    assert!((0.9..1.5).contains(&suspended), "{suspended}");
     assert_eq!(data.0["kinds_since_start"], false);
+    // The wrappers know of the time between two countings.
+    let counted = data.0["kinds_window_ns"].as_u64().unwrap() as f64;
+    let suspended = kind("order")["suspended_ns"].as_u64().unwrap() as f64;
+    let suspended = suspended / counted / ORDERS as f64;
     // The whole life of each worker is accounted for.
     let wall = &data.0["wall"];
     let lived = wall["lived_ns"].as_u64().unwrap() as f64;
-    let blocked: u64 = (wall["blocked"].as_array().unwrap().iter())
+    let asleep: u64 = (wall["blocked"].as_array().unwrap().iter())
         .map(|state| state["wall_ns"].as_u64().unwrap())
         .sum();
     let accounted =
-        blocked + wall["on_cpu_ns"].as_u64().unwrap() + wall["runnable_ns"].as_u64().unwrap();
-    assert!((0.9..1.1).contains(&(accounted as f64 / lived)), "{wall:#}");
+        asleep + wall["on_cpu_ns"].as_u64().unwrap() + wall["runnable_ns"].as_u64().unwrap();
+    let accounted = accounted as f64 / lived;
+    let all = [blocked, suspended, accounted];
+    match all.iter().all(|part| (0.95..1.05).contains(part)) {
+        true => Ok(()),
+        false => Err(format!(
+            "{window}: blocked {blocked}, suspended {suspended}, all {accounted}"
+        )),
+    }
 }

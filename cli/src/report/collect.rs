@@ -108,7 +108,8 @@ pub fn collect(profile: &Profile, options: &Options) -> Data {
             .then(|| wall::kinds(&frames, |one| focus.selects(&frames, one), whole, top)),
         runnable_in_no_kind_ns: (options.by == By::Task)
             .then(|| kind_times::runnable_in_no_kind(profile, |one| focus.selects(&frames, one))),
-        kinds_since_start: (options.by == By::Task).then_some(!options.kinds_of_window),
+        kinds_since_start: (options.by == By::Task).then_some(options.kinds_window_ns.is_none()),
+        kinds_window_ns: options.kinds_window_ns,
         locks: (options.by == By::Lock)
             .then(|| locks::locks(&frames, |one| focus.selects(&frames, one), top)),
         tasks: (options.by == By::Task).then(|| task_rows(&frames, &selected, whole, top)),

@@ -85,7 +85,7 @@ impl ReportArgs {
             split_threads: self.threads,
             tree: self.tree,
             wall: self.wall,
-            kinds_of_window: false,
+            kinds_window_ns: None,
             focus: self.focus.clone(),
         }
     }
@@ -154,7 +154,8 @@ pub fn run(args: &ReportArgs) -> Outcome {
             let mut options = options;
             if let (Some(before), Some(after)) = (&before, &mut profile.snapshot) {
                 kind_times::take_off(&mut after.tasks.kinds, &before.tasks.kinds);
-                options.kinds_of_window = true;
+                let window_ns = after.taken_unix_ns.saturating_sub(before.taken_unix_ns);
+                options.kinds_window_ns = Some(window_ns);
             }
             if args.wall && !profile.has_wall() {
                 let what = "the process does not look at waiting threads";

@@ -55,6 +55,9 @@ pub struct Data {
     /// are of the window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kinds_since_start: Option<bool>,
+    /// Where they are of the window: how long lay between the two countings, which is a little longer than the window's slices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kinds_window_ns: Option<u64>,
     /// With `kinds`: how long threads waited for a processor in no kind's polls: between them, where polls could not be told apart, and on threads
     /// that poll nothing tracked.
     #[serde(skip_serializing_if = "Option::is_none")]

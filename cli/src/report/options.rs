@@ -44,8 +44,8 @@ pub struct Options {
     pub tree: bool,
     /// Whether waiting is asked for.
     pub wall: bool,
-    /// Whether the snapshot's kinds are of the window: what they counted before has been taken off.
-    pub kinds_of_window: bool,
+    /// Where the snapshot's kinds are of the window, as what they counted before has been taken off: how long lay between the two countings.
+    pub kinds_window_ns: Option<u64>,
     /// What a frame must match for its sample to be looked at.
     pub focus: Option<Regex>,
 }
