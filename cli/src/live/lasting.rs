@@ -51,7 +51,14 @@ impl Lasting {
                 Err(error) => return self.failed(client, error),
             }
         }
-        match client.fetch(fetch) {
+        let answer = match client.fetch(fetch) {
+            Err(error) if error.is_gone() => match again(client, fetch) {
+                Some(answer) => answer,
+                None => Err(error),
+            },
+            answer => answer,
+        };
+        match answer {
             Ok(profile) => {
                 if let Some(silence) = self.silence.take() {
                     let span = duration(source::nanoseconds(silence.began.elapsed()));
@@ -109,4 +116,18 @@ impl Lasting {
     pub fn news(&mut self) -> Option<String> {
         self.news.take()
     }
+}
+
+/// Asks once more on a new connection: the process closes one that was silent for ten seconds, as ours is if this command was stopped, or nobody read what it
+/// wrote. `None`: there is no process any more, or it is another program.
+fn again(client: &mut Client, fetch: Fetch) -> Option<Result<Profile, AskError>> {
+    let mut fresh = Client::connect(client.endpoint()).ok()?;
+    match fresh.status() {
+        Ok(status) if status.last_sequence < fetch.since_sequence => return None,
+        Ok(_) => {}
+        Err(error) => return Some(Err(error)),
+    }
+    let answer = fresh.fetch(fetch);
+    *client = fresh;
+    Some(answer)
 }

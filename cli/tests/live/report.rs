@@ -105,6 +105,38 @@ fn a_watch_ends_with_its_process() {
     );
 }
 
+/// The process closes a connection that was silent for ten seconds: a watch that was stopped for longer (with Ctrl-Z, say) asks on a new one. It said that the
+/// process had ended.
+#[test]
+fn a_watch_that_was_stopped_goes_on() {
+    let mut live = Live::start();
+    let mut watch = hotpoll(&["report", &live.pid(), "--watch", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    let id = watch.id().to_string();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &id]).status();
+        assert!(sent.unwrap().success());
+    };
+    signal("-STOP");
+    let long = std::env::var_os("HOTPOLL_TEST_LONG").is_some();
+    std::thread::sleep(Duration::from_secs(if long { 12 } else { 1 }));
+    signal("-CONT");
+    // Some may have been written before it was stopped.
+    for _ in 0..4 {
+        let line = lines.next().expect("it goes on").unwrap();
+        assert!(line.contains("\"kind\":\"report\""));
+    }
+    live.0.kill().unwrap();
+    live.0.wait().unwrap();
+    lines.for_each(drop);
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
+}
+
 /// `hotpoll report --watch | head -1`
 #[test]
 fn a_watch_ends_with_its_reader() {
