@@ -27,6 +27,8 @@ pub struct Channel {
     pub receiver: Option<Party>,
     /// Who sent last, or has the sender.
     pub sender: Option<Party>,
+    /// Whether nothing was sent, and the sender was found in the memory of the task that `sender` names: it may have been there once.
+    pub sender_found: bool,
 }
 
 /// Why a channel is closed.

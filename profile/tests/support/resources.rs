@@ -80,7 +80,7 @@ prop_compose! {
         capacity in option::of(number()),
         numbers in vec(number(), 7),
         closed in option::of(select(Closed::ALL)),
-        (receiver, sender) in (option::of(party()), option::of(party())),
+        (receiver, sender, sender_found) in (option::of(party()), option::of(party()), any::<bool>()),
     ) -> Channel {
         Channel {
             capacity,
@@ -94,6 +94,7 @@ prop_compose! {
             last_received_ns: numbers[6],
             receiver,
             sender,
+            sender_found,
         }
     }
 }

@@ -288,3 +288,8 @@ impl HoldToken {
 
     pub fn set_amount(&self, _amount: u64) {}
 }
+
+/// Nobody looks for senders.
+pub fn sender_mark(_resource: &Resource) -> u64 {
+    0
+}

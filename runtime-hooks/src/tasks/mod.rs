@@ -92,4 +92,4 @@ pub use spawn::{
 };
 pub use track::Track;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub(crate) use {thread::with_holds, waker::is_a_sets};
+pub(crate) use {thread::with_holds, tracked::futures, waker::is_a_sets};

@@ -58,6 +58,8 @@ pub(super) struct Record {
     pub last_wake: AtomicU64,
     /// Polls that nothing had woken it for, and in which nothing happened: see `begin`. They are among `totals.polls`, and no user hears of them.
     pub asked: AtomicU32,
+    /// Where its future lies, and how large it is: see `Place`. Written by its first poll.
+    pub place: AtomicU64,
     /// What it holds and others may wait for. Written by its polls.
     pub held: TaskHolds,
     /// Where it waits: see `Wait`. 0 is none.
@@ -202,6 +204,7 @@ impl Record {
             last_end: AtomicU64::new(now),
             last_wake: AtomicU64::new(0),
             asked: AtomicU32::new(0),
+            place: AtomicU64::new(0),
             held: TaskHolds::new(),
             waits: [const { AtomicU64::new(0) }; MAX_WAITS],
             flags: AtomicU8::new(0),

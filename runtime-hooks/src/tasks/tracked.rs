@@ -195,7 +195,7 @@ enum Begun<'a> {
 impl<'a> Open<'a> {
     /// A poll begins. Not generic, as little of a poll is, so that there is one of it and not one for each type of future.
     #[inline(never)]
-    fn begin(task: &'a Handle, waker: &Waker, poll_frame: usize) -> Begun<'a> {
+    fn begin(task: &'a Handle, waker: &Waker, poll_frame: usize, place: u64) -> Begun<'a> {
         let Some(local) = thread::local() else {
             return Begun::Ending;
         };
@@ -204,6 +204,7 @@ impl<'a> Open<'a> {
         }
         if task.totals.polls.load(Relaxed) == 0 {
             first_poll(task, local);
+            task.place.store(place, Relaxed);
         } else if local.worker.load(Relaxed) == runtimes::UNKNOWN {
             thread_is_new(local);
         }
@@ -321,7 +322,8 @@ fn poll_watched<F: Future>(
     let poll_frame = 0u8;
     let result = {
         // Looked into where it is: it is too large to be moved about.
-        let mut begun = Open::begin(task, context.waker(), &raw const poll_frame as usize);
+        let frame = &raw const poll_frame as usize;
+        let mut begun = Open::begin(task, context.waker(), frame, place(&future));
         let open = match &mut begun {
             Begun::Watched(open) => open,
             Begun::Stopped => return poll_unwatched(task, future, context),
@@ -337,6 +339,39 @@ fn poll_watched<F: Future>(
     // Keeps the local in this frame.
     std::hint::black_box(&poll_frame);
     result
+}
+
+/// Where a future lies, and its size in units of 64 bytes above that. It is pinned, and so stays there until it is dropped.
+#[inline(always)]
+fn place<F>(future: &Pin<&mut F>) -> u64 {
+    let units = size_of::<F>().div_ceil(1 << UNIT_SHIFT).min(0xffff) as u64;
+    std::ptr::from_ref::<F>(future).addr() as u64 | units << SIZE_SHIFT
+}
+
+const UNIT_SHIFT: u32 = 6;
+const SIZE_SHIFT: u32 = 48;
+
+/// The futures of all tasks that are suspended now.
+pub(crate) fn futures() -> Vec<crate::sync::core::Future> {
+    let mut all = Vec::new();
+    for list in 0..live::LISTS {
+        for task in live::hold_all(list) {
+            let place = task.place.load(Relaxed);
+            if place == 0 || task.poll_start.load(Relaxed) != 0 {
+                continue;
+            }
+            all.push(crate::sync::core::Future {
+                party: hotpoll_profile::Party {
+                    tid: 0,
+                    task: task.id.load(Relaxed),
+                    kind: task.kind.id(),
+                },
+                address: (place & ((1 << SIZE_SHIFT) - 1)) as usize,
+                size: ((place >> SIZE_SHIFT) as usize) << UNIT_SHIFT,
+            });
+        }
+    }
+    all
 }
 
 /// After sampling was stopped, perhaps for good: the wakers that are out must reach the task, and that is all.

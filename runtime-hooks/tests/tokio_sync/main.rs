@@ -5,6 +5,7 @@ mod due;
 mod held;
 mod locks;
 mod model;
+mod owners;
 mod reentrant;
 mod rest;
 mod semaphores;

@@ -7,7 +7,7 @@ use super::graph::{Blocker, Wait, Why};
 use super::names::{self, duration};
 use super::problem::{Confidence, Link, Problem, ProblemKind};
 use super::standstill::{Edges, standstill};
-use hotpoll_profile::{ResourceKind, Site};
+use hotpoll_profile::{Resource, ResourceKind, Site};
 use std::collections::BTreeSet;
 
 /// What is not known of who holds a lock of tokio's.
@@ -111,6 +111,9 @@ impl<'s> Finder<'_, 's> {
                     duration(before.since_ns)
                 ),
                 Some(Why::Receives) => format!("{waits}, which is full; {to} receives from it"),
+                Some(Why::Sends) if has_found_sender(resource) => {
+                    format!("{waits}, which is empty; its sender was found in the memory of {to}")
+                }
                 Some(Why::Sends) => format!("{waits}, which is empty; {to} sends to it"),
                 None => waits,
             });
@@ -118,6 +121,14 @@ impl<'s> Finder<'_, 's> {
                 doubts.push(self.doubt(*actor, wait));
             }
             may_be_sent |= blocker.is_some_and(|blocker| blocker.sendable);
+            if blocker.is_some_and(|blocker| matches!(blocker.why, Why::Sends))
+                && has_found_sender(resource)
+            {
+                let to = &to;
+                doubts.push(Doubt::weighs(format!(
+                    "{to} may have handed the sender on: bytes stay where a value was"
+                )));
+            }
             let is_doubtful = |blocker: &&Blocker<'_>| match blocker.why {
                 // Told beside a doubt of the wait: it is of somebody else.
                 Why::Holds(holder) if holder.in_set => true,
@@ -258,6 +269,10 @@ fn doubt_of_owner(who: &str, why: Why<'_>) -> Doubt {
         }
         _ => Doubt::light(format!("it may not be {who} alone who can end that")),
     }
+}
+
+fn has_found_sender(resource: &Resource) -> bool {
+    (resource.channel.as_ref()).is_some_and(|channel| channel.sender_found)
 }
 
 /// The one that a member of a knot's round waits for.

@@ -221,10 +221,11 @@ pub(super) fn lost_sender(
         ),
     ];
     if let Some(sender) = channel.sender {
-        evidence.push(format!(
-            "the sender was last seen with {}",
-            names.party(sender, resource)
-        ));
+        let who = names.party(sender, resource);
+        evidence.push(match channel.sender_found {
+            true => format!("the sender was found in the memory of {who}: it is there, or was"),
+            false => format!("the sender was last seen with {who}"),
+        });
     }
     let who = names.waiter(waiter, resource);
     Some(Problem {

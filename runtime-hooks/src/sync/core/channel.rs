@@ -148,6 +148,7 @@ impl ChannelCounts {
             last_received_ns: ago(self.last_received.load(Relaxed)),
             receiver: self.receiver.read(),
             sender: self.sender.read(),
+            sender_found: false,
         })
     }
 

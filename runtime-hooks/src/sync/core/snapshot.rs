@@ -6,6 +6,7 @@
 use super::look::{Look, SeenHolder, Taken, is_left_for_good};
 use super::registry;
 use super::row::{Row, Side, TaggedRow, site};
+use super::senders;
 use super::statics::Statics;
 use super::threads;
 use super::uses::Clock;
@@ -67,10 +68,16 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> R
         limits,
         intern,
     };
+    let mut addresses = HashMap::new();
     for row in rows {
-        all.resources.extend(described.own(row));
+        let own = described.own(row);
+        if let Some(channel) = own.as_ref().filter(|one| one.kind.is_channel()) {
+            addresses.insert(channel.id, row.address.load(Relaxed));
+        }
+        all.resources.extend(own);
     }
     cut(&mut all, limits.resources);
+    senders::find(&mut all, &addresses, &mut memory);
     let mut ended = 0;
     for row in sites {
         let folded = row.folded.load(Relaxed);

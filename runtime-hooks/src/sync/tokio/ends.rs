@@ -1,6 +1,6 @@
 //! What the ends of a channel share: what went through it, how many ends there are, why it is closed. Counted whether sampling runs or not.
 
-use super::super::core::{Resource, SoFar, is_on};
+use super::super::core::{Resource, SoFar, is_on, sender_mark};
 use hotpoll_profile::{Closed, Library, ResourceKind};
 use std::panic::Location;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Channel {
         site: &'static Location<'static>,
     ) -> (SenderEnd, ReceiverEnd) {
         let channel = Self::new(kind, capacity, site, 1);
-        (SenderEnd(Arc::clone(&channel)), ReceiverEnd(channel))
+        (SenderEnd::of(Arc::clone(&channel)), ReceiverEnd(channel))
     }
 
     /// A channel with one sender alone.
@@ -47,7 +47,7 @@ impl Channel {
         capacity: Option<u64>,
         site: &'static Location<'static>,
     ) -> SenderEnd {
-        SenderEnd(Self::new(kind, capacity, site, 0))
+        SenderEnd::of(Self::new(kind, capacity, site, 0))
     }
 
     fn new(
@@ -222,21 +222,30 @@ impl Drop for Channel {
 
 /// A sender's part of a channel: there is one sender as long as this lives.
 #[derive(Debug)]
-pub(super) struct SenderEnd(Arc<Channel>);
+pub(super) struct SenderEnd {
+    channel: Arc<Channel>,
+    /// Who reads the memory of futures knows a sender by it.
+    mark: AtomicU64,
+}
 
 /// A receiver's part of a channel.
 #[derive(Debug)]
 pub(super) struct ReceiverEnd(Arc<Channel>);
 
 impl SenderEnd {
+    fn of(channel: Arc<Channel>) -> Self {
+        let mark = AtomicU64::new(sender_mark(&channel.resource));
+        Self { channel, mark }
+    }
+
     pub fn new(channel: &Arc<Channel>) -> Self {
         channel.senders_made.fetch_add(1, Relaxed);
         channel.changed();
-        Self(Arc::clone(channel))
+        Self::of(Arc::clone(channel))
     }
 
     pub fn channel(&self) -> &Arc<Channel> {
-        &self.0
+        &self.channel
     }
 }
 
@@ -254,17 +263,19 @@ impl ReceiverEnd {
 
 impl Clone for SenderEnd {
     fn clone(&self) -> Self {
-        Self::new(&self.0)
+        Self::new(&self.channel)
     }
 }
 
 impl Drop for SenderEnd {
     fn drop(&mut self) {
-        self.0.senders_gone.fetch_add(1, Relaxed);
-        if Channel::living(&self.0.senders_made, &self.0.senders_gone) == 0 {
-            self.0.closes(Closed::SendersGone);
+        // No sender is here any more. Nobody reads it but through the kernel.
+        self.mark.store(0, Relaxed);
+        self.channel.senders_gone.fetch_add(1, Relaxed);
+        if Channel::living(&self.channel.senders_made, &self.channel.senders_gone) == 0 {
+            self.channel.closes(Closed::SendersGone);
         } else {
-            self.0.changed();
+            self.channel.changed();
         }
     }
 }

@@ -270,3 +270,43 @@ fn a_task_that_sleeps_is_due() {
     assert_eq!(ends(&lock), "");
     assert_eq!(lock.waiters[0].mode, Mode::Exclusive);
 }
+
+/// The answer to a question is with a task that waits for what the asker holds.
+#[test]
+fn a_circle_through_a_sender_that_was_found() {
+    let mut answer = resource(
+        1,
+        ResourceKind::Oneshot,
+        Library::Tokio,
+        vec![],
+        vec![waiter(task(1, 0), 3 * S)],
+    );
+    answer.waiters[0].mode = Mode::Shared;
+    answer.channel = Some(hotpoll_profile::Channel {
+        capacity: Some(1),
+        senders: 1,
+        receivers: 1,
+        sender: Some(task(2, 0)),
+        sender_found: true,
+        ..Default::default()
+    });
+    let lock = async_mutex(
+        2,
+        vec![holder(task(1, 0), 3 * S)],
+        vec![waiter(task(2, 0), 3 * S)],
+    );
+    let scene = Scene::new(1, vec![answer, lock]).task(1, 1).task(2, 1);
+    let problem = only(scene.problems());
+    assert_eq!(
+        (problem.kind, problem.confidence),
+        (Kind::PossibleDeadlock, Confidence::Possible)
+    );
+    assert!(
+        says(&problem, "was found in the memory of task #2"),
+        "{problem:#?}"
+    );
+    assert!(
+        says(&problem, "may have handed the sender on"),
+        "{problem:#?}"
+    );
+}

@@ -29,6 +29,8 @@ pub(super) struct ChannelColumns {
     has_sender: Vec<bool>,
     #[prost(message, required, tag = "8")]
     senders: PartyColumns,
+    #[prost(bool, repeated, tag = "10")]
+    sender_found: Vec<bool>,
 }
 
 const NUMBERS: [Number<Channel>; 7] = [
@@ -57,6 +59,7 @@ impl ChannelColumns {
             receivers: PartyColumns::of(&rows, |one| one.receiver.unwrap_or_default()),
             has_sender: column(&rows, |one| one.sender.is_some()),
             senders: PartyColumns::of(&rows, |one| one.sender.unwrap_or_default()),
+            sender_found: column(&rows, |one| one.sender_found),
         }
     }
 
@@ -82,6 +85,7 @@ impl ChannelColumns {
                 known.copied().unwrap_or(Closed::Closed)
             });
         })?;
+        fill(rows, &self.sender_found, |one, is| one.sender_found = is)?;
         for (has, parties, place) in [
             (
                 &self.has_receiver,
