@@ -126,15 +126,19 @@ fn cycle(
     ));
     for (index, link) in problem.cycle.iter().enumerate() {
         let next = &problem.cycle[(index + 1) % problem.cycle.len()];
-        let sentence = format!(
-            "{} waits for {} for {}{}; {} took it{}",
+        let waits = format!(
+            "{} waits for {} for {}{}",
             link.who,
             link.what,
             duration(link.since_ns),
             names::at(&link.site),
-            next.who,
-            names::at(&link.held_site),
         );
+        // How the next one can end that the evidence says, where it did not take anything: it sends, receives, is polled or awaited.
+        let sentence = match (link.resource, names::at(&link.held_site)) {
+            (None, _) => format!("{} cannot go on without {}", link.who, next.who),
+            (Some(_), at) if at.is_empty() => format!("{waits}; {} can end that", next.who),
+            (Some(_), at) => format!("{waits}; {} took it{at}", next.who),
+        };
         say(lines, "  ", &sentence);
         stack(lines, &link.stack);
     }
