@@ -3,7 +3,7 @@
 use super::report::Report;
 use super::words::{self, hundredths, per, predicate, predicate_effect, subject};
 use crate::text::name::short;
-use hotpoll_compare::{Cause, Family, Outcome, Unit, Verdict};
+use hotpoll_compare::{Cause, Family, Outcome, Row, Unit, Verdict};
 
 /// The verdict in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +126,11 @@ pub fn whole(report: &Report) -> String {
         predicate_effect(Family::Cpu, total, &comparison.unit)
     );
     match total.verdict {
+        // How much cheaper it may be is not known, and does not matter.
+        Verdict::Inconclusive if total.interval.high < 1.0 + comparison.margin => {
+            let margin = margin(comparison.margin);
+            format!("{said}, so not dearer than the margin of {margin} % allows")
+        }
         Verdict::Inconclusive => format!("{said}: it {}", words::more_runs(total, report.run_ns)),
         Verdict::Equivalent => {
             format!(
@@ -152,15 +157,18 @@ fn unsettled(report: &Report) -> Option<String> {
     if unknown.is_empty() {
         return None;
     }
-    // The largest of them: what a person would settle first.
-    let largest = (unknown.iter()).max_by(|a, b| a.share.total_cmp(&b.share))?;
+    // The largest function: what a person would settle first. Shares of families are of different wholes.
+    let largest = (unknown.iter()).max_by(|a, b| {
+        let of_cpu = |row: &Row| row.family == Family::Cpu;
+        (of_cpu(a).cmp(&of_cpu(b))).then_with(|| a.share.total_cmp(&b.share))
+    })?;
     let what = match rows.iter().all(|row| row.family == Family::Cpu) {
         true if rows.len() == 1 => "function",
         true => "functions",
         false => "functions, tasks and locks",
     };
     Some(format!(
-        "Of {} {what} tested {} could not be judged; the largest, {}, {}.",
+        "Of {} {what} tested {} could not be judged; the largest is {}: {}.",
         rows.len(),
         unknown.len(),
         subject(largest, &short(&largest.name)),

@@ -79,11 +79,11 @@ pub struct Slot<'c> {
     pub mark: Mark,
 }
 
-/// Lays the tree out; callers stand before what they call.
-pub fn lay_out(report: &Report) -> Vec<Slot<'_>> {
+/// Lays a tree of the comparison out; callers stand before what they call.
+pub fn lay_out<'c>(report: &'c Report, flame: &'c FlameNode) -> Vec<Slot<'c>> {
     let comparison = &report.comparison;
     let rows = rows(comparison);
-    let whole = width(&comparison.flame, 0);
+    let whole = width(flame, 0);
     let mut slots = Vec::new();
     if whole > 0.0 {
         let mut layout = Layout {
@@ -92,7 +92,7 @@ pub fn lay_out(report: &Report) -> Vec<Slot<'_>> {
             narrowest: whole * NARROWEST,
             slots: &mut slots,
         };
-        layout.push(&comparison.flame, 0, 0, 0.0, whole);
+        layout.push(flame, 0, 0, 0.0, whole);
     }
     slots
 }
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn new_and_gone_frames_have_places() {
         let report = fixture::regressed();
-        let slots = lay_out(&report);
+        let slots = lay_out(&report, &report.comparison.flame);
         let find = |name: &str| slots.iter().find(|slot| slot.node.name == name).unwrap();
         let fresh = find("shop::json::check_utf8");
         assert_eq!((fresh.mark, fresh.node.base), (Mark::New, 0.0));
@@ -213,6 +213,6 @@ mod tests {
 
     #[test]
     fn nothing_to_lay_out() {
-        assert!(lay_out(&Report::default()).is_empty());
+        assert!(lay_out(&Report::default(), &FlameNode::default()).is_empty());
     }
 }

@@ -8,6 +8,7 @@
 mod arguments;
 mod command;
 mod data;
+mod fold;
 mod folded;
 mod format;
 mod github;

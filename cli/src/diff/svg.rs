@@ -1,5 +1,6 @@
 //! The flame graph of both builds as a picture: base left, new build right, the same function in the same place on both sides.
 
+use super::fold::folded;
 use super::headline::headline;
 use super::layout::{Mark, Slot, lay_out};
 use super::report::Report;
@@ -22,7 +23,8 @@ const COLUMNS: usize = 200;
 
 /// The comparison as an SVG picture.
 pub fn render(report: &Report) -> String {
-    let slots = lay_out(report);
+    let flame = folded(&report.comparison.flame);
+    let slots = lay_out(report, &flame);
     let width = PANE * 2.0 + GAP;
     let head = headline(report);
     let title = wrap(

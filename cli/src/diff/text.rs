@@ -1,5 +1,6 @@
 //! The comparison for a terminal or a log: the verdict, one entry a cause, what could have been seen; with `--all` every row.
 
+use super::fold::is_scaffolding;
 use super::headline::{detectable, headline};
 use super::report::Report;
 use super::words::{self, costs, counted, per, signed, signed_interval, told, told_effect};
@@ -273,7 +274,9 @@ pub fn chain(cause: &Cause) -> Option<String> {
     if !cause.under.is_empty() {
         said.push(format!("under {}", printable(&cause.under)));
     }
-    let callers = &cause.chain;
+    let callers: Vec<&String> = (cause.chain.iter())
+        .filter(|name| !is_scaffolding(name))
+        .collect();
     if !callers.is_empty() {
         let from = callers.len().saturating_sub(CALLERS);
         let names: Vec<String> = callers[from..].iter().map(|name| short(name)).collect();

@@ -4,6 +4,7 @@
 //! scripts draw. How names are kept from becoming anything else than text is told in `crate::export::html`, whose parts are shared.
 
 use super::data::family;
+use super::fold::folded;
 use super::headline::{capital, detectable, headline};
 use super::layout::{Mark, Slot, lay_out};
 use super::report::Report;
@@ -107,7 +108,8 @@ pub fn render(report: &Report) -> String {
 fn data(report: &Report) -> Data {
     let comparison = &report.comparison;
     let top = headline(report);
-    let slots = lay_out(report);
+    let flame = folded(&report.comparison.flame);
+    let slots = lay_out(report, &flame);
     let mut small = vec![format!("{}.", capital(&compared(report)))];
     small.extend(trend(report).map(|trend| format!("{}.", capital(&trend))));
     small.extend(detectable(report));
