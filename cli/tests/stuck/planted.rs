@@ -156,7 +156,12 @@ fn check_role(members: usize, role: &str) {
         if let Some(deadlock) = problems.iter().find(|problem| is_whole(problem)) {
             let victims = deadlock["victims"].as_array().unwrap().len();
             if victims == 2 {
-                assert_eq!(deadlock["confidence"], "certain");
+                // Guards of tokio's locks may be sent, without a sign.
+                let sure = match role.starts_with("planted-async") {
+                    true => "likely",
+                    false => "certain",
+                };
+                assert_eq!(deadlock["confidence"], sure);
                 let late = began.elapsed();
                 println!("{role}: named after {late:?}, promised {PROMISED:?}");
                 return;
