@@ -85,7 +85,7 @@ impl Drop for Example {
 }
 
 /// The example's file beside the command's.
-fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     static BUILT: Once = Once::new();
     let folder = Path::new(env!("CARGO_BIN_EXE_hotpoll")).parent().unwrap();
     let program = folder.join("examples").join(name);
