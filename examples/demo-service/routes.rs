@@ -2,8 +2,8 @@
 //!
 //! `POST /orders` parses and sorts · `GET /invoice` renders and compresses · `POST /upload` takes a checksum · `GET /health`.
 
-use crate::truth;
 use crate::work::{self, Order};
+use crate::{profiler, truth};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -59,6 +59,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
         ));
     };
     let body = body.to_bytes();
+    profiler::answered();
     Ok(match (&parts.method, parts.uri.path()) {
         (&Method::POST, "/orders") => orders(&body),
         (&Method::GET, "/invoice") => invoice(),
