@@ -31,6 +31,7 @@ mod overlaps;
 mod permutation;
 mod reduce;
 pub mod run;
+mod same;
 mod same_build;
 mod scale;
 mod shift;

@@ -1,6 +1,6 @@
 //! Functions by runs: which part of each run's CPU time each function has, with what it calls and on its own.
 
-use crate::{Options, Run};
+use crate::{Generics, Options, Run, same};
 use std::collections::HashMap;
 
 /// All runs of both sides on one list of functions. The base's runs come first.
@@ -76,6 +76,11 @@ impl<'a> Table<'a> {
     fn name_functions(&mut self, options: &'a Options) {
         let renames = options.renames.iter();
         let renames: HashMap<&str, &str> = renames.map(|(old, new)| (&**old, &**new)).collect();
+        // With their type arguments told apart names are what the symbols say.
+        let joined = match options.generics {
+            Generics::Keep => HashMap::new(),
+            _ => same::joined(&self.runs),
+        };
         let mut places: HashMap<&str, u32> = HashMap::new();
         for (at, run) in self.runs.iter().enumerate() {
             let is_base = at < self.base_runs;
@@ -85,6 +90,7 @@ impl<'a> Table<'a> {
                     Some(name) if is_base => name,
                     _ => &*key.name,
                 };
+                let name = joined.get(name).copied().unwrap_or(name);
                 let function = *places.entry(name).or_insert_with(|| {
                     self.functions.push(Function {
                         name,
