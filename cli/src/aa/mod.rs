@@ -5,7 +5,7 @@ use crate::diff::sides::Sides;
 use crate::exit::{self, FINE, FOUND, Failure, Outcome};
 use crate::noise;
 use crate::target::ThisHost;
-use crate::text::number::{counted, percent};
+use crate::text::number::counted;
 use crate::text::terminal;
 use clap::Args;
 use hotpoll_compare::{Alarms, NoiseModel, Options, SameBuild, same_build};
@@ -135,6 +135,11 @@ fn noise_told(noise: &NoiseModel, detectable: f64) -> String {
         );
     }
     text
+}
+
+/// As `hotpoll diff` writes it.
+fn percent(part: f64) -> String {
+    format!("{:.1} %", 100.0 * part)
 }
 
 #[cfg(test)]
