@@ -1,5 +1,6 @@
 //! The verdict in words: what stands on top of every format.
 
+use super::fold::is_scaffolding;
 use super::report::Report;
 use super::words::{self, hundredths, per, predicate, predicate_effect, subject};
 use crate::text::name::short;
@@ -159,7 +160,7 @@ fn unsettled(report: &Report) -> Option<String> {
     }
     // The largest function: what a person would settle first. Shares of families are of different wholes.
     let largest = (unknown.iter()).max_by(|a, b| {
-        let of_cpu = |row: &Row| row.family == Family::Cpu;
+        let of_cpu = |row: &Row| row.family == Family::Cpu && !is_scaffolding(&row.name);
         (of_cpu(a).cmp(&of_cpu(b))).then_with(|| a.share.total_cmp(&b.share))
     })?;
     let what = match rows.iter().all(|row| row.family == Family::Cpu) {
@@ -168,7 +169,7 @@ fn unsettled(report: &Report) -> Option<String> {
         false => "functions, tasks and locks",
     };
     Some(format!(
-        "Of {} {what} tested {} could not be judged; the largest is {}: {}.",
+        "Of {} {what} tested {} could not be judged; the largest is {}: it {}.",
         rows.len(),
         unknown.len(),
         subject(largest, &short(&largest.name)),

@@ -258,7 +258,7 @@ pub fn predicate_effect(of: Family, effect: &Effect, unit: &Unit) -> String {
 /// How many runs would settle it, and what they cost: `about 4 more runs a side would settle it (about 3 min)`.
 pub fn more_runs(effect: &Effect, run_ns: u64) -> String {
     match effect.more_runs {
-        None => "more runs would not settle it".to_owned(),
+        None => "cannot be settled by more runs".to_owned(),
         Some(runs) => {
             let plural = if runs == 1 { "run" } else { "runs" };
             let all_ns = run_ns.saturating_mul(2).saturating_mul(runs.into());
@@ -386,6 +386,6 @@ mod tests {
             "needs about 1 more run a side (20.0 s in all)"
         );
         assert_eq!(needs(Some(2), 0), "needs about 2 more runs a side");
-        assert_eq!(needs(None, 1), "more runs would not settle it");
+        assert_eq!(needs(None, 1), "cannot be settled by more runs");
     }
 }
