@@ -190,7 +190,12 @@ impl Sampler {
         let Some(entry) = self.entries.get_mut(&key) else {
             return;
         };
+        let engine = entry.info.engine;
         entry.disarm(&mut self.budget);
+        if entry.info.exited {
+            // What served it stays known: without an engine its CPU time was left out of the delivered rate, and its samples were not.
+            entry.info.engine = engine;
+        }
         if let Some((_, slot)) = entry.attached {
             self.past_handler_times
                 .add(&slot.handler.tick_histogram.snapshot());

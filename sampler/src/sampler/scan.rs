@@ -184,6 +184,13 @@ mod tests {
         sampler.compare(without(files::list().unwrap()), HashSet::new());
         assert!(sampler.entries[&key].info.exited);
         assert_eq!(sampler.by_tid.get(&tid), None);
+        let ended = sampler.close_slice().ended;
+        let (_, info) = ended.iter().find(|(ended, _)| *ended == key).unwrap();
+        assert_eq!(
+            info.engine,
+            hotpoll_profile::Engine::Ctimer,
+            "what served it"
+        );
         drop(modules);
         sampler.stop();
     }
