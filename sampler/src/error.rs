@@ -39,6 +39,8 @@ pub enum StartError {
         /// The system's error number.
         errno: i32,
     },
+    /// `/proc` is missing, or is that of another PID namespace: threads cannot be found.
+    NoProc,
     /// The kernel refused something that sampling cannot do without.
     System {
         /// What was tried.
@@ -76,6 +78,10 @@ impl fmt::Display for StartError {
                 "the perf engine is not permitted here (perf_event_open: {}); use engine auto or ctimer, or allow it \
                  (kernel.perf_event_paranoid <= 2 and a seccomp profile that permits perf_event_open)",
                 std::io::Error::from_raw_os_error(*errno)
+            ),
+            Self::NoProc => f.write_str(
+                "/proc does not show this process, so its threads cannot be found: mount it (mount -t proc proc /proc), \
+                 in the PID namespace that the process is in (unshare --mount-proc)",
             ),
             Self::System { what, errno } => {
                 write!(f, "{what} failed: {}", std::io::Error::from_raw_os_error(*errno))

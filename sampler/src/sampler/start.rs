@@ -56,6 +56,9 @@ fn begin(
     if settings.signal == libc::SIGPROF && install::itimer_prof_is_armed() {
         return Err(StartError::ItimerProfArmed);
     }
+    if !files::show_this_thread() {
+        return Err(StartError::NoProc);
+    }
     let perf_errno = timer::probe_perf().err();
     if settings.engine == EngineSetting::Perf
         && let Some(errno) = perf_errno

@@ -29,6 +29,16 @@ pub(crate) fn list() -> std::io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
+/// Whether `/proc` shows the calling thread by the number that it has for itself. That of another PID namespace has another number for it: every thread
+/// was taken for one that nobody may sample.
+pub(crate) fn show_this_thread() -> bool {
+    let Ok(link) = std::fs::read_link("/proc/thread-self") else {
+        return false;
+    };
+    let number = link.file_name().and_then(|name| name.to_str());
+    number.and_then(|number| number.parse().ok()) == Some(crate::sys::current_tid())
+}
+
 /// The thread with this ID, as the task folder lists it; `None` when it is not one of this process, or has ended.
 pub(crate) fn entry(tid: u32) -> Option<Entry> {
     let inode = std::fs::metadata(format!("/proc/self/task/{tid}"))
