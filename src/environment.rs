@@ -54,6 +54,16 @@ impl Environment {
                 ..Self::default()
             });
         }
+        if set("HOTPOLL_DUMP").is_none()
+            && let Some(value) = set("HOTPOLL_DUMP_STUCK_MS")
+        {
+            // It says when, and nothing says where: there would never be a dump, and no word about it.
+            return Err(StartError::Variable {
+                name: "HOTPOLL_DUMP_STUCK_MS",
+                value: value.to_string_lossy().into_owned(),
+                valid: "a whole number of milliseconds beside HOTPOLL_DUMP=name-%p.pb.gz, which says where",
+            });
+        }
         Ok(Self {
             switch,
             hz: choose(
@@ -204,6 +214,14 @@ mod tests {
                 .asks()
         );
         assert!(!read(&[("HOTPOLL_HZ", "99")]).unwrap().asks());
+    }
+
+    #[test]
+    fn when_to_dump_says_not_where() {
+        refused(
+            &[("HOTPOLL_DUMP_STUCK_MS", "500")],
+            "HOTPOLL_DUMP_STUCK_MS=500 means nothing: set it to a whole number of milliseconds beside HOTPOLL_DUMP=name-%p.pb.gz, which says where, or leave it out",
+        );
     }
 
     #[test]
