@@ -31,7 +31,8 @@
 //!
 //! # A guest in the process
 //! hotpoll adds four threads, one unix socket, and one signal handler (SIGPROF, which stays installed after stop and then only
-//! passes on what is not its own). It writes nothing to the program's output. Memory stays within the recorder's bound (8 MB) plus
+//! passes on what is not its own). It writes nothing to the program's output, but for one line on standard error where the file that it was
+//! asked for could not be written at the end. Memory stays within the recorder's bound (8 MB) plus
 //! unwind tables, rings, and what wrapped locks tell (2.7 KB each of those that are waited for or busy, at most 4,096); its threads stretch their periods so that they take at most 1 % of a core.
 //! In a forked child nothing of it runs, until the child starts it itself.
 //!

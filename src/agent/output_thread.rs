@@ -4,6 +4,7 @@ use super::Shared;
 use crate::{Profile, output};
 use hotpoll_profile::Exact;
 use hotpoll_symbolizer::recorder::Query;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,10 @@ pub(super) fn run(shared: &Shared, path: &Path) {
     shared.progress.wait_for_drained(LAST_SLICE_PATIENCE);
     let last = profile(shared);
     drop(last_look);
-    write(shared, path, &last);
+    if let Some(why) = write(shared, path, &last) {
+        // A notice is for whoever asks, and nobody can ask any more: this is the one line that hotpoll ever says by itself.
+        let _ = writeln!(std::io::stderr(), "hotpoll: {why}");
+    }
 }
 
 /// While it is there the drain keeps the sampler for the last look. Nobody waits for one that will not come: a failing thread drops it, too.
@@ -57,11 +61,11 @@ fn profile(shared: &Shared) -> Profile {
     profile
 }
 
-fn write(shared: &Shared, path: &Path, profile: &Profile) {
-    if let Err(error) = output::write_profile(path, profile) {
-        shared.notice(format!(
-            "the profile could not be written to {}: {error}",
-            path.display()
-        ));
-    }
+/// Writes it, or says why not.
+fn write(shared: &Shared, path: &Path, profile: &Profile) -> Option<String> {
+    let error = output::write_profile(path, profile).err()?;
+    let path = path.display();
+    let why = format!("the profile could not be written to {path}: {error}");
+    shared.notice(why.clone());
+    Some(why)
 }

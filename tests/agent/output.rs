@@ -230,7 +230,7 @@ fn a_disk_that_fails_later() {
 }
 
 /// A file may have no more than 512 bytes: the disk is full, and beyond that the kernel sends a signal that ends a process. The service
-/// neither ends nor learns of it; reports say so, and no half of a file is left.
+/// does not end; reports say so, and its standard error at the end; and no half of a file is left.
 fn a_full_disk() {
     use std::os::unix::process::CommandExt;
     let folder = Folder::new();
@@ -247,6 +247,8 @@ fn a_full_disk() {
             Ok(())
         })
     };
+    let said = Folder::new();
+    command.stderr(fs::File::create(said.path("stderr")).expect("a file"));
     let mut host = folder.spawn(command);
     assert_eq!(host.line(), "ready");
     wait_until("a notice", || {
@@ -259,4 +261,11 @@ fn a_full_disk() {
     assert_eq!(folder.names(), [""; 0]);
     assert!(host.finish().success());
     assert_eq!(folder.names(), [""; 0]);
+    // At the end nobody can ask for the notice any more: one line, once.
+    let said = fs::read_to_string(said.path("stderr")).expect("a file");
+    assert!(
+        said.starts_with("hotpoll: the profile could not be written to ")
+            && said.lines().count() == 1,
+        "{said}"
+    );
 }
