@@ -196,7 +196,7 @@ fn a_long_poll_of_many_short_ones_inside() {
             kind(snapshot, name)
                 .long_polls
                 .iter()
-                .any(|poll| is_long(poll))
+                .any(is_long)
         };
         let is_seen = |name: &str| {
             let kind = kind(snapshot, name);
