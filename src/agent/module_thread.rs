@@ -9,6 +9,9 @@ use std::time::Duration;
 
 /// How often it looks: a module loaded by `dlopen` is usable within twice this. Looking costs about a microsecond.
 const PERIOD: Duration = Duration::from_millis(50);
+/// The promise.
+const USABLE_WITHIN: Duration = Duration::from_millis(100);
+const _: () = assert!(2 * PERIOD.as_nanos() <= USABLE_WITHIN.as_nanos());
 
 /// Runs until it is told to end.
 pub(super) fn run(shared: &Shared, mut watch: ModuleWatch) {
