@@ -15,6 +15,10 @@ pub const TESTS: &[Test] = &[
     ),
     ("now::stacks_are_taken_anew", stacks_are_taken_anew),
     (
+        "now::ten_thousand_tasks_of_a_dead_runtime",
+        ten_thousand_tasks_of_a_dead_runtime,
+    ),
+    (
         "now::a_long_poll_of_many_short_ones_inside",
         a_long_poll_of_many_short_ones_inside,
     ),
@@ -117,6 +121,25 @@ fn a_blocked_runtime_says_where_its_tasks_wait() {
     assert_eq!(without.snapshot, None);
 }
 
+fn ten_thousand_tasks_of_a_dead_runtime() {
+    const TASKS: usize = 10_000;
+    let folder = Folder::new();
+    let host = folder.start_ready(&format!("many-tasks {TASKS} dead"), &[]);
+    wait_until("a blocked runtime", || {
+        let profile = now(&host, false);
+        let runtimes = &snapshot(&profile).tasks.runtimes;
+        runtimes.iter().any(|runtime| runtime.blocked)
+    });
+    let profile = now(&host, false);
+    let waiting = tasks(snapshot(&profile), "waits");
+    assert_eq!(waiting.len(), TASKS);
+    assert!(waiting.iter().all(|task| task.state == TaskState::Waiting));
+    assert_eq!(
+        tasks(snapshot(&profile), "blocker")[0].state,
+        TaskState::Polling
+    );
+}
+
 fn stacks_are_taken_anew() {
     let folder = Folder::new();
     let host = waiting(&folder, "free", &[]);
@@ -192,12 +215,7 @@ fn a_long_poll_of_many_short_ones_inside() {
         let is_long = |poll: &hotpoll_profile::LongPoll| {
             poll.open && poll.poll_ns > LONG_NS && poll.stacks.len() >= 3
         };
-        let middle_is_seen = |name: &str| {
-            kind(snapshot, name)
-                .long_polls
-                .iter()
-                .any(is_long)
-        };
+        let middle_is_seen = |name: &str| kind(snapshot, name).long_polls.iter().any(is_long);
         let is_seen = |name: &str| {
             let kind = kind(snapshot, name);
             let by_thread = snapshot

@@ -79,7 +79,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "kinds" => waits::kinds(argument, &arguments[1]),
         "slow-polls" => waits::slow_polls(),
         "odd-sleeper" => sleepers::odd_sleeper(),
-        "many-tasks" => waits::many_tasks(argument.parse().expect("a number")),
+        "many-tasks" => waits::many_tasks(argument.parse().expect("a number"), arguments.len() > 1),
         "nested-polls" => waits::nested_polls(),
         "crowded" => crate::crowded::crowded(argument),
         "stopped" => stopped(),

@@ -174,8 +174,8 @@ pub fn slow_polls() {
     std::process::exit(0);
 }
 
-/// So many tasks that wait for one thing.
-pub fn many_tasks(count: usize) {
+/// So many tasks that wait for one thing; and if so asked, a worker that is blocked for good.
+pub fn many_tasks(count: usize, is_dead: bool) {
     let _guard = hotpoll::start().expect("hotpoll starts");
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = hotpoll::runtime(&mut builder)
@@ -190,6 +190,9 @@ pub fn many_tasks(count: usize) {
     }
     // Behind all of them in the only worker's queue.
     runtime.block_on(async { tokio::spawn(async {}).await.expect("it ends well") });
+    if is_dead {
+        hotpoll::spawn_named("blocker", async { std::thread::park() });
+    }
     ready();
     wait_for_end();
     std::process::exit(0);
