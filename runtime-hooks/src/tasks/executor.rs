@@ -4,8 +4,8 @@ use super::{Kind, Tracked};
 use std::future::Future;
 use std::panic::Location;
 
-/// Spawns what a server or client gives it, tracked. With the feature `hyper` it is a `hyper::rt::Executor`, which hyper, hyper-util, tonic and
-/// everything on top of them take.
+/// Spawns what a server or client gives it, tracked. With the feature `hyper` it is a `hyper::rt::Executor`, which hyper, hyper-util, tonic's
+/// `Endpoint::executor` and what is built on them take. tonic's own `Server` takes none.
 #[derive(Debug, Clone, Copy)]
 pub struct Executor {
     name: &'static str,
