@@ -5,7 +5,8 @@
 //! ```
 //! A process of its own holds 10,000, then 100,000 suspended tasks of four kinds, each with the stack of its await. It is asked over its socket as
 //! the command asks: the time from the request to the last byte of the answer; then by `hotpoll dump`: the time to the written file, first with no
-//! symbols in the cache, then with all of them.
+//! symbols in the cache, then with all of them. So is `hotpoll tasks`, from its start to its end; and then once more with nothing in the cache while the only
+//! worker is blocked for good (the promise for 10,000 tasks: a second).
 //!
 //! Meanwhile the process's one worker does nothing but spawn short tasks and poll one that yields. What it pays is the longest call of
 //! `hotpoll::spawn` and the longest gap between two polls, in windows with a dump and in windows of the same length without one; medians over
@@ -107,6 +108,16 @@ fn measure(tasks: usize, rounds: usize, figures: &mut Figures) -> std::io::Resul
         warm.push(host.dump()?.0);
     }
     push("file", &mut warm, "ms");
+    let mut command = |what: &str, cache: &str| -> std::io::Result<()> {
+        push(what, &mut [host.list_tasks(cache)?], "ms");
+        Ok(())
+    };
+    command("command_first", "cache of tasks")?;
+    command("command", "cache of tasks")?;
+    host.0.tell("block");
+    assert_eq!(host.0.line()?, "blocked");
+    let mut push = |what: &str, ms: f64| figures.push(format!("{what}_{tasks}_tasks"), ms, "ms");
+    push("command_first_blocked", host.list_tasks("another cache")?);
     Ok(())
 }
 
@@ -170,6 +181,23 @@ impl Host {
         Ok(tasks.flatten().filter_map(|task| clock(task.path())).sum())
     }
 
+    /// Has the command list the tasks, with this folder for its cache; milliseconds.
+    fn list_tasks(&self, cache: &str) -> std::io::Result<f64> {
+        let begun = Instant::now();
+        let output = Command::new(env!("CARGO_BIN_EXE_hotpoll"))
+            .args(["tasks", &self.0.pid().to_string(), "--suspended"])
+            .env("XDG_CACHE_HOME", self.0.folder().join(cache))
+            .output()?;
+        let took = begun.elapsed();
+        // A stack that is the tasks' own.
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && text.contains("::answered"),
+            "{output:?}"
+        );
+        Ok(ms(took))
+    }
+
     /// Has the command write a dump; milliseconds, and the file's bytes.
     fn dump(&self) -> std::io::Result<(f64, u64)> {
         let file = self.0.folder().join("dump.pb.gz");
@@ -187,6 +215,9 @@ impl Host {
     }
 }
 
+/// The shortest time that shows a runtime blocked: a poll that takes long.
+const BLOCKED_FOR: Duration = Duration::from_millis(100);
+
 fn ms(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
@@ -194,6 +225,7 @@ fn ms(time: Duration) -> f64 {
 /// The kinds of suspended tasks, by name.
 const KINDS: [&str; 4] = ["sleeps", "receives", "answered", "deep"];
 
+static BLOCK: AtomicBool = AtomicBool::new(false);
 static READY: AtomicU64 = AtomicU64::new(0);
 static FORGET: AtomicBool = AtomicBool::new(false);
 static SPAWN_NS: AtomicU64 = AtomicU64::new(0);
@@ -237,6 +269,11 @@ fn be_asked(tasks: usize) {
                 }
                 println!("forgotten");
             }
+            "block" => {
+                BLOCK.store(true, Relaxed);
+                std::thread::sleep(BLOCKED_FOR);
+                println!("blocked");
+            }
             _ => {
                 let [spawn_ns, gap_ns, turns] =
                     [&SPAWN_NS, &GAP_NS, &TURNS].map(|paid| paid.load(Relaxed));
@@ -261,6 +298,9 @@ async fn yields() {
     let mut last = Instant::now();
     loop {
         tokio::task::yield_now().await;
+        while BLOCK.load(Relaxed) {
+            std::thread::park();
+        }
         let now = Instant::now();
         GAP_NS.fetch_max((now - last).as_nanos() as u64, Relaxed);
         TURNS.fetch_add(1, Relaxed);
