@@ -7,7 +7,8 @@ use std::path::PathBuf;
 pub use hotpoll_sampler::StartError as SamplerError;
 
 /// Why hotpoll could not start, and what to do about it. Nothing is left running then.
-#[derive(Debug)]
+///
+/// `Debug` prints the same sentence as `Display`: a `main` that returns the error shows it by `Debug`.
 #[non_exhaustive]
 pub enum StartError {
     /// The settings, the platform, or the system stand in the way of sampling: a rate out of range, a second start.
@@ -115,6 +116,12 @@ impl fmt::Display for StartError {
     }
 }
 
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -127,5 +134,24 @@ impl std::error::Error for StartError {
 impl From<SamplerError> for StartError {
     fn from(error: SamplerError) -> Self {
         Self::Sampler(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `fn main() -> Result<(), Box<dyn Error>>` shows it.
+    #[test]
+    fn debug_is_the_sentence() {
+        let error = StartError::Variable {
+            name: "HOTPOLL_HZ",
+            value: "0".to_owned(),
+            valid: "a whole number",
+        };
+        let shown: Box<dyn std::error::Error> = Box::new(error);
+        let sentence = "HOTPOLL_HZ=0 means nothing: set it to a whole number, or leave it out";
+        assert_eq!(format!("{shown:?}"), sentence);
+        assert_eq!(shown.to_string(), sentence);
     }
 }

@@ -52,9 +52,10 @@ impl Guard {
     /// Writes [`Guard::profile`] as a gzipped pprof file, replacing what is there.
     ///
     /// # Errors
-    /// What the system says of the path. What was there before is then still there.
+    /// What the system says, with the path and what to do about it. What was there before is then still there.
     pub fn write_pprof(&self, path: impl AsRef<Path>) -> io::Result<()> {
-        output::write_profile(path.as_ref(), &self.profile())
+        let path = path.as_ref();
+        output::write_profile(path, &self.profile()).map_err(|error| output::explain(path, error))
     }
 
     /// Stops sampling: timers are disarmed, threads end, the socket is gone, the output file is written. What was recorded can

@@ -10,6 +10,19 @@ pub(crate) fn write_profile(path: &Path, profile: &Profile) -> io::Result<()> {
     replace(path, &pprof::encode_gzip(profile))
 }
 
+/// The error with its path and what to do, of the same kind: the system's words alone name neither.
+pub(crate) fn explain(path: &Path, error: io::Error) -> io::Error {
+    let sentence = if path.as_os_str().is_empty() {
+        "the profile cannot be written: the path is empty; name a file".to_owned()
+    } else {
+        format!(
+            "the profile cannot be written to {}: {error}; name a file in a folder that exists and is writable",
+            path.display()
+        )
+    };
+    io::Error::new(error.kind(), sentence)
+}
+
 /// Finds out whether a file could be written at `path`, without touching what is there.
 pub(crate) fn check_writable(path: &Path) -> io::Result<()> {
     check_place(path)?;
@@ -190,6 +203,21 @@ mod tests {
         fs::write(&path, "old").unwrap();
         check_writable(&path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"old");
+    }
+
+    #[test]
+    fn an_error_names_the_path_and_the_next_step() {
+        for (path, said) in [
+            ("", "the path is empty; name a file"),
+            ("/nosuch/x", "cannot be written to /nosuch/x: "),
+        ] {
+            let path = Path::new(path);
+            let error = write_profile(path, &Profile::default()).unwrap_err();
+            let kind = error.kind();
+            let explained = explain(path, error);
+            assert!(explained.to_string().contains(said), "{explained}");
+            assert_eq!(explained.kind(), kind);
+        }
     }
 
     #[test]

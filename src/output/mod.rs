@@ -11,5 +11,5 @@ mod pattern;
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) use file::check_writable;
-pub(crate) use file::write_profile;
+pub(crate) use file::{explain, write_profile};
 pub(crate) use pattern::OutputPattern;
