@@ -3,7 +3,7 @@
 use crate::envelope;
 use crate::exit::{self, FINE, Outcome};
 use crate::export::text::printable;
-use crate::live::{AskError, Client, Endpoint, discover};
+use crate::live::{AskError, Client, Endpoint, ProcessFacts, discover, process, unheard};
 use crate::target::{Host, ThisHost};
 use crate::text::number::{count, duration, percent_in_words};
 use crate::text::style::{DIM, WARNING, paint, plain};
@@ -54,6 +54,8 @@ enum Format {
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 struct Row {
     pid: u32,
+    /// Its PID in its own PID namespace.
+    own_pid: u32,
     name: String,
     user: String,
     threads: u32,
@@ -90,7 +92,10 @@ struct Data {
 
 /// Carries the command out.
 pub fn run(args: &ListArgs) -> Outcome {
-    let rows = rows(&discover::all());
+    let endpoints = discover::all();
+    let mut rows = rows(&endpoints);
+    rows.extend(unheard_rows(&endpoints));
+    rows.sort_by_key(|row| row.pid);
     let text = match args.format {
         Format::Json => envelope::line("list", SCHEMA, &Data { processes: rows }),
         Format::Text if rows.is_empty() => {
@@ -120,16 +125,39 @@ fn rows(endpoints: &[Endpoint]) -> Vec<Row> {
     rows
 }
 
+/// Those that run hotpoll and have no socket.
+fn unheard_rows(endpoints: &[Endpoint]) -> Vec<Row> {
+    let mut others = process::all();
+    others.retain(|process| {
+        let pid = process.pid;
+        !endpoints.iter().any(|endpoint| endpoint.process.pid == pid)
+    });
+    let rows = unheard::among(others).into_iter().map(|process| {
+        let mut row = facts(&process);
+        row.error = Some(format!(
+            "runs, without a socket: {}",
+            unheard::why(&process)
+        ));
+        row
+    });
+    rows.collect()
+}
+
+fn facts(process: &ProcessFacts) -> Row {
+    Row {
+        pid: process.pid,
+        own_pid: process.own_pid,
+        name: process.display_name().to_owned(),
+        user: ThisHost::asked_by("list").user(process.uid),
+        threads: process.threads,
+        ..Row::default()
+    }
+}
+
 fn row(endpoint: &Endpoint) -> Row {
     let host = ThisHost::asked_by("list");
     let process = &endpoint.process;
-    let mut row = Row {
-        pid: process.pid,
-        name: process.display_name().to_owned(),
-        user: host.user(process.uid),
-        threads: process.threads,
-        ..Row::default()
-    };
+    let mut row = facts(process);
     if !host.may_ask(process.uid) {
         row.error = Some(format!("belongs to {}", row.user));
         return row;

@@ -10,7 +10,7 @@
 //! A name that is both a live process and a file means the process: next to `./my-service`, the program, `my-service` is what runs.
 
 use crate::exit::Failure;
-use crate::live::{Endpoint, ProcessFacts, discover, process};
+use crate::live::{Endpoint, ProcessFacts, discover, process, unheard};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,12 @@ pub trait Host {
     fn endpoint(&self, process: &ProcessFacts) -> Option<Endpoint>;
     /// Every process with this name, whether it has hotpoll or not.
     fn named(&self, name: &str) -> Vec<ProcessFacts>;
+    /// Why a process that runs hotpoll has no socket; nothing where it does not run hotpoll.
+    fn unheard(&self, process: &ProcessFacts) -> Option<String>;
+    /// The first process that runs hotpoll without a socket and may be asked.
+    fn first_unheard(&self) -> Option<ProcessFacts>;
+    /// The process that this one was forked from, where that one runs hotpoll.
+    fn forked_from(&self, process: &ProcessFacts) -> Option<u32>;
     /// What kind of file this is.
     fn file(&self, path: &Path) -> FileKind;
     /// Whether we may ask processes of this user.
@@ -138,9 +144,12 @@ fn choose(endpoints: Vec<Endpoint>, host: &impl Host, several: &str) -> Result<E
         1 => Ok(ours.remove(0)),
         0 => match theirs.first() {
             Some(endpoint) => Err(of_another_user(&endpoint.process, host)),
-            None => Err(Failure::new("no live process with hotpoll was found").next(
-                "start a program that calls hotpoll::start(), name a profile FILE, or try `hotpoll demo`",
-            )),
+            None => Err(match host.first_unheard() {
+                Some(process) => without_hotpoll(&process, host),
+                None => Failure::new("no live process with hotpoll was found").next(
+                    "start a program that calls hotpoll::start(), name a profile FILE, or try `hotpoll demo`",
+                ),
+            }),
         },
         _ => {
             let mut what = format!("{several}:");
@@ -184,11 +193,20 @@ fn without_hotpoll(process: &ProcessFacts, host: &impl Host) -> Failure {
     if !host.may_ask(process.uid) {
         return of_another_user(process, host);
     }
-    Failure::new(format!(
-        "process {} ({}) does not run hotpoll",
-        process.pid,
-        process.display_name()
-    ))
+    let who = format!("process {} ({})", process.pid, process.display_name());
+    if let Some(why) = host.unheard(process) {
+        return Failure::new(format!(
+            "{who} runs hotpoll, but has no socket to be asked through: {why}"
+        ))
+        .next(unheard::NEXT);
+    }
+    if let Some(parent) = host.forked_from(process) {
+        return Failure::new(format!(
+            "{who} is a child of process {parent}, which runs hotpoll, and does not run it itself: threads do not outlast a fork"
+        ))
+        .next("call hotpoll::start() in the child, too");
+    }
+    Failure::new(format!("{who} does not run hotpoll"))
     .next(
         "link the crate `hotpoll` and call hotpoll::start(); if it calls hotpoll::start_if_asked(), \
          start it with HOTPOLL=on (HOTPOLL=off in its environment keeps it off)",
@@ -267,6 +285,23 @@ impl Host for ThisHost {
             .into_iter()
             .filter(|process| process.is_named(name))
             .collect()
+    }
+
+    fn unheard(&self, process: &ProcessFacts) -> Option<String> {
+        process::has_agent(process.pid).then(|| unheard::why(process))
+    }
+
+    fn first_unheard(&self) -> Option<ProcessFacts> {
+        let ours = process::all().into_iter();
+        let ours = ours.filter(|process| self.may_ask(process.uid)).collect();
+        unheard::among(ours).into_iter().next()
+    }
+
+    fn forked_from(&self, process: &ProcessFacts) -> Option<u32> {
+        // After an exec it is most often another program.
+        let parent = ProcessFacts::read(process.parent).ok()?;
+        let is_same = !process.executable.is_empty() && parent.executable == process.executable;
+        (is_same && process::has_agent(parent.pid)).then_some(parent.pid)
     }
 
     fn file(&self, path: &Path) -> FileKind {

@@ -19,11 +19,20 @@ const LONGEST_PATH: usize = 107;
 /// How many files of the folder are looked at for stale sockets.
 const MOST_STALE: usize = 256;
 
-/// Binds the socket, in the first folder that will do: `$XDG_RUNTIME_DIR/hotpoll`, else `/tmp/hotpoll-UID`. The error is a sentence.
+/// Where the folder `hotpoll-UID` may lie, best first. `/tmp` may be read-only, or not there, or somebody may have made our folder in it; a container with
+/// a read-only root has `/dev/shm` all the same. The command's sentence for a process without a socket goes through the same folders.
+const SHARED_FOLDERS: [&str; 3] = ["/tmp", "/var/tmp", "/dev/shm"];
+
+/// Binds the socket, in the first folder that will do: `$XDG_RUNTIME_DIR/hotpoll`, else `hotpoll-UID` in `/tmp`, `/var/tmp` or `/dev/shm`. The error is a sentence.
 pub(crate) fn bind(pid: u32, start_ticks: u64) -> Result<Listening, String> {
+    let candidates = candidates(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from));
+    bind_first(&candidates, pid, start_ticks)
+}
+
+fn bind_first(directories: &[PathBuf], pid: u32, start_ticks: u64) -> Result<Listening, String> {
     let mut reasons = Vec::new();
-    for directory in candidates(std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from)) {
-        match bind_in(&directory, pid, start_ticks) {
+    for directory in directories {
+        match bind_in(directory, pid, start_ticks) {
             Ok(listening) => return Ok(listening),
             Err(error) => reasons.push(format!("{}: {error}", directory.display())),
         }
@@ -33,11 +42,11 @@ pub(crate) fn bind(pid: u32, start_ticks: u64) -> Result<Listening, String> {
 
 fn candidates(runtime: Option<PathBuf>) -> Vec<PathBuf> {
     let runtime = runtime.filter(|folder| folder.is_absolute() && folder.is_dir());
-    let own = PathBuf::from(format!("/tmp/hotpoll-{}", sys::own_uid()));
+    let own = format!("hotpoll-{}", sys::own_uid());
     runtime
         .map(|folder| folder.join("hotpoll"))
         .into_iter()
-        .chain([own])
+        .chain(SHARED_FOLDERS.map(|folder| Path::new(folder).join(&own)))
         .collect()
 }
 
@@ -191,6 +200,23 @@ mod tests {
     }
 
     #[test]
+    fn the_next_folder_where_one_will_not_do() {
+        let folder = Folder::new("next");
+        let (taken, free) = (folder.0.join("taken"), folder.0.join("hotpoll-1"));
+        fs::write(&taken, "a file, say").unwrap();
+        let none = folder.0.join("none/hotpoll-1");
+        let listening = bind_first(&[none.clone(), taken.clone(), free.clone()], 1, 2).unwrap();
+        assert_eq!(listening.path, free.join("1-2.sock"));
+        let why = bind_first(&[none, taken], 1, 2).unwrap_err();
+        let reasons: Vec<&str> = why.split("; ").collect();
+        assert!(reasons[0].contains("none/hotpoll-1: "), "{why}");
+        assert!(
+            reasons[1].ends_with("it is not a folder (links are not followed)"),
+            "{why}"
+        );
+    }
+
+    #[test]
     fn a_path_too_long_is_refused_and_said() {
         let folder = Folder::new("long");
         refused(&folder.0.join("x".repeat(100)), "too long");
@@ -226,13 +252,14 @@ mod tests {
     #[test]
     fn the_runtime_folder_comes_first_if_there_is_one() {
         let folder = Folder::new("xdg");
-        let tmp = PathBuf::from(format!("/tmp/hotpoll-{}", sys::own_uid()));
-        assert_eq!(
-            candidates(Some(folder.0.clone())),
-            [folder.0.join("hotpoll"), tmp.clone()]
-        );
+        let uid = sys::own_uid();
+        let shared = ["/tmp", "/var/tmp", "/dev/shm"]
+            .map(|folder| PathBuf::from(format!("{folder}/hotpoll-{uid}")));
+        let found = candidates(Some(folder.0.clone()));
+        assert_eq!(found[0], folder.0.join("hotpoll"));
+        assert_eq!(found[1..], shared);
         for unusable in [Some(folder.0.join("gone")), Some("relative".into()), None] {
-            assert_eq!(candidates(unusable), std::slice::from_ref(&tmp));
+            assert_eq!(candidates(unusable), shared);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! This machine: what a process that starts hotpoll here will find.
 
 use super::{Finding, kernel, perf};
-use crate::live::discover;
+use crate::live::{discover, unheard};
 use crate::text::number::{count, counted};
 use hotpoll_symbolizer::symbolize::default_cache_dir;
 use nix::sys::resource::{Resource, getrlimit};
@@ -42,10 +42,7 @@ pub struct Machine {
 pub fn read() -> Machine {
     let file = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let limit = |resource| getrlimit(resource).map_or(0, |(soft, _)| soft);
-    let socket_folder = match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from) {
-        Some(folder) if folder.is_absolute() => folder.join("hotpoll"),
-        _ => PathBuf::from(format!("/tmp/hotpoll-{}", nix::unistd::geteuid())),
-    };
+    let socket_folder = socket_folder();
     let cache_folder = default_cache_dir();
     let processors = file("/proc/cpuinfo");
     let flags = processors
@@ -70,7 +67,7 @@ pub fn read() -> Machine {
             .trim()
             .to_owned(),
         invariant_tsc: has("constant_tsc") && has("nonstop_tsc"),
-        socket_folder: (socket_folder.clone(), unusable(&socket_folder)),
+        socket_folder,
         cache_folder: (
             cache_folder.clone(),
             cache_folder.as_deref().and_then(unusable),
@@ -84,6 +81,23 @@ fn tick_hz() -> Option<u32> {
     let tick = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE).ok()?;
     let ns = u64::try_from(tick.tv_nsec()).ok().filter(|&ns| ns > 0)?;
     u32::try_from((1_000_000_000 + ns / 2) / ns).ok()
+}
+
+/// The folder for sockets that will do, of those that an agent tries; the first one where none will.
+fn socket_folder() -> (PathBuf, Option<String>) {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let runtime = runtime.filter(|folder| folder.is_absolute() && folder.is_dir());
+    let name = format!("hotpoll-{}", nix::unistd::geteuid());
+    let folders = (runtime.map(|folder| folder.join("hotpoll")).into_iter())
+        .chain(unheard::FOLDERS.map(|folder| Path::new(folder).join(&name)));
+    let folders: Vec<_> = folders
+        .map(|folder| {
+            let why = unusable(&folder);
+            (folder, why)
+        })
+        .collect();
+    let good = folders.iter().find(|(_, why)| why.is_none());
+    good.unwrap_or(&folders[0]).clone()
 }
 
 /// Why nothing can be made in a folder, or the folder itself not be made.

@@ -5,6 +5,7 @@ pub mod discover;
 mod held;
 pub mod lasting;
 pub mod process;
+pub mod unheard;
 
 pub use client::{AskError, Client};
 pub use discover::Endpoint;

@@ -10,6 +10,8 @@ pub struct ProcessFacts {
     pub pid: u32,
     /// Its ID in its own PID namespace: the one in its socket's name.
     pub own_pid: u32,
+    /// The process that made it, or that took it on.
+    pub parent: u32,
     /// The name of its main thread.
     pub name: String,
     /// The file name of its executable; empty when that is not ours to know.
@@ -82,6 +84,21 @@ pub fn all() -> Vec<ProcessFacts> {
     processes
 }
 
+/// Whether hotpoll runs in a process, by its thread. For processes whose socket is not there to tell.
+pub fn has_agent(pid: u32) -> bool {
+    /// The name of the thread that no running agent is without.
+    const THREAD: &str = "hotpoll-drain";
+    /// Threads looked at: the agent is started early, and the kernel lists threads in their order.
+    const MOST_THREADS: usize = 1024;
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return false;
+    };
+    (threads.flatten().take(MOST_THREADS)).any(|thread| {
+        let name = fs::read_to_string(thread.path().join("comm"));
+        name.is_ok_and(|name| name.trim_end() == THREAD)
+    })
+}
+
 /// Whether a process runs no further until somebody lets it: every thread of it is stopped by a signal or a debugger, or its
 /// control group is frozen, as `docker pause` does.
 pub fn is_stopped(pid: u32) -> bool {
@@ -146,6 +163,7 @@ fn parse(pid: u32, stat: &str, status: &str) -> Option<ProcessFacts> {
     Some(ProcessFacts {
         pid,
         own_pid,
+        parent: fields.get(4 - 3)?.parse().ok()?,
         name: name.to_owned(),
         executable: String::new(),
         start_ticks: fields.get(22 - 3)?.parse().ok()?,
@@ -255,6 +273,25 @@ mod tests {
         child.wait().unwrap();
         // The kernel may still be busy with it.
         let _ = fs::remove_dir(group);
+    }
+
+    #[test]
+    fn an_agent_is_known_by_its_thread() {
+        let own = std::process::id();
+        assert!(!has_agent(own));
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::Builder::new()
+            .name("hotpoll-drain".to_owned())
+            .spawn(move || ended.recv())
+            .unwrap();
+        // The thread names itself when it runs.
+        let began = std::time::Instant::now();
+        while !has_agent(own) {
+            assert!(began.elapsed().as_secs() < 60, "never");
+            std::thread::yield_now();
+        }
+        drop(end);
+        assert!(thread.join().unwrap().is_err());
     }
 
     #[test]

@@ -52,6 +52,18 @@ impl Host for TestHost {
             .collect()
     }
 
+    fn unheard(&self, process: &ProcessFacts) -> Option<String> {
+        (process.executable == "mute").then(|| "there is no /tmp".to_owned())
+    }
+
+    fn first_unheard(&self) -> Option<ProcessFacts> {
+        self.named("mute").into_iter().next()
+    }
+
+    fn forked_from(&self, process: &ProcessFacts) -> Option<u32> {
+        (process.executable == "child").then_some(11)
+    }
+
     fn file(&self, path: &Path) -> FileKind {
         self.files
             .iter()
@@ -182,6 +194,31 @@ fn without_hotpoll() {
         ],
     );
     check_says("sleep", &["process 10 (sleep) does not run hotpoll"]);
+}
+
+#[test]
+fn with_hotpoll_and_without_a_socket() {
+    let mut host = host();
+    host.processes = vec![(20, "mute", ME, false), (21, "child", ME, false)];
+    for target in [Some("20"), Some("mute"), None] {
+        let told = told(target, &host);
+        assert!(
+            told.starts_with(
+                "process 20 (mute) runs hotpoll, but has no socket to be asked through: there is no /tmp.\n"
+            ),
+            "{told}"
+        );
+        assert!(told.contains("XDG_RUNTIME_DIR"), "{told}");
+    }
+    let told = told(Some("child"), &host);
+    assert!(
+        told.contains("is a child of process 11, which runs hotpoll"),
+        "{told}"
+    );
+    assert!(
+        told.contains("call hotpoll::start() in the child"),
+        "{told}"
+    );
 }
 
 #[test]
