@@ -53,6 +53,7 @@ impl Now {
                 let mut client =
                     Client::connect(&endpoint).map_err(|error| error.failure(&endpoint))?;
                 let mut profile = fetch(&mut client, source::nanoseconds(LATELY), refresh)?;
+                profile.process.notices.extend(endpoint.other_pid());
                 source::name(&mut profile, Some(&endpoint), binaries);
                 Ok(Self::new(profile))
             }

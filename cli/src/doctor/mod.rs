@@ -107,6 +107,7 @@ fn of_process(endpoint: &Endpoint, binaries: &[PathBuf]) -> Result<Examined, Fai
     let mut client = Client::connect(endpoint).map_err(|error| error.failure(endpoint))?;
     let report = client.doctor().map_err(|error| error.failure(endpoint))?;
     let mut findings = process::findings(&report);
+    findings.extend((endpoint.other_pid()).map(|said| Finding::good("pid", said)));
     findings.extend(kernel::findings(&report.kernel_release));
     let name = endpoint.process.display_name();
     let executable = PathBuf::from(format!("/proc/{}/exe", endpoint.process.pid));

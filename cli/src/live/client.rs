@@ -1,7 +1,7 @@
 //! The conversation with one live process.
 
-use super::discover::Endpoint;
-use super::process;
+use super::discover::{self, Endpoint};
+use super::process::{self, ProcessFacts};
 use crate::exit::Failure;
 use crate::text::number::duration;
 use crate::{interrupt, source};
@@ -55,6 +55,8 @@ pub enum AskError {
     Stale,
     /// The process has ended (or closed the connection) in the middle of it.
     Ended,
+    /// The process lives and listens, but its socket's file is not to be seen: it has changed its root since, or somebody removed the file.
+    OutOfSight,
     /// No answer within this time.
     Silent(Duration),
     /// No answer, as the process does not run: by a signal, a debugger, or frozen with its container.
@@ -96,6 +98,11 @@ impl AskError {
         match self {
             Self::Stale | Self::Ended => Failure::new(format!("{who} has ended"))
                 .next("`hotpoll list` shows the processes that can be asked"),
+            Self::OutOfSight => Failure::new(format!(
+                "{who} listens at {}, and nothing is to be found there: it has changed its root (chroot) since, or the file was removed",
+                endpoint.socket.display()
+            ))
+            .next("start it again; a program that changes its root calls hotpoll::start() after that"),
             Self::Silent(span) => Failure::new(format!(
                 "{who} gave no answer in {}",
                 duration(source::nanoseconds(*span))
@@ -122,8 +129,14 @@ impl AskError {
                 Failure::new(format!("{who} sent a profile that cannot be read: {error}"))
             }
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                Failure::new(format!("{who} may not be asked: permission denied"))
-                    .next("run this as the user that the process runs as")
+                Failure::new(format!(
+                    "{who} may not be asked: permission denied at {}",
+                    endpoint.socket.display()
+                ))
+                .next(format!(
+                    "where it has changed its user since its start, root may ask: sudo hotpoll report {}",
+                    process.pid
+                ))
             }
             Self::Io(error) => Failure::new(format!("{who} cannot be reached: {error}")),
         }
@@ -282,23 +295,60 @@ fn not_asked_for(response: Response) -> AskError {
 
 /// A new conversation with the process itself.
 fn stream_to(endpoint: &Endpoint) -> Result<UnixStream, AskError> {
-    let stream = connect(&endpoint.path()).map_err(|error| match error.kind() {
+    let pid = endpoint.process.pid;
+    let [through_its_root, through_ours] = endpoint.paths();
+    let stream = match connect(&through_its_root) {
+        Err(error) if is_elsewhere(&error) => match connect(&through_ours) {
+            // Below our root lies what anybody may have put there. A process of another PID namespace is 0 here, and cannot be told from others.
+            Ok(stream) if peer_pid(&stream)? == pid as i32 => Ok(stream),
+            Ok(_) => Err(error),
+            Err(ours) if ours.kind() == io::ErrorKind::NotFound => Err(error),
+            Err(ours) => Err(ours),
+        },
+        other => other,
+    };
+    let stream = stream.map_err(|error| match error.kind() {
         // By a Ctrl-C: a wait with an end is not taken up again.
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => {
-            match process::is_stopped(endpoint.process.pid) {
-                true => AskError::Stopped,
-                false => AskError::Silent(QUEUE_PATIENCE),
-            }
-        }
-        _ => error.into(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => match process::is_stopped(pid) {
+            true => AskError::Stopped,
+            false => AskError::Silent(QUEUE_PATIENCE),
+        },
+        _ => match AskError::from(error) {
+            AskError::Stale if still_listens(endpoint) => AskError::OutOfSight,
+            error => error,
+        },
     })?;
-    let peer = getsockopt(&stream, PeerCredentials).map_err(io::Error::from)?;
+    let peer = peer_pid(&stream)?;
     // 0 is a process of another PID namespace that ours cannot see into: the path went through its /proc/PID/root.
-    if peer.pid() != 0 && peer.pid() as u32 != endpoint.process.pid {
-        return Err(AskError::Impostor { pid: peer.pid() });
+    if peer != 0 && peer as u32 != pid {
+        return Err(AskError::Impostor { pid: peer });
     }
     stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)
+}
+
+fn peer_pid(stream: &UnixStream) -> io::Result<i32> {
+    let peer = getsockopt(stream, PeerCredentials).map_err(io::Error::from)?;
+    Ok(peer.pid())
+}
+
+/// Whether the socket may lie below another root.
+fn is_elsewhere(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound, PermissionDenied};
+    matches!(
+        error.kind(),
+        NotFound | PermissionDenied | NotADirectory | ConnectionRefused
+    )
+}
+
+/// Whether this very process lives, and the kernel lists its socket.
+fn still_listens(endpoint: &Endpoint) -> bool {
+    let process = ProcessFacts::read(endpoint.process.pid);
+    process.is_ok_and(|now| {
+        !now.zombie
+            && now.start_ticks == endpoint.process.start_ticks
+            && discover::of(&now).is_some_and(|found| found.socket == endpoint.socket)
+    })
 }
 
 fn connect(path: &Path) -> io::Result<UnixStream> {

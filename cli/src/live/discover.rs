@@ -2,7 +2,7 @@
 //!
 //! A process's agent listens at `…/hotpoll*/PID-STARTTICKS.sock`. Which folder that is depends on the process's environment
 //! and mount namespace, so nobody guesses: the kernel lists every listening socket with its path in `/proc/PID/net/unix`, and
-//! the path is opened below `/proc/PID/root`.
+//! the path is opened below `/proc/PID/root`. Where that is closed to us, or is another root since, it is opened below our own, and who answers is checked.
 
 use super::process::{self, ProcessFacts};
 use std::collections::HashMap;
@@ -19,8 +19,21 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The socket's path as we see it: through the process's own root.
-    pub fn path(&self) -> PathBuf {
+    /// Where the socket may lie, as we see it. The process's own root is the right one, mostly; it is closed to a process's own user where
+    /// the process has changed its user or is not dumpable, and another one where the process has changed its root since.
+    pub fn paths(&self) -> [PathBuf; 2] {
+        [self.path(), self.socket.clone()]
+    }
+
+    /// Both PIDs, where the process has another one in its own PID namespace than here: its own answers know that one alone.
+    pub fn other_pid(&self) -> Option<String> {
+        let ProcessFacts { pid, own_pid, .. } = self.process;
+        (pid != own_pid)
+            .then(|| format!("its PID is {pid} here, and {own_pid} in its own PID namespace"))
+    }
+
+    /// The socket's path through the process's own root.
+    fn path(&self) -> PathBuf {
         let below = self.socket.strip_prefix("/").unwrap_or(&self.socket);
         Path::new("/proc")
             .join(self.process.pid.to_string())
@@ -143,6 +156,21 @@ Num       RefCount Protocol Flags    Type St Inode Path
             777,
             Some("/proc/1042/root/run/user/1000/hotpoll/42-777.sock"),
         );
+    }
+
+    #[test]
+    fn two_pids_of_one_process() {
+        let endpoint = |pid, own_pid| Endpoint {
+            process: ProcessFacts {
+                pid,
+                own_pid,
+                ..ProcessFacts::default()
+            },
+            socket: PathBuf::new(),
+        };
+        let said = endpoint(1042, 1).other_pid().unwrap();
+        assert_eq!(said, "its PID is 1042 here, and 1 in its own PID namespace");
+        assert_eq!(endpoint(42, 42).other_pid(), None);
     }
 
     #[test]

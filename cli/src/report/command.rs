@@ -148,6 +148,7 @@ pub fn run(args: &ReportArgs) -> Outcome {
                 _ => None,
             };
             let mut profile = source::fetch(&mut client, args.window())?;
+            profile.process.notices.extend(endpoint.other_pid());
             if by_task || args.by == By::Lock {
                 profile.snapshot = source::kinds(&mut client);
             }

@@ -3,6 +3,7 @@
 mod process;
 mod recording;
 mod report;
+mod socketless;
 mod stopped;
 mod users;
 
@@ -20,11 +21,20 @@ fn be_the_process() {
         Some(rest) => (rest, true),
         None => (&role[..], false),
     };
+    // `burn`, `hidden` and `chroot` burn until they are killed.
     let (length, code) = match role.split_once(' ') {
         Some((seconds, code)) => (seconds.parse().unwrap(), code.parse().unwrap()),
         None => (300.0, 0),
     };
     let _guard = hotpoll::start_if_asked().unwrap();
+    match role {
+        "hidden" => nix::sys::prctl::set_dumpable(false).unwrap(),
+        "chroot" => {
+            let root = std::env::var_os("HOTPOLL_TEST_ROOT").unwrap();
+            nix::unistd::chroot(std::path::Path::new(&root)).unwrap();
+        }
+        _ => {}
+    }
     println!("started");
     let end = Instant::now() + Duration::from_secs_f64(length);
     let mut sum = 0;
