@@ -2,7 +2,7 @@
 
 use super::{Finding, machine};
 use crate::text::number::{bytes, count, counted, duration, hertz, percent_in_words};
-use hotpoll_profile::protocol::{DoctorReport, UnwindModule};
+use hotpoll_profile::protocol::{DoctorReport, EngineCount, UnwindModule};
 use hotpoll_profile::{Counts, Engine, EngineReason, Profile, Reason, Truncation};
 use hotpoll_symbolizer::view::Summary;
 
@@ -86,7 +86,9 @@ fn version(theirs: &str) -> Finding {
 fn engines(report: &DoctorReport) -> Vec<Finding> {
     const TOPIC: &str = "engine";
     let mut counts = report.engines.clone();
-    counts.sort_by_key(|row| std::cmp::Reverse(row.threads));
+    // hotpoll's own threads have no engine, and say nothing of the program.
+    let is_own = |row: &EngineCount| row.reason() == Some(EngineReason::OwnThread);
+    counts.sort_by_key(|row| (is_own(row), std::cmp::Reverse(row.threads)));
     let findings = counts.iter().map(|row| {
         let engine = row.engine().map_or("an engine of a later version", Engine::label);
         let reason = row.reason();

@@ -90,14 +90,14 @@ pub fn fields(data: &Data) -> Vec<(&'static str, String)> {
         fields.push(("work", work(data)));
     }
     fields.push(("samples", samples(data)));
-    if !data.samples.engines.is_empty() {
+    // An idle process's, too; another tool's file knows nothing of engines, losses and overhead.
+    let is_ours = !data.process.hotpoll_version.is_empty();
+    if is_ours && !data.samples.engines.is_empty() {
         fields.push(("engine", engines(&data.samples.engines)));
     }
     if data.clocked {
         fields.push(("accounted", accounted(data)));
     }
-    // An idle process's, too; another tool's file knows nothing of either.
-    let is_ours = !data.process.hotpoll_version.is_empty() || data.samples.fired > 0;
     if is_ours {
         fields.push(("lost", lost(data)));
     }

@@ -24,6 +24,21 @@ pub fn notices(profile: &Profile, summary: &Summary) -> Vec<String> {
             duration(blocking_ns),
         ));
     }
+    let out_of_timers = (summary.rate.engines.iter())
+        .filter(|((engine, reason), _)| {
+            (*engine, *reason) == (Engine::None, EngineReason::PendingSignalLimit)
+        })
+        .fold((0, 0), |(all_ns, all), (_, (ns, threads))| {
+            (all_ns + ns, all + threads)
+        });
+    if let (blind_ns, blind @ 1..) = out_of_timers {
+        notices.push(format!(
+            "{} {} no timer, as the pending-signal budget is used up ({} of CPU without samples): raise RLIMIT_SIGPENDING (ulimit -i), and start the program again",
+            counted(blind as u64, "thread"),
+            if blind == 1 { "has" } else { "have" },
+            duration(blind_ns),
+        ));
+    }
     let (biased, biased_ns) = summary.tick_biased;
     if biased > 0 && share(biased_ns, summary.cpu_ns) >= WORTH_SAYING {
         let why = perf_is_out(summary).unwrap_or("HOTPOLL_ENGINE=perf looks between the ticks");

@@ -77,6 +77,25 @@ fn an_idle_process() {
     assert!(!report.contains("overhead"), "{report}");
 }
 
+/// Another tool's file has samples, and nothing that hotpoll measures beside them.
+#[test]
+fn another_tools_file() {
+    let bytes = include_bytes!("../../../profile/tests/data/go-cpu.pb.gz");
+    let profile = hotpoll_profile::pprof::decode(bytes).unwrap();
+    let options = Options::default();
+    let report = plain(&text::render(&collect(&profile, &options), &options, 120));
+    assert!(report.contains("\n  samples "), "{report}");
+    for unmeasured in [
+        "\n  engine ",
+        "\n  lost ",
+        "\n  overhead ",
+        "kernel tick",
+        "TSC",
+    ] {
+        assert!(!report.contains(unmeasured), "{unmeasured}: {report}");
+    }
+}
+
 #[test]
 fn work_and_what_a_unit_costs() {
     let work = |name: &str, source, units| Work {
