@@ -15,7 +15,6 @@ use hotpoll_profile::{
 use hotpoll_sampler::{Look, clock};
 use hotpoll_symbolizer::recorder;
 use std::collections::{HashMap, HashSet};
-#[cfg(feature = "tokio")]
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Puts the snapshot into a profile whose locations have no modules yet.

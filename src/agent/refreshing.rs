@@ -4,7 +4,9 @@
 
 #[cfg(feature = "tokio")]
 use hotpoll_hooks::tasks::Refresh;
-use std::time::{Duration, Instant};
+#[cfg(feature = "tokio")]
+use std::time::Duration;
+use std::time::Instant;
 
 /// Tasks woken at a time, and the pause after each time: the program has other work, too.
 #[cfg(feature = "tokio")]

@@ -4,12 +4,12 @@
 //! others wait.
 //!
 //! Of parking_lot's API is not here (`tests/public_api.rs` compares):
-//! - `from_raw` and `into_inner_with_raw` of [`Mutex`], [`RwLock`] and [`ReentrantMutex`]: a raw lock has the place where it was made, and is no parking_lot's.
+//! - `from_raw` and `into_inner_with_raw` of `Mutex`, `RwLock` and `ReentrantMutex`: a raw lock has the place where it was made, and is no parking_lot's.
 //! - `Condvar::raw`: parking_lot's raw condition variable does not tell who waits.
-//! - `FairMutex` with a [`Condvar`]: parking_lot has none either.
+//! - `FairMutex` with a `Condvar`: parking_lot has none either.
 //! - The features `deadlock_detection` (what this crate does instead), `owning_ref` and `nightly`.
 //!
-//! [`WaitTimeoutResult`] is a type of its own: nobody else can make parking_lot's.
+//! `WaitTimeoutResult` is a type of its own: nobody else can make parking_lot's.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod core;
