@@ -5,8 +5,12 @@
 //! ```
 //! Each run: 60 slices of 1,000 samples, about 8,000 distinct stacks of 25 frames.
 
+#[path = "support/numbers.rs"]
+mod numbers;
+
 use hotpoll_compare::{Key, Options, Run, Stack, compare};
 use hotpoll_profile::Work;
+use numbers::Numbers;
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Instant;
@@ -104,24 +108,6 @@ fn make(run: u64, numbers: &mut Numbers) -> Run {
     made.samples = (SLICES * SAMPLES_A_SLICE) as u64;
     made.cpu_ns = made.samples * 1_000_000 + numbers.next() % 1_000_000_000;
     made
-}
-
-/// Numbers that look random and are the same in each run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// Small numbers often, large ones rarely.
-    fn skewed(&mut self, end: u64) -> u64 {
-        let share = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        ((end as f64).powf(share) as u64).min(end) - 1
-    }
 }
 
 /// The most memory that the process ever had.

@@ -6,11 +6,15 @@
 //! ```
 //! The load: callchains of 30 frames, leaves with a few hot ones among many rare ones, 64 threads.
 
+#[path = "support/numbers.rs"]
+mod numbers;
+
 use hotpoll_profile::thread::Accounts;
 use hotpoll_profile::{Engine, EngineReason, State, Truncation, pprof};
 use hotpoll_symbolizer::recorder::{
     Observation, Query, Recorder, Settings, SliceClocks, ThreadFacts,
 };
+use numbers::Numbers;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -80,24 +84,6 @@ fn main() {
         "MB",
     );
     figures.print();
-}
-
-/// Numbers that look random and are the same in each run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// Small numbers often, large ones rarely: about as often as one over the number.
-    fn skewed(&mut self, end: u64) -> u64 {
-        let share = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        ((end as f64).powf(share) as u64 - 1).min(end - 1)
-    }
 }
 
 fn fill_callchain(callchain: &mut Vec<u64>, numbers: &mut Numbers) {
