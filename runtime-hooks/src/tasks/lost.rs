@@ -14,7 +14,7 @@ use hotpoll_profile::TaskState;
 use std::collections::HashMap;
 
 /// Futures inside of one another that are followed.
-const DEEPEST: usize = 64;
+pub(super) const DEEPEST: usize = 64;
 
 /// Marks the tasks that wait forever.
 pub(super) fn mark(rows: &mut [Row]) {

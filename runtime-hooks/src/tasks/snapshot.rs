@@ -5,7 +5,7 @@
 
 use super::kind::{self, Kind};
 use super::open_polls::{open_polls, outermost_polls};
-use super::record::{BLOCKING, HOLDS_PARENTS, Record, Wait};
+use super::record::{BLOCKING, FIRST_OWN_ID, HOLDS_PARENTS, Record, Wait};
 use super::stats::Totals;
 use super::wake_stamp::{DURING_POLL, Who};
 use super::{LONG_POLL, live, lost, runtimes, stacks, thread};
@@ -79,6 +79,7 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> T
         rows.extend(live::hold_all(list).iter().map(|task| row(task, &clock)));
     }
     lost::mark(&mut rows);
+    tell_runtime_ids(&mut rows);
     let (mut kinds, folded_kinds) = kinds(&rows, &clock);
     kinds.retain(|kind| kind.spawned > 0);
     let tracked = rows.len() as u64;
@@ -210,7 +211,7 @@ fn read(task: &Record, clock: &Clock) -> Row {
     Row {
         task: Task {
             id: number(&task.id),
-            runtime_id: number(&task.runtime_id),
+            runtime_id: 0,
             kind: task.kind.id(),
             parent: number(&task.parent),
             blocking,
@@ -242,6 +243,29 @@ fn read(task: &Record, clock: &Clock) -> Row {
         held_at_end: u64::from(task.held_at_end.load(Relaxed)),
         holds_parents: task.flags.load(Relaxed) & HOLDS_PARENTS != 0,
         waits,
+    }
+}
+
+/// Says which of the runtime's tasks each is, or is a part of: a task that was spawned goes by the runtime's own number, and a future inside of one knows
+/// what polls it.
+fn tell_runtime_ids(rows: &mut [Row]) {
+    let inside: HashMap<u64, u64> = (rows.iter().filter(|row| row.nested))
+        .map(|row| (row.task.id, row.task.parent))
+        .collect();
+    for row in rows {
+        if row.nested && row.task.polls == 0 && row.task.state != TaskState::Polling {
+            continue; // nobody knows yet
+        }
+        let mut around = row.task.id;
+        for _ in 0..lost::DEEPEST {
+            let Some(parent) = inside.get(&around) else {
+                break;
+            };
+            around = *parent;
+        }
+        if around < FIRST_OWN_ID {
+            row.task.runtime_id = around;
+        }
     }
 }
 

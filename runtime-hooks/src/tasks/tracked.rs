@@ -59,7 +59,7 @@ impl Owner {
 
     /// The task has ended: it leaves the list, and its numbers go to its kind's.
     fn end(&self, end: End) {
-        if self.0.generation != hotpoll_sampler::generation() {
+        if !self.0.is_of_this_process() {
             // The list that it is in is the parent's: others' records hang on it there, and perhaps a lock that nobody here gives back. The record
             // stays in it, and so is never freed.
             self.0.hold();
@@ -418,13 +418,10 @@ fn thread_is_new(local: &'static Local) {
 /// Finds out which task of the runtime's this is, or is a part of; and, once a thread, what can be known only inside a runtime.
 #[cold]
 fn first_poll(task: &Record, local: &'static Local) {
-    let runtime_id = crate::task_id::current();
-    task.runtime_id.store(runtime_id, Relaxed);
     if task.id.load(Relaxed) == 0 {
-        let id = if runtime_id == 0 {
-            own_id()
-        } else {
-            runtime_id
+        let id = match crate::task_id::current() {
+            0 => own_id(),
+            runtimes_own => runtimes_own,
         };
         task.id.store(id, Relaxed);
     }
