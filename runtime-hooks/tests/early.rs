@@ -1,11 +1,14 @@
-//! Tasks that began to wait before stacks could be walked: a counted failure then, and a refresh shows them. Alone in its process, which starts late.
+//! Tasks that began to wait before stacks could be walked: a counted failure then; their next poll shows them, or a refresh. Alone in its process, which starts late.
 
 mod support;
 
 use hotpoll_hooks::tasks;
 use hotpoll_profile::TaskState;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use support::{told, until};
+use tokio::sync::Notify;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -17,8 +20,19 @@ async fn on_join() {
     let _ = tasks::spawn_named("day", tokio::time::sleep(DAY)).await;
 }
 
+/// Polled along with what does come, while what it waits for keeps the first waker that it took.
+async fn on_either(comes: Arc<Notify>) {
+    let mut day = pin!(tokio::time::sleep(DAY));
+    loop {
+        tokio::select! {
+            () = &mut day => return,
+            () = comes.notified() => {}
+        }
+    }
+}
+
 #[test]
-fn a_refresh_shows_what_was_missed() {
+fn what_was_missed_is_shown_at_the_next_poll_or_by_a_refresh() {
     let (_sampler, mut modules) =
         hotpoll_sampler::start(hotpoll_sampler::Settings::default()).expect("start");
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -27,11 +41,13 @@ fn a_refresh_shows_what_was_missed() {
         .build()
         .unwrap();
     let _inside = runtime.enter();
+    let comes = Arc::new(Notify::new());
     let spawned = [
         tasks::spawn_named("sleeps", on_sleep()),
         tasks::spawn_named("joins", on_join()),
+        tasks::spawn_named("either", on_either(comes.clone())),
     ];
-    let names = ["sleeps", "joins", "day"];
+    let names = ["sleeps", "joins", "day", "either"];
     let seen = until("waiting", |seen| {
         names.iter().all(|name| {
             let tasks = seen.of(name);
@@ -47,7 +63,31 @@ fn a_refresh_shows_what_was_missed() {
         assert!(seen.one(name).waits.is_empty());
     }
     modules.refresh();
-    assert_eq!(tasks::refresh(1, Duration::from_millis(1)), 3);
+    tasks::take_stacks_anew();
+    comes.notify_one();
+    let seen = until(
+        "the one that is polled shows all that it waits for",
+        |seen| {
+            let task = seen.one("either");
+            task.polls == 2 && task.waits.len() == 2 && task.state == TaskState::Waiting
+        },
+    );
+    let stacks: Vec<String> = (seen.stacks(seen.one("either")).into_iter())
+        .map(told)
+        .collect();
+    for what in ["sleep::Sleep", "Notified"] {
+        assert!(
+            stacks.iter().any(|stack| stack.contains(what)),
+            "{stacks:#?}"
+        );
+    }
+    for name in &names[..3] {
+        // Nobody was woken for it.
+        let task = seen.one(name);
+        assert_eq!((task.polls, task.waits.len()), (1, 0), "{name}");
+    }
+    let names = &names[..3];
+    assert_eq!(tasks::refresh(1, Duration::from_millis(1)), 4);
     let seen = until("polled again", |seen| {
         names.iter().all(|name| {
             let task = seen.one(name);

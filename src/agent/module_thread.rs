@@ -26,6 +26,9 @@ pub(super) fn run(shared: &Shared, mut watch: ModuleWatch) {
     let mut leaks_told = watch.leaked_tables();
     while !shared.progress.is_stopping() {
         if watch.refresh() {
+            // Tasks that began to wait before there were tables for where they did show it at their next poll.
+            #[cfg(feature = "tokio")]
+            hotpoll_hooks::tasks::take_stacks_anew();
             let loaded = LoadedModules {
                 modules: watch.modules(),
                 unwind: unwind(&watch),

@@ -75,7 +75,7 @@ use self::{
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub use self::{
     open_polls::{OpenPoll, any_pollers, open_polls, outermost_polls},
-    refresh::{Refresh, refresh},
+    refresh::{Refresh, refresh, take_stacks_anew},
     roots::completed_roots,
     run_delay::{OutsideCount, Waited, charge_open_polls, pollers, run_delays},
     snapshot::{Limits, snapshot},

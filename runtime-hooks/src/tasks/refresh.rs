@@ -34,6 +34,12 @@ impl Drop for On {
     }
 }
 
+/// From now on every task's waker is another than before: what a task waits for takes it again when the task is polled for whatever reason, and its stack
+/// with it. Nobody is woken. For when stacks can be walked that could not be before.
+pub fn take_stacks_anew() {
+    super::waker::next_generation();
+}
+
 /// Every task that is waiting is woken, in steps: whoever takes them has other things to do in between. Each task costs a poll that would not have
 /// been: so only when somebody asks. From a thread that polls nothing.
 pub struct Refresh {
@@ -55,7 +61,7 @@ impl std::fmt::Debug for Refresh {
 impl Refresh {
     /// From now on every task's waker is another than before.
     pub fn begin() -> Self {
-        super::waker::next_generation();
+        take_stacks_anew();
         Self {
             lists: 0..live::LISTS,
             held: Vec::new(),
