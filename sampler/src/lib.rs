@@ -89,4 +89,5 @@ pub use self::{
     signal::task_id::{TaskId, register as register_task_id},
     slot::HandlerTimes,
     sys::{cpu_ns_of, current_tid, own_run_delay_ns, thread_cpu_ns, tick_hz},
+    thread::files::is_runnable,
 };

@@ -201,7 +201,20 @@ pub(super) struct Seen {
     pub is_any_parked: bool,
     /// Grows with what its workers get done: see [`progress`].
     pub progress: u64,
+    /// Threads of its own that are none of the workers listed, nor in anything tracked: one may work in a worker's place.
+    others: Vec<u32>,
 }
+
+impl Seen {
+    /// Whether a thread that may work in a worker's place is on a processor, or wants to be. It may as well run a closure that nobody tracks.
+    pub fn may_be_at_work(&self) -> bool {
+        let others = self.others.iter().take(MOST_LOOKED_AT);
+        others.copied().any(hotpoll_sampler::is_runnable)
+    }
+}
+
+/// Threads whose state is read: that takes some microseconds each.
+const MOST_LOOKED_AT: usize = 64;
 
 /// Every known runtime. `is_busy` says of a thread whether it is in a poll, or in a closure that may block.
 pub(super) fn snapshot(is_busy: impl Fn(u32) -> bool) -> Vec<Seen> {
@@ -240,7 +253,11 @@ fn seen(one: &Known, is_busy: &impl Fn(u32) -> bool) -> Seen {
     } else {
         one.threads.iter().for_each(|&tid| add(&mut workers, tid));
     }
+    let is_other = |tid: &u32| !workers.contains(tid) && !is_busy(*tid);
+    // The newest first: whoever took a worker's place is rather among them.
+    let others = one.threads.iter().rev().copied().filter(is_other).collect();
     Seen {
+        others,
         all_listed: workers.len() >= count,
         is_any_parked: (0..count).any(|index| is_parked(&index)),
         progress: done(&metrics),

@@ -20,6 +20,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// A runtime of which all workers seem to be blocked must get nothing done for so long: they may be other threads by now than those that we know.
 const STANDSTILL: Duration = Duration::from_millis(20);
 
+/// And for so long, at the most, while a thread is at work that may have taken a worker's place: it tells what it got done when it parks, and each 61 polls.
+/// Whether it has is not known then, and nothing is said: the long polls are listed in any case.
+const DOUBTFUL: Duration = Duration::from_millis(200);
+
 /// How much a snapshot may tell.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -132,14 +136,27 @@ fn runtimes(now: u64) -> Vec<Runtime> {
             && workers.iter().all(is_in_long_poll)
     };
     let suspects: Vec<bool> = known.iter().map(seems_blocked).collect();
-    if suspects.contains(&true) {
+    let stands_still =
+        |seen: &runtimes::Seen| runtimes::progress(seen.runtime.id) == Some(seen.progress);
+    let known = || known.iter().zip(&suspects);
+    let mut waited = Duration::ZERO;
+    let mut in_doubt = suspects.clone();
+    while in_doubt.contains(&true) && waited < DOUBTFUL {
+        let in_places = |seen: &runtimes::Seen| stands_still(seen) && seen.may_be_at_work();
+        let before: Vec<bool> = (known().zip(&in_doubt))
+            .map(|((seen, _), in_doubt)| *in_doubt && in_places(seen))
+            .collect();
         std::thread::sleep(STANDSTILL);
+        waited += STANDSTILL;
+        for (((seen, _), in_doubt), before) in known().zip(&mut in_doubt).zip(before) {
+            *in_doubt = *in_doubt && stands_still(seen) && (before || in_places(seen));
+        }
     }
-    let known = known.into_iter().zip(suspects);
-    known
-        .map(|(seen, suspect)| Runtime {
-            blocked: suspect && runtimes::progress(seen.runtime.id) == Some(seen.progress),
-            ..seen.runtime
+    known()
+        .zip(in_doubt)
+        .map(|((seen, suspect), in_doubt)| Runtime {
+            blocked: *suspect && !in_doubt && stands_still(seen),
+            ..seen.runtime.clone()
         })
         .collect()
 }

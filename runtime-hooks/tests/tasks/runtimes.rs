@@ -6,7 +6,7 @@ use hotpoll_hooks::tasks::{self, JoinSet, LocalSet};
 use hotpoll_profile::TaskState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
 #[test]
@@ -122,31 +122,50 @@ impl Drop for Ends {
     }
 }
 
-/// Both workers' tasks sit in `block_in_place`: other threads work in their places, and a heartbeat goes on.
+/// What goes on in the workers' stead.
+#[derive(Clone, Copy)]
+enum Heartbeat {
+    Tracked,
+    Untracked,
+    /// Untracked tasks that compute and wake each other, so that who polls them never parks.
+    Busy,
+}
+
+/// All workers' tasks sit in `block_in_place`: other threads work in their places, and a heartbeat goes on.
 #[track_caller]
-fn check_handed_over(name: &'static str, heartbeat_is_tracked: bool) {
+fn check_handed_over(name: &'static str, count: usize, heartbeat: Heartbeat) {
     sampling();
     let stop = Arc::new(AtomicBool::new(false));
     let mut builder = Builder::new_multi_thread();
     let runtime = hotpoll_hooks::runtime(&mut builder)
-        .worker_threads(2)
+        .worker_threads(count)
         .enable_time()
         .name(name)
         .build()
         .unwrap();
     let _ends = Ends(stop.clone());
     let _inside = runtime.enter();
-    let heartbeat = async || {
+    let beat = async || {
         loop {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    if heartbeat_is_tracked {
-        drop(tasks::spawn_named("heartbeat", heartbeat()));
-    } else {
-        drop(tokio::spawn(heartbeat()));
+    match heartbeat {
+        Heartbeat::Tracked => drop(tasks::spawn_named("heartbeat", beat())),
+        Heartbeat::Untracked => drop(tokio::spawn(beat())),
+        Heartbeat::Busy => {
+            for _ in 0..4 {
+                let stop = stop.clone();
+                tokio::spawn(async move {
+                    while !stop.load(Relaxed) {
+                        compute_for(Duration::from_micros(1_500));
+                        SelfWake(1).await;
+                    }
+                });
+            }
+        }
     }
-    let in_place: Vec<_> = (0..2)
+    let in_place: Vec<_> = (0..count)
         .map(|_| {
             let stop = stop.clone();
             tasks::spawn_named(name, async move {
@@ -160,25 +179,28 @@ fn check_handed_over(name: &'static str, heartbeat_is_tracked: bool) {
         .collect();
     let mut is_ever_blocked = false;
     for _ in 0..20 {
-        let seen = until("both in place", |seen| {
-            let both = seen.of(name);
-            both.len() == 2 && both.iter().all(|task| task.state_ns >= 20_000_000)
+        let seen = until("all in place", |seen| {
+            let all = seen.of(name);
+            all.len() == count && all.iter().all(|task| task.state_ns >= 20_000_000)
         });
         let ours = seen.tasks.runtimes.iter().find(|one| one.name == name);
         is_ever_blocked |= ours.unwrap().blocked;
         std::thread::sleep(Duration::from_millis(3));
     }
-    // The threads that work now are the workers, and those in `block_in_place` are not.
-    until("the workers", |seen| {
-        let ours = seen.tasks.runtimes.iter().find(|one| one.name == name);
-        let workers = &ours.unwrap().workers;
-        let polls = tasks::open_polls();
-        let mut away = polls.iter().filter(|poll| {
-            let both = seen.of(name);
-            both.iter().any(|task| task.id == poll.task)
+    // Where the one who took a worker's place never parks, nothing says that it has.
+    if !matches!(heartbeat, Heartbeat::Busy) {
+        // The threads that work now are the workers, and those in `block_in_place` are not.
+        until("the workers", |seen| {
+            let ours = seen.tasks.runtimes.iter().find(|one| one.name == name);
+            let workers = &ours.unwrap().workers;
+            let polls = tasks::open_polls();
+            let mut away = polls.iter().filter(|poll| {
+                let both = seen.of(name);
+                both.iter().any(|task| task.id == poll.task)
+            });
+            workers.len() == count && away.all(|poll| !workers.contains(&poll.tid))
         });
-        workers.len() == 2 && away.all(|poll| !workers.contains(&poll.tid))
-    });
+    }
     stop.store(true, Relaxed);
     for task in in_place {
         runtime.block_on(task).unwrap();
@@ -188,14 +210,26 @@ fn check_handed_over(name: &'static str, heartbeat_is_tracked: bool) {
     assert!(!is_ever_blocked);
 }
 
+fn compute_for(time: Duration) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        std::hint::spin_loop();
+    }
+}
+
 #[test]
 fn a_runtime_whose_workers_were_handed_over_is_not_blocked() {
-    check_handed_over("handed over", true);
+    check_handed_over("handed over", 2, Heartbeat::Tracked);
 }
 
 #[test]
 fn nor_where_the_rest_is_untracked() {
-    check_handed_over("handed over, untracked", false);
+    check_handed_over("handed over, untracked", 2, Heartbeat::Untracked);
+}
+
+#[test]
+fn nor_where_the_rest_never_parks() {
+    check_handed_over("handed over, busy", 1, Heartbeat::Busy);
 }
 
 #[test]

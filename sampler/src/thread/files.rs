@@ -75,11 +75,19 @@ pub(crate) fn is_alive(tid: u32, start_ticks: u64) -> bool {
 
 /// Whether the thread sleeps where no signal reaches it: state D.
 pub(crate) fn is_uninterruptible(tid: u32) -> bool {
-    let Ok(text) = std::fs::read(format!("/proc/self/task/{tid}/stat")) else {
-        return false;
-    };
-    let name_end = text.iter().rposition(|&byte| byte == b')');
-    name_end.is_some_and(|end| text.get(end + 2) == Some(&b'D'))
+    state(tid) == Some(b'D')
+}
+
+/// Whether the thread is on a processor or waits for one: state R.
+pub fn is_runnable(tid: u32) -> bool {
+    state(tid) == Some(b'R')
+}
+
+/// The letter that stands for the thread's state in `stat`.
+fn state(tid: u32) -> Option<u8> {
+    let text = std::fs::read(format!("/proc/self/task/{tid}/stat")).ok()?;
+    let name_end = text.iter().rposition(|&byte| byte == b')')?;
+    text.get(name_end + 2).copied()
 }
 
 /// How long the thread has waited for a processor since it began, in nanoseconds: the second number of `schedstat`.
