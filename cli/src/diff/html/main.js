@@ -45,21 +45,6 @@ function describe(box) {
   return facts;
 }
 
-function showTip(box, x, y) {
-  const tip = byId('tip');
-  const rows = document.createElement('table');
-  const [[, name], ...facts] = describe(box);
-  for (const [key, value] of facts) {
-    const row = rows.insertRow();
-    row.append(element('th', key, { scope: 'row' }), element('td', value));
-  }
-  tip.replaceChildren(element('b', name), rows);
-  tip.hidden = false;
-  const { width, height } = tip.getBoundingClientRect();
-  tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - width - 8))}px`;
-  tip.style.top = `${y + 18 + height > innerHeight ? Math.max(4, y - height - 12) : y + 18}px`;
-}
-
 function header() {
   const kind = raw.fails ? 'bad' : raw.word === 'IMPROVED' || raw.word === 'EQUIVALENT' ? 'good' : 'unsure';
   byId('title').append(element('span', raw.word, { class: kind }), `: ${raw.sentence}`);
@@ -76,8 +61,7 @@ function header() {
 }
 
 function find(name) {
-  byId('search').value = '^' + name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') + '$';
-  search();
+  searchFor(name);
   view('graph');
   // Down to the widest of them, so that it can be seen.
   let widest = -1;
@@ -91,19 +75,7 @@ function find(name) {
 }
 
 function search() {
-  const text = byId('search').value;
-  let pattern = null;
-  byId('search').removeAttribute('aria-invalid');
-  byId('matched').textContent = '';
-  if (text) {
-    try {
-      // Small letters find both.
-      pattern = new RegExp(text, /[A-Z]/.test(text.replace(/\\./g, '')) ? '' : 'i');
-    } catch (error) {
-      byId('search').setAttribute('aria-invalid', 'true');
-      byId('matched').textContent = `not a regular expression: ${error.message.split(': ').pop()}`;
-    }
-  }
+  const pattern = searched();
   graph.matched = pattern && boxes.label.map((label, box) => box > 0 && pattern.test(label));
   if (pattern) {
     let [base, now] = [0, 0];
@@ -117,10 +89,7 @@ function search() {
 }
 
 function view(which) {
-  byId('graph').hidden = which !== 'graph';
-  byId('functions').hidden = which !== 'table';
-  byId('show-graph').setAttribute('aria-pressed', which === 'graph');
-  byId('show-table').setAttribute('aria-pressed', which === 'table');
+  turnTo(which);
   if (which === 'graph' && graph.boxes) graph.fit();
 }
 
@@ -134,24 +103,6 @@ function legend() {
   }), entry('less than on the other side', element('i', undefined, { class: 'ghost' })));
 }
 
-function invert() {
-  const pressed = byId('invert').getAttribute('aria-pressed') !== 'true';
-  byId('invert').setAttribute('aria-pressed', pressed);
-  graph.invert(pressed);
-}
-
-byId('search').addEventListener('input', search);
-byId('search').addEventListener('keydown', event => { if (event.key === 'Escape') { event.target.value = ''; search(); byId('boxes').focus(); } });
-byId('show-graph').addEventListener('click', () => view('graph'));
-byId('show-table').addEventListener('click', () => view('table'));
-byId('invert').addEventListener('click', invert);
-byId('reset').addEventListener('click', () => graph.zoom(0));
-document.addEventListener('keydown', event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
-  if (event.key === '/') { byId('search').focus(); event.preventDefault(); }
-  else if (event.key === 'i') invert();
-  else if (event.key === 't') view(byId('functions').hidden ? 'table' : 'graph');
-});
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { graph.recolor(); legend(); graph.draw(); });
 
 header();

@@ -20,11 +20,12 @@ const PAGE: &str = include_str!("page.html");
 /// What both kinds of pages look like, then what this one has of its own.
 const STYLES: [&str; 2] = [crate::export::html::STYLE, include_str!("page.css")];
 /// In the order in which they need each other.
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     crate::export::html::TEXT_SCRIPT,
     crate::export::html::GRAPH_SCRIPT,
     include_str!("graph.js"),
     include_str!("table.js"),
+    crate::export::html::PAGE_SCRIPT,
     include_str!("main.js"),
 ];
 

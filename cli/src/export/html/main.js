@@ -12,8 +12,7 @@ const graph = new FlameGraph(model, byId('boxes'), byId('scroller'), byId('heigh
   speak: box => { byId('spoken').textContent = describe(box).map(([key, value]) => key ? `${key}: ${value}` : value).join('. '); },
 });
 const table = new FunctionTable(model, entry => {
-  byId('search').value = '^' + entry.name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') + '$';
-  search();
+  searchFor(entry.name);
   view('graph');
   byId('boxes').focus();
 });
@@ -105,26 +104,12 @@ function refold() {
 }
 
 function search() {
-  const text = byId('search').value;
-  let pattern = null;
-  byId('search').removeAttribute('aria-invalid');
-  if (text) {
-    try {
-      // Small letters find both.
-      pattern = new RegExp(text, /[A-Z]/.test(text.replace(/\\./g, '')) ? '' : 'i');
-    } catch (error) {
-      byId('search').setAttribute('aria-invalid', 'true');
-      byId('matched').textContent = `not a regular expression: ${error.message.split(': ').pop()}`;
-    }
-  }
+  const pattern = searched();
   if (pattern) {
     const { matched, ns } = matches(shown, graph.boxes, pattern);
     graph.matched = matched;
     byId('matched').textContent = `matched ${percent(ns, graph.boxes.whole)} (${duration(ns)})`;
-  } else {
-    graph.matched = null;
-    if (!byId('search').hasAttribute('aria-invalid')) byId('matched').textContent = '';
-  }
+  } else graph.matched = null;
   chosen.search = pattern;
   graph.draw();
   if (!byId('functions').hidden) table.show(functions(shown, graph.boxes), graph.boxes.whole, chosen.search);
@@ -151,26 +136,8 @@ function describe(box) {
   return facts;
 }
 
-function showTip(box, x, y) {
-  const tip = byId('tip');
-  const rows = document.createElement('table');
-  const [[, name], ...facts] = describe(box);
-  for (const [key, value] of facts) {
-    const row = rows.insertRow();
-    row.append(element('th', key, { scope: 'row' }), element('td', value));
-  }
-  tip.replaceChildren(element('b', name), rows);
-  tip.hidden = false;
-  const { width, height } = tip.getBoundingClientRect();
-  tip.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - width - 8))}px`;
-  tip.style.top = `${y + 18 + height > innerHeight ? Math.max(4, y - height - 12) : y + 18}px`;
-}
-
 function view(which) {
-  byId('graph').hidden = which !== 'graph';
-  byId('functions').hidden = which !== 'table';
-  byId('show-graph').setAttribute('aria-pressed', which === 'graph');
-  byId('show-table').setAttribute('aria-pressed', which === 'table');
+  turnTo(which);
   if (which === 'graph') graph.fit(); else table.show(functions(shown, graph.boxes), graph.boxes.whole, chosen.search);
 }
 
@@ -184,26 +151,8 @@ function legend() {
   }), element('li', 'thin and slanted: inlined'), element('li', 'hatched: no stack, or cut short'));
 }
 
-function invert() {
-  const pressed = byId('invert').getAttribute('aria-pressed') !== 'true';
-  byId('invert').setAttribute('aria-pressed', pressed);
-  graph.invert(pressed);
-}
-
 byId('threads').addEventListener('change', event => { chosen.groups = event.target.value; timeline.show(wanted()); select(); });
 byId('fold').addEventListener('change', refold);
-byId('search').addEventListener('input', search);
-byId('search').addEventListener('keydown', event => { if (event.key === 'Escape') { event.target.value = ''; search(); byId('boxes').focus(); } });
-byId('show-graph').addEventListener('click', () => view('graph'));
-byId('show-table').addEventListener('click', () => view('table'));
-byId('invert').addEventListener('click', invert);
-byId('reset').addEventListener('click', () => graph.zoom(0));
-document.addEventListener('keydown', event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
-  if (event.key === '/') { byId('search').focus(); event.preventDefault(); }
-  else if (event.key === 'i') invert();
-  else if (event.key === 't') view(byId('functions').hidden ? 'table' : 'graph');
-});
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
   graph.recolor();
   timeline.recolor();

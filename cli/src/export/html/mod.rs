@@ -17,13 +17,16 @@ pub const STYLE: &str = include_str!("page.css");
 pub const TEXT_SCRIPT: &str = include_str!("text.js");
 /// Boxes on a canvas.
 pub const GRAPH_SCRIPT: &str = include_str!("graph.js");
+/// The tip, the search field, the keys.
+pub const PAGE_SCRIPT: &str = include_str!("page.js");
 /// In the order in which they need each other.
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 7] = [
     TEXT_SCRIPT,
     include_str!("model.js"),
     GRAPH_SCRIPT,
     include_str!("timeline.js"),
     include_str!("table.js"),
+    PAGE_SCRIPT,
     include_str!("main.js"),
 ];
 
