@@ -12,7 +12,7 @@ use self::folder::Folder;
 use self::progress::Plan;
 use self::side::{Run, Side};
 use crate::exit::{self, FINE, Failure, Outcome};
-use crate::record::given::{self, Given, delivered};
+use crate::record::given::{Given, GivenArgs, delivered};
 use crate::text::number::{count, counted};
 use crate::text::terminal;
 use crate::{interrupt, profile_file};
@@ -54,17 +54,8 @@ pub struct BenchArgs {
     /// Add to the runs that the folder has
     #[arg(long)]
     add: bool,
-    /// So much work is done in each run, where the program does not count it; may be repeated
-    #[arg(long, value_name = "NAME=N", value_parser = given::work)]
-    work: Vec<hotpoll_profile::Work>,
-    /// What the programs are given to do: runs of different workloads are not compared
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "",
-        hide_default_value = true
-    )]
-    workload: String,
+    #[command(flatten)]
+    given: GivenArgs,
     /// A file with symbols for a module, matched by build ID; may be repeated
     #[arg(long, value_name = "PATH")]
     binary: Vec<PathBuf>,
@@ -79,8 +70,7 @@ pub struct BenchArgs {
 /// Carries the command out.
 pub fn run(args: &BenchArgs) -> Outcome {
     let given = Given {
-        work: args.work.clone(),
-        workload: args.workload.clone(),
+        args: args.given.clone(),
         ci: true,
     };
     let folders = [
@@ -122,12 +112,8 @@ pub fn run(args: &BenchArgs) -> Outcome {
         last = Some(profile);
     }
     drop(plan);
-    if done.contains(&0) {
-        tell_kept(done, args, &folders);
-        return Err(Failure::new(
-            "stopped before each side had run once: there is nothing to compare",
-        )
-        .next("run it again; --add goes on with what the folder has"));
+    if interrupt::is_asked_to_stop() {
+        return stopped(done, args, &folders);
     }
     if let Some((name, samples)) = few {
         terminal::say(&format!(
@@ -145,11 +131,26 @@ pub fn run(args: &BenchArgs) -> Outcome {
         count(done[1].into()),
     ));
     let comparison = comparison(args, &folders);
-    if args.diff && !interrupt::is_asked_to_stop() {
+    if args.diff {
         return compare(&comparison);
     }
     terminal::say(&format!("Compare them: hotpoll {}", shown(&comparison)));
     Ok(FINE)
+}
+
+/// Somebody asked to stop: what has run to its end is kept. It fails, as a script that goes on would take fewer runs than it asked for.
+fn stopped(done: [u32; 2], args: &BenchArgs, folders: &[Folder; 2]) -> Outcome {
+    terminal::say("Stopped; the run that was going on is left out.");
+    tell_kept(done, args, folders);
+    if done.contains(&0) {
+        return Err(
+            Failure::new("not each side has run once: there is nothing to compare")
+                .next("run it again; --add goes on with what the folder has"),
+        );
+    }
+    let comparison = comparison(args, folders);
+    terminal::say(&format!("Compare them: hotpoll {}", shown(&comparison)));
+    Ok(exit::FAILED)
 }
 
 /// The arguments of `hotpoll diff` for the runs.
@@ -197,7 +198,7 @@ fn tell_kept(done: [u32; 2], args: &BenchArgs, folders: &[Folder; 2]) {
         "{}: {} of base and {} of new are kept; --add goes on with them.",
         args.output.display(),
         counted(done[0].into(), "run"),
-        done[1]
+        count(done[1].into())
     ));
 }
 

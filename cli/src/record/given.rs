@@ -1,6 +1,7 @@
 //! What whoever makes a recording says about it: how much work it is, which workload, and that it is for a comparison.
 
 use crate::text::number::{count, counted, hertz};
+use clap::Args;
 use hotpoll_profile::{Engine, Profile, Work, WorkSource};
 use hotpoll_symbolizer::view::Summary;
 
@@ -14,19 +15,33 @@ const FEW: f64 = 0.8;
 /// What is said about a recording.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
-    /// Units of work that the program does not count itself.
-    pub work: Vec<Work>,
-    /// What the workload is called; empty for nothing.
-    pub workload: String,
+    /// Work and workload.
+    pub args: GivenArgs,
     /// It is for a comparison.
     pub ci: bool,
+}
+
+/// What is said about a recording, as arguments.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GivenArgs {
+    /// So much work is done in each run, where the program does not count it; may be repeated
+    #[arg(long, value_name = "NAME=N", value_parser = work)]
+    pub work: Vec<Work>,
+    /// What the program is given to do: runs of different workloads are not compared
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub workload: String,
 }
 
 impl Given {
     /// Puts it into a profile. `ran_through`: it is of a program from its start to its own good end, so that the run itself is a unit, where nobody counts
     /// others.
     pub fn put(&self, profile: &mut Profile, ran_through: bool) {
-        profile.work.extend(self.work.iter().cloned());
+        profile.work.extend(self.args.work.iter().cloned());
         let is_counted = profile.work.iter().any(|work| work.units > 0);
         if self.ci && ran_through && !is_counted {
             profile.work.push(Work {
@@ -35,8 +50,9 @@ impl Given {
                 units: 1,
             });
         }
-        if !self.workload.is_empty() {
-            profile.fingerprint.workload.clone_from(&self.workload);
+        let workload = &self.args.workload;
+        if !workload.is_empty() {
+            profile.fingerprint.workload.clone_from(workload);
         }
     }
 }
@@ -111,8 +127,10 @@ mod tests {
     fn a_run_is_a_unit_where_nothing_else_is() {
         let given = Given {
             ci: true,
-            workload: "batch".to_owned(),
-            ..Given::default()
+            args: GivenArgs {
+                workload: "batch".to_owned(),
+                ..GivenArgs::default()
+            },
         };
         let units = |mut profile: Profile, given: &Given, ran_through| {
             given.put(&mut profile, ran_through);

@@ -11,7 +11,7 @@ pub mod given;
 pub mod recording;
 pub mod writer;
 
-use self::given::Given;
+use self::given::{Given, GivenArgs};
 use crate::exit::{self, Failure, Outcome};
 use crate::target::{self, ThisHost};
 use crate::{duration, profile_file};
@@ -58,17 +58,8 @@ pub struct RecordArgs {
     /// For a comparison: CMD samples near 1,000 Hz where the machine can, and it is told what was delivered; where nothing counts work, a run is a unit
     #[arg(long)]
     ci: bool,
-    /// So much work is done while it is recorded; may be repeated
-    #[arg(long, value_name = "NAME=N", value_parser = given::work)]
-    work: Vec<hotpoll_profile::Work>,
-    /// What the program is given to do: runs of different workloads are not compared
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "",
-        hide_default_value = true
-    )]
-    workload: String,
+    #[command(flatten)]
+    given: GivenArgs,
     /// The command to run and record
     #[arg(last = true, value_name = "CMD")]
     command: Vec<std::ffi::OsString>,
@@ -78,8 +69,7 @@ pub struct RecordArgs {
 pub fn run(args: &RecordArgs) -> Outcome {
     profile_file::check(&args.output)?;
     let given = Given {
-        work: args.work.clone(),
-        workload: args.workload.clone(),
+        args: args.given.clone(),
         ci: args.ci,
     };
     if let Some((program, arguments)) = args.command.split_first() {
