@@ -1,13 +1,33 @@
 //! Leaves the scaffolding out of what a person looks at: call shims, executors and the frames that every stack of a thread stands on.
 
+use crate::text::name::short;
 use hotpoll_compare::FlameNode;
-use hotpoll_symbolizer::view::origin::{Origin, origin};
+use hotpoll_symbolizer::view::origin::{Origin, folded_name, origin};
 use std::collections::HashMap;
 
 /// Whether a function says nothing about the program: no one can change it, and it is in every stack.
 pub fn is_scaffolding(name: &str) -> bool {
-    // Our own wrappers around polls.
-    name.contains("hotpoll_hooks::") || origin(name, "") == Origin::Runtime
+    is_ours(name) || origin(name, "") == Origin::Runtime
+}
+
+/// Our own wrappers around polls.
+fn is_ours(name: &str) -> bool {
+    name.contains("hotpoll_hooks::")
+}
+
+/// A chain of callers as a person reads it, outermost first: what executors and the standard library do in between is one `[tokio]` or `[std]`, and what
+/// every stack begins with is left out.
+pub fn callers(chain: &[String]) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    for name in chain.iter().filter(|name| !is_ours(name)) {
+        match folded_name(name, "") {
+            Some(_) if said.is_empty() => {}
+            Some(folded) if said.last() == Some(&folded) => {}
+            Some(folded) => said.push(folded),
+            None => said.push(short(name)),
+        }
+    }
+    said
 }
 
 /// The tree without scaffolding: what it calls hangs from its caller, and its own cost counts as its caller's. The root stays.
@@ -74,6 +94,34 @@ mod tests {
             children,
             ..FlameNode::default()
         }
+    }
+
+    #[test]
+    fn chains_are_read() {
+        let chain = [
+            "start_thread",
+            "std::thread::Builder::spawn_unchecked_::{closure}",
+            "core::ops::function::FnOnce::call_once",
+            "shop::main",
+            "tokio::runtime::runtime::Runtime::block_on",
+            "tokio::runtime::context::runtime::enter_runtime",
+            "<hotpoll_hooks::tasks::tracked::Tracked<_> as core::future::future::Future>::poll",
+            "tokio::runtime::task::core::Core<_>::poll",
+            "shop::serve::{closure}",
+            "<alloc::vec::Vec<_> as core::iter::traits::collect::Extend<_>>::extend",
+            "core::iter::traits::iterator::Iterator::fold",
+            "shop::json::parse",
+        ];
+        let chain = chain.map(str::to_owned);
+        let expected = [
+            "shop::main",
+            "[tokio]",
+            "shop::serve",
+            "[std]",
+            "json::parse",
+        ];
+        assert_eq!(callers(&chain), expected);
+        assert_eq!(callers(&chain[..3]), [""; 0]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::fold::is_scaffolding;
 use super::report::Report;
 use super::words::{self, hundredths, per, predicate, predicate_effect, subject};
 use crate::text::name::short;
+use crate::text::number::count;
 use hotpoll_compare::{Cause, Family, Outcome, Row, Unit, Verdict};
 
 /// The verdict in words.
@@ -214,8 +215,16 @@ pub fn detectable(report: &Report) -> Option<String> {
     if parts.is_empty() {
         return None;
     }
+    let left_out = match comparison.untested {
+        0 => String::new(),
+        1 => " 1 more has too few samples, or too small a part, to be tested.".to_owned(),
+        n => format!(
+            " {} more have too few samples, or too small a part, to be tested.",
+            count(n.into())
+        ),
+    };
     Some(format!(
-        "A change of this size would have been found four times of five: {}.",
+        "A change of this size would have been found four times of five: {}.{left_out}",
         parts.join(", ")
     ))
 }

@@ -1,6 +1,6 @@
 //! The comparison for a terminal or a log: the verdict, one entry a cause, what could have been seen; with `--all` every row.
 
-use super::fold::is_scaffolding;
+use super::fold::callers;
 use super::headline::{detectable, headline};
 use super::report::Report;
 use super::words::{self, costs, counted, per, signed, signed_interval, told, told_effect};
@@ -128,7 +128,7 @@ pub fn compared(report: &Report) -> String {
             per(&comparison.unit)
         );
     }
-    if let Some(p) = comparison.permutation_p {
+    if let Some(p) = comparison.permutation_p.filter(|_| report.has_total()) {
         text += &format!("; permutation test p = {p:.4}");
     }
     text
@@ -274,14 +274,11 @@ pub fn chain(cause: &Cause) -> Option<String> {
     if !cause.under.is_empty() {
         said.push(format!("under {}", printable(&cause.under)));
     }
-    let callers: Vec<&String> = (cause.chain.iter())
-        .filter(|name| !is_scaffolding(name))
-        .collect();
+    let callers = callers(&cause.chain);
     if !callers.is_empty() {
         let from = callers.len().saturating_sub(CALLERS);
-        let names: Vec<String> = callers[from..].iter().map(|name| short(name)).collect();
         let before = if from > 0 { "… › " } else { "" };
-        said.push(format!("in {before}{}", names.join(" › ")));
+        said.push(format!("in {before}{}", callers[from..].join(" › ")));
     }
     (!said.is_empty()).then(|| said.join(", "))
 }

@@ -170,6 +170,19 @@ pub fn origin(name: &str, file: &str) -> Origin {
     place.unwrap_or(Origin::Own)
 }
 
+/// What stands for a function that nobody can change, in a path of calls: `[tokio]` for an executor's, `[std]` for the standard library's and for how
+/// threads begin. `None` for all that have a name of their own there.
+pub fn folded_name(name: &str, file: &str) -> Option<String> {
+    match origin(name, file) {
+        Origin::Std => Some("[std]".to_owned()),
+        Origin::Runtime => match crate_name(name) {
+            Some(krate) if !STD_CRATES.contains(&krate) => Some(format!("[{krate}]")),
+            _ => Some("[std]".to_owned()),
+        },
+        _ => None,
+    }
+}
+
 fn is_runtime_file(file: &str) -> bool {
     // Canonical, or as the compiler saw it: `/rustc/HASH/library/…`.
     let file = file.find("/library/").map_or(file, |at| &file[at + 1..]);
