@@ -19,10 +19,26 @@ pub fn is_name(name: &str) -> bool {
 
 /// The build of the nearest ancestor that has a note. Not of the commit itself: it would be compared with itself.
 pub fn newest(name: &str) -> Result<Kept, Failure> {
-    builds(name, 1)?.pop().ok_or_else(|| {
-        Failure::new(format!("none of the last {COMMITS} commits before this one has a note in {name}"))
-            .next(format!("fetch them: git fetch origin refs/notes/{name}:refs/notes/{name}; or keep one: hotpoll baseline add git-notes:{name} RUN…"))
-    })
+    builds(name, 1)?.pop().ok_or_else(|| none(name))
+}
+
+/// Notes are not fetched with the branches, and pipelines mostly fetch one commit alone.
+fn none(name: &str) -> Failure {
+    let is_shallow = git(&["rev-parse", "--is-shallow-repository"], None)
+        .is_ok_and(|answer| answer.starts_with(b"true"));
+    let (which, fetch) = match is_shallow {
+        true => (
+            "of this shallow clone's commits before this one none".to_owned(),
+            "git fetch --unshallow origin (for actions/checkout, fetch-depth: 0), then ",
+        ),
+        false => (
+            format!("none of the last {COMMITS} commits before this one"),
+            "",
+        ),
+    };
+    Failure::new(format!("{which} has a note in {name}")).next(format!(
+        "fetch them: {fetch}git fetch origin refs/notes/{name}:refs/notes/{name}; or keep one: hotpoll baseline add git-notes:{name} RUN…"
+    ))
 }
 
 /// The last builds before the current commit, oldest first.
@@ -72,11 +88,20 @@ pub fn builds(name: &str, at_most: usize) -> Result<Vec<Kept>, Failure> {
 pub fn add(name: &str, runs: &[(String, Vec<u8>)]) -> Result<String, Failure> {
     let blob = git(&["hash-object", "-w", "--stdin"], Some(&tar::write(runs)))?;
     let blob = String::from_utf8_lossy(&blob).trim().to_owned();
+    // Notes are commits, and pipelines mostly have no name to make one with.
+    let has_name = git(&["config", "user.email"], None).is_ok();
+    let mut arguments: Vec<&str> = match has_name {
+        true => vec![],
+        false => vec![
+            "-c",
+            "user.name=hotpoll",
+            "-c",
+            "user.email=hotpoll@localhost",
+        ],
+    };
     // `-C` keeps the blob as it is; a message would have its white space tidied.
-    git(
-        &["notes", "--ref", name, "add", "-f", "-C", &blob, "HEAD"],
-        None,
-    )?;
+    arguments.extend(["notes", "--ref", name, "add", "-f", "-C", &blob, "HEAD"]);
+    git(&arguments, None)?;
     let commit = git(&["rev-parse", "HEAD"], None)?;
     let commit = String::from_utf8_lossy(&commit);
     Ok(commit[..SHORT.min(commit.len())].to_owned())
@@ -89,7 +114,11 @@ pub fn commit() -> Option<String> {
 }
 
 fn git(arguments: &[&str], input: Option<&[u8]>) -> Result<Vec<u8>, Failure> {
-    let failed = |why: String| Failure::new(format!("git {} did not work: {why}", arguments[0]));
+    let what = arguments
+        .iter()
+        .find(|word| !word.contains(['-', '=']))
+        .unwrap_or(&"");
+    let failed = |why: String| Failure::new(format!("git {what} did not work: {why}"));
     let mut child = Command::new("git")
         .args(arguments)
         .stdin(if input.is_some() {
