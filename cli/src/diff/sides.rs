@@ -142,6 +142,12 @@ impl Source {
 
 fn expand(word: &str, host: &impl Host, notices: &mut Vec<String>) -> Result<Vec<Source>, Failure> {
     let path = Path::new(word);
+    if word.starts_with("http://") || word.starts_with("https://") {
+        return Err(
+            Failure::new(format!("{word} is an address, and this reads files"))
+                .next("fetch it first, with curl -o FILE: a comparison asks no network"),
+        );
+    }
     if word.contains(['*', '?', '[']) && host.file(path) == FileKind::Missing {
         return of_glob(word, host);
     }
@@ -223,7 +229,10 @@ fn of_folder(
     Ok(files.into_iter().map(Source::File).collect())
 }
 
-/// The files of a folder that begin as profiles do, by name, and how many others there are.
+/// What profiles are called.
+const ENDINGS: [&str; 4] = [".pb.gz", ".pb", ".pprof", ".prof"];
+
+/// The files of a folder that begin as profiles do, or are called so, by name, and how many others there are.
 pub fn profiles_in(folder: &Path, host: &impl Host) -> Result<(Vec<PathBuf>, usize), Failure> {
     let entries = std::fs::read_dir(folder).map_err(|error| Failure::reading(folder, &error))?;
     let (mut files, mut others) = (Vec::new(), 0);
@@ -239,6 +248,8 @@ pub fn profiles_in(folder: &Path, host: &impl Host) -> Result<(Vec<PathBuf>, usi
             FileKind::Profile if !name.ends_with(".tar.gz") && !name.ends_with(".tgz") => {
                 files.push(path)
             }
+            // One whose recording broke off is never just one run less: whoever reads it says what is wrong with it.
+            _ if ENDINGS.iter().any(|ending| name.ends_with(ending)) => files.push(path),
             _ => others += 1,
         }
     }

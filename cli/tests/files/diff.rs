@@ -384,10 +384,16 @@ fn what_a_stranger_tries() {
 
     // A damaged file is never just one run less.
     let half = std::fs::read(&one).unwrap();
-    folder.file("new/half.pb.gz", &half[..half.len() / 2]);
+    let damaged = folder.file("new/half.pb.gz", &half[..half.len() / 2]);
     check_fails(
         &["diff", &base, "--", &new],
         &["cannot read", "damaged or cut short"],
+    );
+    std::fs::remove_file(damaged).unwrap();
+    folder.file("new/empty.pb.gz", b"");
+    check_fails(
+        &["diff", &base, "--", &new],
+        &["empty.pb.gz", "the file is empty"],
     );
     let mut silent = run(40, 1.0);
     silent.samples.clear();
@@ -400,6 +406,61 @@ fn what_a_stranger_tries() {
     check_fails(
         &["diff", &base, "--", name(&silent), "--margin", "0.05"],
         &["5% if 0.05 is a fraction"],
+    );
+}
+
+/// Go's own profiler, three runs a side of a program whose `parse` does three times as much in the new build; `profile/tests/data` has files of others.
+#[test]
+fn files_of_other_tools() {
+    let data = |file: &str| format!("{}/tests/data/{file}", env!("CARGO_MANIFEST_DIR"));
+    let (base, new) = (data("go-base-*.pb.gz"), data("go-new-*.pb.gz"));
+    let said = check(&[&base, "--", &new], 1, "REGRESSED: main.parse is ");
+    assert!(
+        said.contains("in runtime.main › main.main › main.handle"),
+        "{said}"
+    );
+    assert!(said.contains("obody counted work"), "{said}");
+    let whole: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains("permutation"))
+        .collect();
+    assert_eq!(whole, [""; 0], "nothing is said of the whole");
+
+    // With other things and other rates, and with ours.
+    let other = |file: &str| {
+        format!(
+            "{}/../profile/tests/data/{file}",
+            env!("CARGO_MANIFEST_DIR")
+        )
+    };
+    let refused = "NOT COMPARABLE:";
+    let said = check(
+        &[&other("go-cpu.pb.gz"), "--", &other("go-heap.pb.gz")],
+        3,
+        refused,
+    );
+    assert!(said.contains("inuse_space"), "{said}");
+    let said = check(
+        &[&other("pprof-rs.pb.gz"), "--", &other("go-cpu.pb.gz")],
+        3,
+        refused,
+    );
+    assert!(
+        said.contains("200 Hz in the base, 100 Hz in the new build"),
+        "{said}"
+    );
+    let folder = Folder::new("diff-foreign");
+    let ours = runs(&folder, "ours", 0..3, 1.0);
+    for (base, new) in [(&base, &ours), (&ours, &new)] {
+        let said = check(&[base, "--", new], 3, refused);
+        assert!(
+            said.contains("cpu in the ") && said.contains("ctimer in the "),
+            "{said}"
+        );
+    }
+    check_fails(
+        &["diff", &base, "--", "https://ci.example/new.pb.gz"],
+        &["is an address", "curl -o"],
     );
 }
 
