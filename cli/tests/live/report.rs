@@ -1,8 +1,8 @@
 //! Reports, exports, lists and watches of a process that lives, and of one that ends meanwhile.
 
 use crate::process::{Folder, Live, ROLE, hotpoll, run, text};
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 #[test]
@@ -74,15 +74,21 @@ fn list_and_doctor_know_it() {
     }
 }
 
-#[test]
-fn a_watch_ends_with_its_process() {
-    let mut live = Live::start();
+/// A report that is told anew again and again, and its lines.
+fn watch(live: &Live) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut watch = hotpoll(&["report", &live.pid(), "--watch", "--format", "json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    (watch, lines)
+}
+
+#[test]
+fn a_watch_ends_with_its_process() {
+    let mut live = Live::start();
+    let (watch, mut lines) = watch(&live);
     let first = lines.next().unwrap().unwrap();
     assert!(first.contains("\"kind\":\"report\""));
     live.0.kill().unwrap();
@@ -110,12 +116,7 @@ fn a_watch_ends_with_its_process() {
 #[test]
 fn a_watch_that_was_stopped_goes_on() {
     let mut live = Live::start();
-    let mut watch = hotpoll(&["report", &live.pid(), "--watch", "--format", "json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let (mut watch, mut lines) = watch(&live);
     lines.next().unwrap().unwrap();
     let id = watch.id().to_string();
     let signal = |name: &str| {
@@ -141,11 +142,7 @@ fn a_watch_that_was_stopped_goes_on() {
 #[test]
 fn a_watch_ends_with_its_reader() {
     let live = Live::start();
-    let mut watch = hotpoll(&["report", &live.pid(), "--watch", "--format", "json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let (mut watch, mut lines) = watch(&live);
     lines.next().unwrap().unwrap();
     drop(lines);
     assert_eq!(watch.wait().unwrap().code(), Some(0));
