@@ -1,10 +1,12 @@
-//! What a gate makes of it: verdicts, budgets, waivers, the outcome.
+//! What a gate makes of it: verdicts, what fails, the outcome. Budgets and waivers have files of their own.
 
 use crate::cause::EXPLAINS;
+use crate::named::TOTAL;
 use crate::overlaps::{Overlaps, sum};
+use crate::waiver::{self, waived, waiver};
 use crate::{
-    Cause, Comparison, Effect, FailOn, Family, Notice, OnInconclusive, Options, Outcome, Row, Unit,
-    Verdict, Waiver,
+    Cause, Comparison, Effect, FailOn, Family, OnInconclusive, Options, Outcome, Row, Unit,
+    Verdict, budget,
 };
 
 /// What can be said of an effect whose `q` is known.
@@ -22,9 +24,6 @@ pub(crate) fn verdict(effect: &Effect, options: &Options) -> Verdict {
     Verdict::Inconclusive
 }
 
-/// What the total is called in waivers and budgets.
-const TOTAL: &str = "total";
-
 /// Says which causes fail, adds those that budgets make, and says what comes of all that.
 pub(crate) fn close(
     comparison: &mut Comparison,
@@ -33,7 +32,7 @@ pub(crate) fn close(
     judged: bool,
     options: &Options,
 ) {
-    expired(comparison, options);
+    waiver::expired(comparison, options);
     let whole = comparison.total.base;
     for at in 0..comparison.causes.len() {
         let cause = &comparison.causes[at];
@@ -48,7 +47,7 @@ pub(crate) fn close(
         cause.fails = fails && waived.is_none();
         cause.waived = waived;
     }
-    budgets(comparison, options);
+    budget::check(comparison, options);
     total(comparison, overlaps, of_functions, options);
 
     let fails = comparison.causes.iter().any(|cause| cause.fails);
@@ -122,116 +121,6 @@ fn is_blind(comparison: &Comparison, judged: bool, options: &Options) -> bool {
             })
 }
 
-/// Whether a name is meant by what somebody wrote: all of it, or its last parts.
-fn means(name: &str, written: &str) -> bool {
-    let before = name.strip_suffix(written);
-    !written.is_empty() && before.is_some_and(|before| before.is_empty() || before.ends_with("::"))
-}
-
-fn waiver<'a>(name: &str, options: &'a Options) -> Option<&'a Waiver> {
-    let valid = options
-        .waivers
-        .iter()
-        .filter(|waiver| waiver.until >= options.today);
-    valid.into_iter().find(|waiver| means(name, &waiver.what))
-}
-
-fn waived(waiver: &Waiver) -> String {
-    format!("{} (until {})", waiver.reason, date(waiver.until))
-}
-
-fn expired(comparison: &mut Comparison, options: &Options) {
-    let expired = options
-        .waivers
-        .iter()
-        .filter(|waiver| waiver.until < options.today);
-    comparison.notices.extend(expired.map(|waiver| Notice {
-        text: format!(
-            "the waiver of {} ran out on {}: {}",
-            waiver.what,
-            date(waiver.until),
-            waiver.reason
-        ),
-    }));
-}
-
-/// A day since 1970 as `2026-11-22`, by the Gregorian calendar.
-fn date(day: u32) -> String {
-    // Years from March on, so that the leap day is the last; 146,097 days are 400 years.
-    let day = u64::from(day) + 719_468;
-    let era = day / 146_097;
-    let of_era = day % 146_097;
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-fn budgets(comparison: &mut Comparison, options: &Options) {
-    for budget in &options.budgets {
-        if let (false, Unit::PerUnit(unit)) = (budget.unit.is_empty(), &comparison.unit)
-            && !same_unit(unit, &budget.unit)
-        {
-            comparison.notices.push(Notice {
-                text: format!(
-                    "the budget of {} is per {}, and costs are per {unit}: it was not looked at",
-                    budget.function, budget.unit
-                ),
-            });
-            continue;
-        }
-        if comparison.unit == Unit::MedianOfRatios {
-            comparison.notices.push(Notice {
-                text: format!(
-                    "nobody counted work: the budget of {} was not looked at",
-                    budget.function
-                ),
-            });
-            continue;
-        }
-        let of_row = |row: &Row| row.family == Family::Cpu && means(&row.name, &budget.function);
-        let row = comparison.rows.iter().position(of_row);
-        let cost = match row {
-            Some(row) => comparison.rows[row].total.new,
-            None if budget.function == TOTAL => comparison.total.new,
-            None => {
-                comparison.notices.push(Notice {
-                    text: format!(
-                        "no tested function is called {}, which has a budget",
-                        budget.function
-                    ),
-                });
-                continue;
-            }
-        };
-        if cost <= budget.ns_per_unit {
-            continue;
-        }
-        let row = row.map(|row| row as u32);
-        let place = comparison.causes.iter().position(|cause| cause.row == row);
-        let place = place.unwrap_or_else(|| {
-            comparison.causes.push(Cause {
-                row,
-                ..Cause::default()
-            });
-            comparison.causes.len() - 1
-        });
-        let waiver = waiver(&budget.function, options);
-        let cause = &mut comparison.causes[place];
-        cause.budget = Some(budget.ns_per_unit);
-        cause.waived = waiver.map(waived);
-        cause.fails = waiver.is_none();
-    }
-}
-
-/// `request` and `requests` are the same.
-fn same_unit(one: &str, other: &str) -> bool {
-    one.trim_end_matches('s') == other.trim_end_matches('s')
-}
-
 /// The total is a cause of its own where functions do not explain it.
 fn total(comparison: &mut Comparison, overlaps: &Overlaps, of_functions: usize, options: &Options) {
     let effect = comparison.total;
@@ -290,26 +179,5 @@ fn total(comparison: &mut Comparison, overlaps: &Overlaps, of_functions: usize, 
             there.waived = there.waived.take().or(cause.waived);
         }
         None => comparison.causes.insert(0, cause),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days() {
-        assert_eq!(date(0), "1970-01-01");
-        assert_eq!(date(11_016), "2000-02-29");
-        assert_eq!(date(20_779), "2026-11-22");
-    }
-
-    #[test]
-    fn names_by_their_end() {
-        assert!(means("shop::json::parse", "parse"));
-        assert!(means("shop::json::parse", "json::parse"));
-        assert!(means("parse", "parse"));
-        assert!(!means("shop::json::reparse", "parse"));
-        assert!(!means("shop::json::parse", ""));
     }
 }

@@ -10,12 +10,13 @@
 //! 4. `scale.rs`: from parts to costs: CPU time per unit of work, or relative to the other functions
 //! 5. `total.rs`, `functions.rs`, `counted.rs`: differences of logarithms and their variances (`variance.rs`); `effect.rs` tests them
 //!    against the margin, `discovery.rs` holds the false discovery rate, `permutation.rs` doubts the total
-//! 6. `shift.rs`: what only moved; `cause.rs`: one row a cause (both by `overlaps.rs`); `gate.rs`: what fails; `flame.rs`: both sides' stacks
+//! 6. `shift.rs`: what only moved; `cause.rs`: one row a cause (both by `overlaps.rs`); `gate.rs`: what fails, with `budget.rs` and `waiver.rs`; `flame.rs`: both sides' stacks
 //!
 //! `same_build.rs` asks how often all that alarms of runs of one build.
 
 #![forbid(unsafe_code)]
 
+mod budget;
 mod cause;
 mod comparable;
 mod compare;
@@ -26,6 +27,7 @@ mod effect;
 mod flame;
 mod functions;
 mod gate;
+mod named;
 pub mod options;
 mod overlaps;
 mod permutation;
@@ -39,6 +41,7 @@ pub mod special;
 mod table;
 mod total;
 mod variance;
+mod waiver;
 
 pub use comparable::NotComparable;
 pub use compare::compare;
