@@ -159,6 +159,9 @@ fn mark_rare(live: &mut [LiveTask<'_>]) {
     }
 }
 
+/// What has waited longer than the others of its kind is above this, by how long; what waits where few do is below it, by how many these are.
+const ODD: u64 = 1 << 63;
+
 /// What a task is sorted by, larger first.
 fn rank(one: &LiveTask<'_>, sort: Sort) -> (u8, u64, u64) {
     let task = one.task;
@@ -174,8 +177,8 @@ fn rank(one: &LiveTask<'_>, sort: Sort) -> (u8, u64, u64) {
             let within = match (one.problem, one.rare) {
                 // The one that waits longest is the one to look at.
                 (Some(_), _) => task.state_ns,
-                _ if one.longer => u64::MAX,
-                (None, few) => few.map_or(0, |few| u64::MAX - few as u64),
+                _ if one.longer => ODD.saturating_add(task.state_ns),
+                (None, few) => few.map_or(0, |few| ODD - few as u64),
             };
             return (problem, within, task.age_ns);
         }
@@ -289,6 +292,21 @@ mod tests {
         rows[76].2 = 4_900 * MS;
         rows[76].4 = "";
         check(&rows, Sort::Odd, &[(77, None, None), (1, None, None)]);
+        // Of several the one that has waited longest, whoever is older or stands where few do.
+        rows[20].2 = 4_950 * MS;
+        rows[90].2 = 1_000 * MS;
+        rows[90].3 = 6_000 * MS;
+        rows[40].4 = "b";
+        check(
+            &rows,
+            Sort::Odd,
+            &[
+                (21, None, None),
+                (77, None, None),
+                (91, None, None),
+                (41, None, Some(1)),
+            ],
+        );
         // All of them long is what they do.
         let rows: Vec<_> = (1..=100)
             .map(|id| {
