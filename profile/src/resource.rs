@@ -258,11 +258,18 @@ pub enum Mode {
     Shared,
     /// With others, and alone one day.
     Upgradable,
+    /// Alone from now on, by the one who holds it upgradable, and keeps it so meanwhile: what a waiter wants, and never how it is held.
+    Upgrading,
 }
 
 impl Mode {
     /// Every mode, in the order of the numbers that are written to files.
-    pub const ALL: &'static [Self] = &[Self::Exclusive, Self::Shared, Self::Upgradable];
+    pub const ALL: &'static [Self] = &[
+        Self::Exclusive,
+        Self::Shared,
+        Self::Upgradable,
+        Self::Upgrading,
+    ];
 
     /// A word for a person.
     pub fn label(self) -> &'static str {
@@ -270,6 +277,7 @@ impl Mode {
             Self::Exclusive => "exclusive",
             Self::Shared => "shared",
             Self::Upgradable => "upgradable",
+            Self::Upgrading => "upgrading",
         }
     }
 }

@@ -211,7 +211,7 @@ fn an_upgrade_waits_for_the_readers() {
     let held = holders(resource);
     assert_eq!(held.len(), 2);
     assert!(held.contains(&(reads, Mode::Shared, 1)));
-    assert_eq!(resource.waiters[0].mode, Mode::Exclusive);
+    assert_eq!(resource.waiters[0].mode, Mode::Upgrading);
     drop(stop);
     reader.join().unwrap();
     let upgrades = upgrader.join().unwrap();

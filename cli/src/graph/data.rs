@@ -50,7 +50,7 @@ pub struct EdgeData {
     pub since: &'static str,
     /// The call.
     pub site: String,
-    /// `exclusive`, `shared` or `upgradable`.
+    /// `exclusive`, `shared`, `upgradable` or, of a wait, `upgrading`.
     pub mode: &'static str,
     /// Whether it gives up after a time.
     pub timed: bool,

@@ -88,6 +88,7 @@ fn line(edge: &EdgeData, node: &NodeData) -> String {
     let mode = match edge.mode {
         "shared" => " to read",
         "upgradable" => " to read upgradably",
+        "upgrading" => " to upgrade",
         _ => "",
     };
     let name = printable(&node.name);

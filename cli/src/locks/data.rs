@@ -160,7 +160,7 @@ pub struct WaiterData {
     pub task: u64,
     /// The thread: of a task the one that polled it then.
     pub tid: u32,
-    /// `exclusive`, `shared` or `upgradable`.
+    /// `exclusive`, `shared`, `upgradable` or `upgrading`.
     pub mode: &'static str,
     /// The call.
     pub site: String,

@@ -188,6 +188,7 @@ fn waiter_line(waiter: &WaiterData) -> String {
     let mode = match waiter.mode {
         "exclusive" => "",
         "shared" => " to read",
+        "upgrading" => " to upgrade",
         _ => " to read upgradably",
     };
     let mut line = format!(

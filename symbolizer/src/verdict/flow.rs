@@ -2,7 +2,8 @@
 
 use super::names::{self, Names};
 use super::problem::{Confidence, Problem, ProblemKind};
-use hotpoll_profile::{Histogram, Mode, Resource, ResourceKind, Since, Uses, Waiter};
+use super::wait::stands_in_the_way;
+use hotpoll_profile::{Histogram, Holder, Mode, Resource, ResourceKind, Since, Uses, Waiter};
 
 /// So many in a queue are a convoy, if the queue never ends.
 const CONVOY: usize = 3;
@@ -20,10 +21,18 @@ pub(super) fn waiters(resource: &Resource) -> usize {
     resource.waiters.len() + resource.more_waiters as usize
 }
 
+/// Those who hold it in a way that the waiter cannot have it meanwhile.
+fn in_the_way<'r>(resource: &'r Resource, waiter: &'r Waiter) -> impl Iterator<Item = &'r Holder> {
+    (resource.holders.iter()).filter(|holder| {
+        resource.kind != ResourceKind::RwLock || stands_in_the_way(holder.mode, waiter.mode)
+    })
+}
+
 /// Whether the holders that are there came after the waiter, so that it was passed over.
 pub(super) fn is_passed_over(resource: &Resource, waiter: &Waiter) -> bool {
-    !resource.holders.is_empty()
-        && resource.holders.iter().all(|holder| {
+    let mut holders = in_the_way(resource, waiter).peekable();
+    holders.peek().is_some()
+        && holders.all(|holder| {
             // What is held for at least so long may have been held for longer.
             holder.since == Since::Exact && holder.since_ns < waiter.since_ns
         })
@@ -36,11 +45,10 @@ pub(super) fn passed_over(
     evidence: Vec<String>,
 ) -> (ProblemKind, Vec<String>) {
     let mut evidence = evidence;
-    let read = resource
-        .holders
-        .iter()
-        .all(|holder| holder.mode != Mode::Exclusive);
-    let youngest = resource.holders.iter().map(|holder| holder.since_ns).min();
+    let read = in_the_way(resource, waiter).all(|holder| holder.mode != Mode::Exclusive);
+    let youngest = in_the_way(resource, waiter)
+        .map(|holder| holder.since_ns)
+        .min();
     if let Some(youngest) = youngest {
         evidence.push(format!(
             "who holds it now has held it for {}: it was taken {} after the wait began",
@@ -48,7 +56,10 @@ pub(super) fn passed_over(
             names::duration(waiter.since_ns.saturating_sub(youngest))
         ));
     }
-    if resource.kind == ResourceKind::RwLock && waiter.mode == Mode::Exclusive && read {
+    if resource.kind == ResourceKind::RwLock
+        && matches!(waiter.mode, Mode::Exclusive | Mode::Upgrading)
+        && read
+    {
         evidence.push(format!(
             "{} by readers so far, {} by writers",
             names::counted(resource.shared.acquired as usize, "acquisition"),

@@ -7,7 +7,7 @@ use super::finder::{Finder, victim};
 use super::flow::{self, Answers};
 use super::names::{self, duration};
 use super::problem::{Confidence, Owner, Problem, ProblemKind, Victim};
-use super::wait::is_sendable;
+use super::wait::{is_sendable, stands_in_the_way};
 use hotpoll_profile::{Holder, Mode, Resource, ResourceKind, Since, Site, Waiter};
 use std::collections::BTreeSet;
 
@@ -152,7 +152,7 @@ impl Finder<'_, '_> {
             None => {}
         }
         if kind == ProblemKind::LongHold {
-            let holder = resource.holders.first();
+            let holder = longest_holder(actor, resource, first);
             let is_sure = holder.is_some_and(|holder| {
                 holder.confirmed && !holder.movable && !holder.in_set && !is_sendable(resource)
             });
@@ -224,9 +224,7 @@ impl Finder<'_, '_> {
 
     /// Who can end the wait for a resource: the root of it, or else whoever holds it longest.
     fn owner(&self, actor: Option<Actor>, resource: &Resource, first: &Waiter) -> Option<Owner> {
-        let holders = resource.holders.iter();
-        let of_actor = |one: &&Holder| actor.is_none() || Actor::holding(one, resource) == actor;
-        let holder = holders.filter(of_actor).max_by_key(|one| one.since_ns);
+        let holder = longest_holder(actor, resource, first);
         let channel = resource.channel.as_ref();
         let party = match holder {
             Some(holder) => holder.party,
@@ -297,6 +295,20 @@ impl Finder<'_, '_> {
             }
         }
     }
+}
+
+/// Who holds it longest: this actor where one is known, else of those who stand in the waiter's way.
+fn longest_holder<'r>(
+    actor: Option<Actor>,
+    resource: &'r Resource,
+    first: &Waiter,
+) -> Option<&'r Holder> {
+    let is_it = |one: &&Holder| match actor {
+        Some(_) => Actor::holding(one, resource) == actor,
+        None => resource.kind != ResourceKind::RwLock || stands_in_the_way(one.mode, first.mode),
+    };
+    let holders = resource.holders.iter();
+    holders.filter(is_it).max_by_key(|one| one.since_ns)
 }
 
 fn headline(

@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 /// Actors that take locks one after the other, and let go of all of them at once.
 #[derive(Debug, Clone)]
 struct Program {
-    /// For each actor its locks in order, and whether it only reads.
-    wants: Vec<Vec<(usize, bool)>>,
+    /// For each actor its locks in order, and how it takes them.
+    wants: Vec<Vec<(usize, Mode)>>,
     /// Which actor takes its next step.
     schedule: Vec<prop::sample::Index>,
     is_async: bool,
@@ -20,7 +20,8 @@ struct Program {
 const LOCKS: usize = 5;
 
 fn program() -> impl Strategy<Value = Program> {
-    let wants = vec(vec((0..LOCKS, any::<bool>()), 1..4), 2..7);
+    let modes = prop::sample::select(Mode::ALL);
+    let wants = vec(vec((0..LOCKS, modes), 1..4), 2..7);
     (
         wants,
         vec(any::<prop::sample::Index>(), 0..30),
@@ -35,39 +36,61 @@ fn program() -> impl Strategy<Value = Program> {
 
 #[derive(Debug, Default, Clone)]
 struct Lock {
-    /// Who holds it, and whether only to read.
-    holders: Vec<(usize, bool)>,
-    queue: Vec<(usize, bool)>,
+    /// Who holds it, and how.
+    holders: Vec<(usize, Mode)>,
+    /// Who is next, and how many came before.
+    queue: Vec<(usize, Mode, usize)>,
+    came: usize,
 }
 
-/// A first come, first served read-write lock.
+/// A first come, first served read-write lock. Who upgrades comes before all.
 impl Lock {
-    fn free_for(&self, reads: bool) -> bool {
-        match reads {
-            true => self.holders.iter().all(|(_, reads)| *reads),
-            false => self.holders.is_empty(),
+    fn free_for(&self, mode: Mode) -> bool {
+        let mut others = self.holders.iter().map(|(_, held)| *held);
+        match mode {
+            Mode::Shared => others.all(|held| held != Mode::Exclusive),
+            Mode::Upgradable => others.all(|held| held == Mode::Shared),
+            Mode::Exclusive => self.holders.is_empty(),
+            Mode::Upgrading => others.all(|held| held == Mode::Upgradable),
         }
     }
 
-    fn take(&mut self, actor: usize, reads: bool) -> bool {
-        let now = self.queue.is_empty() && self.free_for(reads);
-        match now {
-            true => self.holders.push((actor, reads)),
-            false => self.queue.push((actor, reads)),
+    fn gives(&mut self, actor: usize, mode: Mode) {
+        if mode == Mode::Upgrading {
+            self.holders.clear();
         }
-        now
+        let held = match mode {
+            Mode::Upgrading => Mode::Exclusive,
+            mode => mode,
+        };
+        self.holders.push((actor, held));
+    }
+
+    fn take(&mut self, actor: usize, mode: Mode) -> bool {
+        let is_first = self.queue.is_empty() || mode == Mode::Upgrading;
+        if is_first && self.free_for(mode) {
+            self.gives(actor, mode);
+            return true;
+        }
+        self.came += 1;
+        let place = match mode {
+            Mode::Upgrading => 0,
+            _ => self.queue.len(),
+        };
+        self.queue.insert(place, (actor, mode, self.came));
+        false
     }
 
     /// Hands it to those in front; returns who goes on.
     fn let_go(&mut self, actor: usize) -> Vec<usize> {
         self.holders.retain(|(holder, _)| *holder != actor);
         let mut go_on = Vec::new();
-        while let Some(&(next, reads)) = self.queue.first() {
-            if !self.free_for(reads) {
+        while let Some(&(next, mode, _)) = self.queue.first() {
+            if !self.free_for(mode) {
                 break;
             }
             self.queue.remove(0);
-            self.holders.push((next, reads));
+            self.gives(next, mode);
             go_on.push(next);
         }
         go_on
@@ -92,8 +115,12 @@ impl Run {
         let step = self.steps[actor];
         self.steps[actor] += 1;
         match wants.get(step) {
-            Some(&(lock, reads)) => {
-                if !self.locks[lock].take(actor, reads) {
+            Some(&(lock, mode)) => {
+                let lock = &mut self.locks[lock];
+                // What is to be upgraded is held so.
+                let can =
+                    mode != Mode::Upgrading || lock.holders.contains(&(actor, Mode::Upgradable));
+                if can && !lock.take(actor, mode) {
                     self.blocked.insert(actor);
                 }
             }
@@ -124,10 +151,6 @@ impl Run {
                 false => thread(actor as u32),
             }
         };
-        let mode = |reads| match reads {
-            true => Mode::Shared,
-            false => Mode::Exclusive,
-        };
         let resources = self.locks.iter().enumerate().map(|(at, lock)| {
             let library = match program.is_async {
                 true => Library::Tokio,
@@ -140,14 +163,16 @@ impl Run {
                 Vec::new(),
                 Vec::new(),
             );
-            for &(actor, reads) in &lock.holders {
+            for &(actor, mode) in &lock.holders {
                 let mut holder = holder(party(actor), 5_000_000_000);
-                holder.mode = mode(reads);
+                holder.mode = mode;
                 one.holders.push(holder);
             }
-            for &(actor, reads) in &lock.queue {
+            let mut queue = lock.queue.clone();
+            queue.sort_by_key(|(_, _, came)| *came);
+            for (actor, mode, _) in queue {
                 let mut waiter = waiter(party(actor), 2_000_000_000);
-                waiter.mode = mode(reads);
+                waiter.mode = mode;
                 one.waiters.push(waiter);
             }
             one

@@ -86,18 +86,25 @@ fn owns(resource: &Resource) -> bool {
     resource.kind != ResourceKind::Semaphore && !resource.inferred
 }
 
-fn rwlock<'s>(resource: &'s Resource, at: usize, waiter: &Waiter) -> Vec<Blocker<'s>> {
-    let mut blockers = holders(resource, |held| match waiter.mode {
+/// Whether one who holds a read-write lock so stands in the way of one who wants it so.
+pub(super) fn stands_in_the_way(held: Mode, wanted: Mode) -> bool {
+    match wanted {
         Mode::Exclusive => true,
+        // It holds it upgradable itself, and nobody else does: readers stand in the way, its own guards to read among them.
+        Mode::Upgrading => held == Mode::Shared,
         Mode::Upgradable => held != Mode::Shared,
         Mode::Shared => held == Mode::Exclusive,
-    });
+    }
+}
+
+fn rwlock<'s>(resource: &'s Resource, at: usize, waiter: &Waiter) -> Vec<Blocker<'s>> {
+    let mut blockers = holders(resource, |held| stands_in_the_way(held, waiter.mode));
     // A reader that waits while others read stands behind a writer that came before: readers that would pass it would starve it.
     if waiter.mode == Mode::Shared && blockers.is_empty() {
         let before = resource.waiters[..at].iter();
         blockers.extend(
             before
-                .filter(|other| other.mode == Mode::Exclusive)
+                .filter(|other| matches!(other.mode, Mode::Exclusive | Mode::Upgrading))
                 .filter_map(|other| {
                     Some(Blocker {
                         actor: Actor::waiting(other, resource)?,

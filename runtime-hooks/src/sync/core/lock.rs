@@ -330,6 +330,6 @@ impl LockWords {
 pub(super) fn side(mode: Mode) -> Side {
     match mode {
         Mode::Shared => Side::Shared,
-        Mode::Exclusive | Mode::Upgradable => Side::Exclusive,
+        Mode::Exclusive | Mode::Upgradable | Mode::Upgrading => Side::Exclusive,
     }
 }

@@ -66,7 +66,7 @@ impl LockWords {
     ) -> Option<G> {
         let word = site_word(site);
         self.wait(
-            Mode::Exclusive,
+            Mode::Upgrading,
             timed,
             site,
             || None,

@@ -6,6 +6,7 @@ mod holders;
 mod quiet;
 mod sent;
 mod standstill;
+mod upgrades;
 
 use super::fixture::Scene;
 use super::problem::ProblemKind as Kind;
