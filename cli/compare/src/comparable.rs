@@ -1,6 +1,8 @@
 //! Whether two sides can be compared at all, before any number: any two recordings can be subtracted, and the result always looks like a finding.
 
-use crate::scale::{choose_work, units};
+use crate::scale::{Scale, choose_work, units};
+use crate::table::{Table, partners};
+use crate::variance::{paired_variance, pooled_variance};
 use crate::{Notice, Options, Run};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -56,6 +58,12 @@ pub(crate) fn check(
     losses(sides, &mut reasons, notices);
     fingerprints(sides, notices);
     order(sides, notices);
+    if options.pair && partners(base, new).is_none() {
+        reasons.push(
+            "The runs are no pairs: each run of the base has to be made beside one of the new build, before the next two (hotpoll bench does that)."
+                .into(),
+        );
+    }
     let all: Vec<&Run> = base.iter().chain(new).collect();
     let work = choose_work(&all, options);
     if let Some(work) = &work {
@@ -96,9 +104,20 @@ fn workload(sides: Sides<'_>, reasons: &mut Vec<String>) {
     }
 }
 
+/// What our own runs are sampled by. Anything else is what another tool's file measures.
+const ENGINES: &[&str] = &["ctimer", "perf", "ctimer+perf"];
+
 fn clock(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mut Vec<Notice>) {
     let [base, new] = sides.map(|runs| words(runs, |run| &run.clock));
-    if !base.is_empty() && !new.is_empty() && base.is_disjoint(&new) {
+    let foreign = |clock: &&str| !ENGINES.contains(clock);
+    if base.union(&new).any(foreign) && base.union(&new).count() > 1 {
+        let all = sides.into_iter().flatten();
+        let all = all.map(|run| format!("{} ({})", run.clock, run.name));
+        reasons.push(format!(
+            "The runs measure different things: {}.",
+            all.collect::<Vec<String>>().join(", ")
+        ));
+    } else if !base.is_empty() && !new.is_empty() && base.is_disjoint(&new) {
         reasons.push(format!(
             "The sides were sampled by different clocks: {} in the base, {} in the new build. Record both with the same --engine.",
             list(&base),
@@ -246,6 +265,34 @@ fn order(sides: Sides<'_>, notices: &mut Vec<Notice>) {
     if sides.iter().all(|runs| runs.len() > 1) && (base.1 < new.0 || new.1 < base.0) {
         notices.push(Notice {
             text: "one side was recorded before the other: what happened to the machine in between is in the difference (hotpoll bench takes turns)".into(),
+        });
+    }
+}
+
+/// Neighbours that are alike where runs far apart are not: so much smaller their variance, in so many pairs, is seldom chance.
+const DRIFT: f64 = 0.15;
+const DRIFT_SEEN_IN: usize = 4;
+
+/// Runs that drift together, and are not compared in pairs.
+pub(crate) fn drift(
+    base: &[Run],
+    new: &[Run],
+    table: &Table<'_>,
+    scale: &Scale,
+    notices: &mut Vec<Notice>,
+) {
+    let Some(partners) = partners(base, new).filter(|_| table.partners.is_none()) else {
+        return;
+    };
+    let logs: Vec<f64> = scale.total.iter().map(|cost| cost.ln()).collect();
+    let (of_base, of_new) = logs.split_at(base.len());
+    let pairs = of_base.iter().zip(partners);
+    let differences: Vec<f64> = pairs.map(|(base, at)| of_new[at] - base).collect();
+    if differences.len() >= DRIFT_SEEN_IN
+        && paired_variance(&differences).value < DRIFT * pooled_variance([of_base, of_new]).value
+    {
+        notices.push(Notice {
+            text: "the machine changed while these were recorded, and runs that were made one after the other agree: --pair compares those, and sees more".into(),
         });
     }
 }

@@ -8,8 +8,8 @@ use crate::scale::Scale;
 use crate::table::Table;
 use crate::variance::mean;
 use crate::{
-    Comparison, Effect, Notice, Options, Presence, Run, Side, Unit, Verdict, cause, counted,
-    discovery, flame, gate, shift, total,
+    Comparison, Effect, Notice, Options, Presence, Run, Side, Unit, Verdict, budget, cause,
+    counted, discovery, flame, gate, shift, total,
 };
 
 /// The part of the chance of a false alarm that the families share; the total has the rest.
@@ -26,6 +26,9 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
     let options = known.as_ref().unwrap_or(options);
     let table = Table::new(base, new, options);
     let scale = Scale::new(&table, work.as_deref(), &mut notices);
+    if scale.unit != Unit::MedianOfRatios {
+        comparable::drift(base, new, &table, &scale, &mut notices);
+    }
     let (total, permutation_p) = total::test(&table, &scale, options);
     let whole = mean(&scale.total[..table.base_runs]);
 
@@ -49,9 +52,11 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         judge(family, tests, judged, whole, options);
     }
     let overlaps = Overlaps::new(&table, &scale, &functions);
+    let wholes = shift::Wholes::of(&functions, &overlaps, &table, &scale, options);
     shift::find(
         &mut functions.tested,
         &overlaps,
+        &wholes,
         whole,
         options,
         &mut notices,
@@ -78,7 +83,15 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         ..Comparison::default()
     };
     comparison.causes = cause::find(&comparison.rows, of_functions, &overlaps, whole, options);
-    gate::close(&mut comparison, &overlaps, of_functions, judged, options);
+    let costs = budget::costs(&table, &scale, options);
+    gate::close(
+        &mut comparison,
+        &overlaps,
+        of_functions,
+        &costs,
+        judged,
+        options,
+    );
     Ok(comparison)
 }
 
@@ -90,6 +103,15 @@ fn noise_of(
     notices: &mut Vec<Notice>,
 ) -> Option<Options> {
     let noise = options.noise.as_ref()?;
+    if options.pair {
+        notices.push(Notice {
+            text: "what is known of this machine's noise was left out: it is not told for pairs of runs".into(),
+        });
+        return Some(Options {
+            noise: None,
+            ..options.clone()
+        });
+    }
     let machines = base.iter().chain(new).map(Run::machine);
     let other = machines
         .into_iter()

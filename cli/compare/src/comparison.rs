@@ -5,8 +5,12 @@
 pub struct Comparison {
     /// Whether a gate that asks passes.
     pub outcome: Outcome,
-    /// What can be said in one word: regressed if anything did that nobody accepted; inconclusive if too little can be seen.
+    /// What can be said in one word: regressed if anything did that nobody accepted; inconclusive if too little can be seen, or if the total is.
     pub verdict: Verdict,
+    /// Whether a change that would have to fail could have been missed. Inconclusive without that is one that is surely not dearer, and may be cheaper.
+    pub blind: bool,
+    /// About how many more runs a side would settle what could have been missed; `None` if none would, or nothing could.
+    pub more_runs: Option<u32>,
     /// What costs are told in.
     pub unit: Unit,
     /// The base's runs.

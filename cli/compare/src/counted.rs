@@ -6,7 +6,7 @@ use crate::effect::Difference;
 use crate::functions::Tested;
 use crate::scale::Scale;
 use crate::table::Table;
-use crate::variance::{Prior, Spread, Variance, mean, pooled_variance};
+use crate::variance::{Prior, Spread, Variance, mean};
 use crate::{Effect, Family, Interval, Options, Presence, Row, Unit};
 use hotpoll_profile::Histogram;
 use hotpoll_profile::histogram::lower_bound;
@@ -31,7 +31,7 @@ pub(crate) fn test(
         .filter(|candidate| candidate.counts_enough(table, options, whole))
         .collect();
     let sides = table.sides();
-    let degrees = (table.runs.len() as f64 - 2.0).max(0.0);
+    let degrees = table.degrees();
     let spreads: Vec<Spread> = candidates
         .iter()
         .map(|candidate| candidate.spread)
@@ -82,7 +82,6 @@ impl<'a> Candidate<'a> {
             .collect();
         let costs: Vec<f64> = runs.map(cost).collect();
         let (base, new) = costs.split_at(sides[0]);
-        let (base_logs, new_logs) = logs.split_at(sides[0]);
         let count = |runs: &[Counted]| {
             runs.iter()
                 .fold(0, |sum: u64, run| sum.saturating_add(run.events))
@@ -95,7 +94,7 @@ impl<'a> Candidate<'a> {
         }
         // Independent events of that spread, on average so many a run.
         let sampling = second_moment(&all) / (events / counted.len() as f64).max(0.5);
-        let between = pooled_variance([base_logs, new_logs]).value;
+        let between = table.variance(&logs).value;
         Self {
             named,
             costs: [mean(base), mean(new)],
@@ -142,7 +141,8 @@ impl<'a> Candidate<'a> {
         };
         let testable = presence == Presence::Both && difference.variance.degrees > 0.0;
         let (total, tails) = if testable {
-            (difference.effect(), difference.tails())
+            // The effect is made once it is known how many tests there are.
+            (Effect::default(), difference.tails())
         } else {
             (untested(&difference), [1.0; 2])
         };

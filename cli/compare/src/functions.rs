@@ -44,7 +44,7 @@ impl Functions {
     pub fn test(table: &Table<'_>, scale: &Scale, options: &Options) -> Self {
         let candidates = candidates(table, scale, options);
         let sides = table.sides();
-        let degrees = (table.runs.len() as f64 - 2.0).max(0.0);
+        let degrees = table.degrees();
         let both = candidates.iter();
         let both = both.filter(|candidate| {
             candidate.presence == Presence::Both && candidate.share <= MAX_SHARE_OF_PRIOR
@@ -73,7 +73,8 @@ impl Functions {
             functions.place[candidate.function] = Some(functions.tested.len() as u32);
             let testable = candidate.presence == Presence::Both && variance.degrees > 0.0;
             let (total, tails) = match candidate.presence {
-                Presence::Both if testable => (difference.effect(), difference.tails()),
+                // The effect is made once it is known how many tests there are.
+                Presence::Both if testable => (Effect::default(), difference.tails()),
                 Presence::Both => (
                     by_sampling(table, scale, candidate.function, difference),
                     [1.0; 2],
@@ -104,59 +105,37 @@ impl Functions {
     }
 }
 
-/// The filter looks at both sides together, so that it knows nothing of the difference and takes nothing from the tests' error rate.
+/// The filter looks at both sides together, so that it knows nothing of the difference and takes nothing from the tests' error rate. What is on one side only
+/// is not tested for a difference, and counts by that side: what a function of the other side has got dearer by often comes from there.
 fn candidates(table: &Table<'_>, scale: &Scale, options: &Options) -> Vec<Candidate> {
-    let sides = table.sides();
     let samples = mean(&table.effective);
-    let totals: Vec<f64> = scale.sampled.iter().map(|cost| cost.ln()).collect();
-    let totals = deviations(&totals, sides[0]);
     let mut candidates = Vec::new();
     for function in 0..table.functions.len() {
         let shares = table.shares(function);
         let known = &table.functions[function];
-        let share = mean(shares);
-        if !(share >= options.min_share && share * samples >= options.min_samples) {
-            continue;
-        }
         let presence = match known.samples {
             [0, _] => Presence::New,
             [_, 0] => Presence::Gone,
             _ => Presence::Both,
         };
-        let logs = shares.iter().zip(&table.effective).zip(&scale.sampled);
-        let logs = logs.map(|((share, samples), cost)| {
-            ((share * samples + 0.5) / (samples + 1.0)).ln() + cost.ln()
-        });
-        let logs: Vec<f64> = logs.collect();
-        let rest: Vec<f64> = logs
-            .iter()
-            .zip(&totals)
-            .map(|(log, total)| log - total)
-            .collect();
-        let sampling = shares.iter().zip(&table.effective);
-        let sampling = sampling
-            .enumerate()
-            // A side without the function has no spread that would say anything of the other.
-            .filter(|(run, _)| known.samples[table.side(*run)] > 0)
-            .map(|(_, (share, samples))| (1.0 - share).max(0.0) / (share * samples + 0.5));
-        let sampling: Vec<f64> = sampling.collect();
-        let sampling = mean(&sampling);
-        let spread_of = |values: &[f64]| {
-            let (base, new) = values.split_at(sides[0]);
-            match presence {
-                Presence::Both => pooled_variance([base, new]).value,
-                Presence::New => pooled_variance([new, &new[..1]]).value,
-                Presence::Gone => pooled_variance([base, &base[..1]]).value,
-            }
+        let share = mean(shares);
+        let (base, new) = shares.split_at(table.base_runs);
+        let there = match presence {
+            Presence::Both => share,
+            Presence::New => mean(new),
+            Presence::Gone => mean(base),
+        };
+        if !(there >= options.min_share && there * samples >= options.min_samples) {
+            continue;
+        }
+        let (logs, spread) = match presence {
+            Presence::Both => spread(table, scale, shares, known.dispersion),
+            Presence::New => spread_of_side(table, scale, shares, known.dispersion, 1),
+            Presence::Gone => spread_of_side(table, scale, shares, known.dispersion, 0),
         };
         candidates.push(Candidate {
             function,
-            spread: Spread {
-                between: spread_of(&logs),
-                rest: spread_of(&rest),
-                sampling,
-                dispersed: sampling * known.dispersion,
-            },
+            spread,
             logs,
             presence,
             share,
@@ -165,11 +144,86 @@ fn candidates(table: &Table<'_>, scale: &Scale, options: &Options) -> Vec<Candid
     candidates
 }
 
+/// The logarithms of a part's cost by run, and how they are spread.
+pub(crate) fn spread(
+    table: &Table<'_>,
+    scale: &Scale,
+    shares: &[f64],
+    dispersion: f64,
+) -> (Vec<f64>, Spread) {
+    let logs = logs(table, scale, shares);
+    let rest = rest(table, scale, &logs);
+    let sampling = mean(&sampling(table, shares));
+    let spread = Spread {
+        between: table.variance(&logs).value,
+        rest: table.variance(&rest).value,
+        sampling,
+        dispersed: sampling * dispersion,
+    };
+    (logs, spread)
+}
+
+/// The same of what one side has alone: the other has no spread that would say anything of it.
+fn spread_of_side(
+    table: &Table<'_>,
+    scale: &Scale,
+    shares: &[f64],
+    dispersion: f64,
+    side: usize,
+) -> (Vec<f64>, Spread) {
+    let logs = logs(table, scale, shares);
+    let rest = rest(table, scale, &logs);
+    let of_side = |values: &[f64]| {
+        let (base, new) = values.split_at(table.base_runs);
+        if side == 0 {
+            base.to_vec()
+        } else {
+            new.to_vec()
+        }
+    };
+    let alone = |values: &[f64]| {
+        let values = of_side(values);
+        pooled_variance([&values, &values[..1]]).value
+    };
+    let sampling = mean(&of_side(&sampling(table, shares)));
+    let spread = Spread {
+        between: alone(&logs),
+        rest: alone(&rest),
+        sampling,
+        dispersed: sampling * dispersion,
+    };
+    (logs, spread)
+}
+
+fn logs(table: &Table<'_>, scale: &Scale, shares: &[f64]) -> Vec<f64> {
+    let runs = shares.iter().zip(&table.effective).zip(&scale.sampled);
+    let logs = runs.map(|((share, samples), cost)| {
+        ((share * samples + 0.5) / (samples + 1.0)).ln() + cost.ln()
+    });
+    logs.collect()
+}
+
+/// What is left of them without each run's own deviation.
+fn rest(table: &Table<'_>, scale: &Scale, logs: &[f64]) -> Vec<f64> {
+    let totals: Vec<f64> = scale.sampled.iter().map(|cost| cost.ln()).collect();
+    let totals = deviations(&totals, table.base_runs);
+    logs.iter()
+        .zip(&totals)
+        .map(|(log, total)| log - total)
+        .collect()
+}
+
+/// By run: the variance that sampling alone gives the logarithm.
+fn sampling(table: &Table<'_>, shares: &[f64]) -> Vec<f64> {
+    let runs = shares.iter().zip(&table.effective);
+    runs.map(|(share, samples)| (1.0 - share).max(0.0) / (share * samples + 0.5))
+        .collect()
+}
+
 /// What all functions of a run have in common: the spread of the runs' totals.
 fn common(table: &Table<'_>, scale: &Scale) -> Variance {
     let logs: Vec<f64> = scale.sampled.iter().map(|cost| cost.ln()).collect();
-    let (base, new) = logs.split_at(table.base_runs);
-    pooled_variance([base, new])
+    table.variance(&logs)
 }
 
 /// The prior, and what is known of the machine: its noise counts as measured, and these runs' own where they are noisier.

@@ -1,12 +1,13 @@
 //! What a gate makes of it: verdicts, what fails, the outcome. Budgets and waivers have files of their own.
 
+use crate::budget::{self, BudgetCosts};
 use crate::cause::EXPLAINS;
 use crate::named::TOTAL;
 use crate::overlaps::{Overlaps, sum};
 use crate::waiver::{self, waived, waiver};
 use crate::{
-    Cause, Comparison, Effect, FailOn, Family, OnInconclusive, Options, Outcome, Row, Unit,
-    Verdict, budget,
+    Cause, Comparison, Effect, FailOn, Family, OnInconclusive, Options, Outcome, Presence, Row,
+    Unit, Verdict,
 };
 
 /// What can be said of an effect whose `q` is known.
@@ -29,10 +30,10 @@ pub(crate) fn close(
     comparison: &mut Comparison,
     overlaps: &Overlaps,
     of_functions: usize,
+    costs: &[BudgetCosts],
     judged: bool,
     options: &Options,
 ) {
-    waiver::expired(comparison, options);
     let whole = comparison.total.base;
     for at in 0..comparison.causes.len() {
         let cause = &comparison.causes[at];
@@ -47,21 +48,24 @@ pub(crate) fn close(
         cause.fails = fails && waived.is_none();
         cause.waived = waived;
     }
-    budget::check(comparison, options);
+    let all_looked_at = budget::check(comparison, costs, options);
     total(comparison, overlaps, of_functions, options);
+    waiver::unneeded(comparison, options);
 
     let fails = comparison.causes.iter().any(|cause| cause.fails);
-    let blind = is_blind(comparison, judged, options);
+    let blind = blind(comparison, judged, options);
+    comparison.blind = !blind.is_empty() || !all_looked_at;
+    comparison.more_runs = more_runs(comparison, &blind, judged);
     comparison.outcome = if fails {
         Outcome::Regression
-    } else if blind && options.on_inconclusive != OnInconclusive::Pass {
+    } else if comparison.blind && options.on_inconclusive != OnInconclusive::Pass {
         Outcome::UnderPowered
     } else {
         Outcome::Pass
     };
     comparison.verdict = if fails {
         Verdict::Regressed
-    } else if blind {
+    } else if comparison.blind {
         Verdict::Inconclusive
     } else if comparison.total.verdict == Verdict::Regressed {
         // Accepted by a waiver, or not asked to fail.
@@ -69,7 +73,9 @@ pub(crate) fn close(
     } else if comparison.total.verdict == Verdict::Improved || only_improved(comparison) {
         Verdict::Improved
     } else {
-        Verdict::Equivalent
+        // "Equivalent" is said of all of it, or not at all: one that may be cheaper by more than the margin, or that nobody asked to be gated, is not known
+        // to be the same.
+        comparison.total.verdict
     };
 }
 
@@ -94,31 +100,62 @@ fn fails(row: &Row, whole: f64, options: &Options) -> bool {
         && options.fail_on.contains(&asked)
 }
 
-/// Whether a change that would have to fail could have been missed: the total's interval reaches beyond the margin, or that of a function whose change
-/// could be as much as the margin of all of it.
-fn is_blind(comparison: &Comparison, judged: bool, options: &Options) -> bool {
+/// What a change that would have to fail could have been missed of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blind {
+    /// Any of it: nobody knows how runs differ.
+    All,
+    /// The total's interval reaches beyond the margin, or nobody counted the work that it would be divided by.
+    Total,
+    /// A function's change could be as much as the margin of all of it. Its row.
+    Function(u32),
+}
+
+fn blind(comparison: &Comparison, judged: bool, options: &Options) -> Vec<Blind> {
     if !judged {
-        return true;
+        return vec![Blind::All];
     }
+    let mut blind = Vec::new();
     let margin = 1.0 + options.margin;
     let total = &comparison.total;
-    let counted = comparison.unit != Unit::MedianOfRatios;
-    let of_total = counted
-        && options.fail_on.contains(&FailOn::Total)
+    let reaches_beyond = total.interval.high >= margin || total.interval.high.is_nan();
+    let is_counted = comparison.unit != Unit::MedianOfRatios;
+    if options.fail_on.contains(&FailOn::Total)
         && total.verdict == Verdict::Inconclusive
-        && (total.interval.high >= margin || total.interval.high.is_nan());
-    let mut functions = comparison
-        .rows
-        .iter()
-        .filter(|row| row.family == Family::Cpu);
-    of_total
-        || options.fail_on.contains(&FailOn::Function)
-            && functions.any(|row| {
-                let effect = &row.total;
-                effect.verdict == Verdict::Inconclusive
-                    && row.moved.is_none()
-                    && (effect.interval.high - 1.0) * effect.base > options.margin * total.base
-            })
+        && (reaches_beyond || !is_counted)
+    {
+        blind.push(Blind::Total);
+    }
+    if options.fail_on.contains(&FailOn::Function) {
+        let functions = comparison.rows.iter().enumerate().filter(|(_, row)| {
+            let effect = &row.total;
+            row.family == Family::Cpu
+                && row.presence == Presence::Both
+                && effect.verdict == Verdict::Inconclusive
+                && row.moved.is_none()
+                && (effect.interval.high - 1.0) * effect.base > options.margin * total.base
+        });
+        blind.extend(functions.map(|(at, _)| Blind::Function(at as u32)));
+    }
+    blind
+}
+
+/// So many runs a side are what the method was made for.
+const USUAL_RUNS: u32 = 5;
+
+/// About how many more runs a side would open all eyes; `None` where none would, or none have to be.
+fn more_runs(comparison: &Comparison, blind: &[Blind], judged: bool) -> Option<u32> {
+    if !judged {
+        let runs = comparison.base.runs.len().min(comparison.new.runs.len());
+        return Some(USUAL_RUNS.saturating_sub(runs as u32).max(1));
+    }
+    let needed = blind.iter().map(|blind| match blind {
+        Blind::All => None,
+        Blind::Total => comparison.total.more_runs,
+        Blind::Function(row) => comparison.rows[*row as usize].total.more_runs,
+    });
+    // A function that no number of runs would settle does not make the others' pointless.
+    needed.flatten().max()
 }
 
 /// The total is a cause of its own where functions do not explain it.

@@ -10,7 +10,8 @@
 //! 4. `scale.rs`: from parts to costs: CPU time per unit of work, or relative to the other functions
 //! 5. `total.rs`, `functions.rs`, `counted.rs`: differences of logarithms and their variances (`variance.rs`); `effect.rs` tests them
 //!    against the margin, `discovery.rs` holds the false discovery rate, `permutation.rs` doubts the total
-//! 6. `shift.rs`: what only moved; `cause.rs`: one row a cause (both by `overlaps.rs`); `gate.rs`: what fails, with `budget.rs` and `waiver.rs`; `flame.rs`: both sides' stacks
+//! 6. `shift.rs`: what only moved, within a caller or a domain (`domain.rs`); `cause.rs`: one row a cause (both by `overlaps.rs`); `gate.rs`: what fails, with
+//!    `budget.rs` and `waiver.rs`; `flame.rs`: both sides' stacks
 //!
 //! `same_build.rs` asks how often all that alarms of runs of one build.
 
@@ -23,6 +24,7 @@ mod compare;
 pub mod comparison;
 mod counted;
 mod discovery;
+mod domain;
 mod effect;
 mod flame;
 mod functions;
@@ -51,4 +53,4 @@ pub use comparison::{
 };
 pub use options::{Budget, FailOn, Generics, NoiseModel, OnInconclusive, Options, Waiver};
 pub use run::{Key, Run, Stack};
-pub use same_build::{Alarms, SameBuild, same_build};
+pub use same_build::{Alarms, LARGE, SameBuild, same_build};

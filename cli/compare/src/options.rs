@@ -34,6 +34,9 @@ pub struct Options {
     pub noise: Option<NoiseModel>,
     /// Today, days since 1970: what waivers expire by.
     pub today: u32,
+    /// Runs that were made one after the other are pairs: what is judged is what the two of each differ by. On a machine that drifts they have most of that in
+    /// common; on one that does not, half of what is known of how runs differ is given away.
+    pub pair: bool,
 }
 
 /// What fails a comparison when it regresses.
@@ -116,6 +119,7 @@ impl Default for Options {
             waivers: Vec::new(),
             noise: None,
             today: 0,
+            pair: false,
         }
     }
 }

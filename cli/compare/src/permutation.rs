@@ -28,6 +28,33 @@ pub(crate) fn least(base: usize, new: usize) -> f64 {
     1.0 / ways(base + new, new).min(MAX_DEALS as f64)
 }
 
+/// The chance that, were it chance who of a pair is dearer, the differences' sum would be as large or larger.
+pub(crate) fn signs(differences: &[f64]) -> f64 {
+    let observed: f64 = differences.iter().sum();
+    let slack = 1e-9 * differences.iter().map(|by| by.abs()).sum::<f64>();
+    let mut count = Count {
+        all: differences,
+        least: observed - slack,
+        deals: 0,
+        beyond: 0,
+    };
+    if ways_of_signs(differences.len()) <= MAX_DEALS as f64 {
+        count.turn(0, 0.0);
+    } else {
+        count.toss();
+    }
+    count.beyond as f64 / count.deals as f64
+}
+
+/// The smallest value that [`signs`] can have.
+pub(crate) fn least_of_signs(pairs: usize) -> f64 {
+    1.0 / ways_of_signs(pairs).min(MAX_DEALS as f64)
+}
+
+fn ways_of_signs(pairs: usize) -> f64 {
+    2f64.powi(pairs.min(1_000) as i32)
+}
+
 fn ways(all: usize, chosen: usize) -> f64 {
     (0..chosen).fold(1.0, |ways, at| ways * (all - at) as f64 / (at + 1) as f64)
 }
@@ -70,6 +97,33 @@ impl Count<'_> {
         }
     }
 
+    /// Every way to turn the pairs from `from` on.
+    fn turn(&mut self, from: usize, sum: f64) {
+        match self.all.get(from) {
+            None => self.note(sum),
+            Some(by) => {
+                self.turn(from + 1, sum + by);
+                self.turn(from + 1, sum - by);
+            }
+        }
+    }
+
+    /// Some ways, always the same ones.
+    fn toss(&mut self) {
+        let mut numbers = 0x9E37_79B9_7F4A_7C15_u64;
+        self.note(f64::INFINITY);
+        for _ in 1..MAX_DEALS {
+            let mut sum = 0.0;
+            for by in self.all {
+                numbers ^= numbers << 13;
+                numbers ^= numbers >> 7;
+                numbers ^= numbers << 17;
+                sum += if numbers >> 63 == 0 { *by } else { -by };
+            }
+            self.note(sum);
+        }
+    }
+
     fn note(&mut self, sum: f64) {
         self.deals += 1;
         self.beyond += u64::from(sum >= self.least);
@@ -86,6 +140,18 @@ mod tests {
         assert!((p - 1.0 / 252.0).abs() < 1e-12, "{p}");
         assert!((least(5, 5) - p).abs() < 1e-12);
         assert_eq!(upper_tail(&[6.0, 7.0], &[1.0, 2.0]), 1.0);
+    }
+
+    #[test]
+    fn pairs_turned() {
+        let p = signs(&[1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert!((p - 1.0 / 32.0).abs() < 1e-12, "{p}");
+        assert_eq!(p, least_of_signs(5));
+        assert_eq!(signs(&[-1.0, -2.0]), 1.0);
+        let many: Vec<f64> = (0..30).map(|at| f64::from(at % 2) - 0.5).collect();
+        let p = signs(&many);
+        assert!((0.5..0.6).contains(&p), "{p}");
+        assert!(signs(&[1.0; 30]) <= 1.0 / 100_000.0);
     }
 
     #[test]

@@ -5,22 +5,30 @@ use crate::scale::{Scale, choose_work};
 use crate::special::binomial;
 use crate::table::Table;
 use crate::variance::pooled_variance;
-use crate::{NoiseModel, NotComparable, Options, Outcome, Run, Verdict, compare};
+use crate::{
+    Comparison, Effect, Family, NoiseModel, NotComparable, Options, Outcome, Run, Verdict, compare,
+};
 
 /// What came of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SameBuild {
     /// Runs on each side of a comparison.
     pub side: usize,
-    /// Comparisons of runs that no other of them has: they do not depend on each other, so a rate with an interval can be told.
+    /// Comparisons of runs that no other of them has, of runs that were made one after another: as two builds would be compared. They do not depend on
+    /// each other, so a rate with an interval can be told.
     pub independent: Alarms,
     /// Comparisons of the same runs, dealt to the sides anew each time. More of them, and they depend on each other.
     pub dealt: Alarms,
     /// How much runs differ.
     pub noise: NoiseModel,
-    /// The smallest change of the total that such comparisons find four times out of five, the middle one of those dealt.
+    /// The smallest change of the total that the independent comparisons would have found four times out of five: the middle one of theirs.
     pub detectable: f64,
+    /// The same of functions with [`LARGE`] of the cost and more; NaN where there is none.
+    pub detectable_function: f64,
 }
+
+/// A function with this part of the cost is worth a gate of its own.
+pub const LARGE: f64 = 0.05;
 
 /// How often comparisons alarmed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +39,8 @@ pub struct Alarms {
     pub failed: usize,
     /// Those that spoke of an improvement, which is no less wrong.
     pub improved: usize,
+    /// Those that could not have seen a change of the margin: they pass, and prove little.
+    pub inconclusive: usize,
 }
 
 impl Alarms {
@@ -40,8 +50,8 @@ impl Alarms {
     }
 }
 
-/// Compares runs of one build with each other, `side` on each side: first those that can be without a run in two comparisons, then dealt anew up to
-/// `deals` times. The same runs always give the same.
+/// Compares runs of one build with each other, `side` on each side: first those that can be without a run in two comparisons, in the order that they were
+/// made in, then dealt anew `deals` times. The same runs always give the same.
 ///
 /// # Errors
 /// Runs that differ in workload, clock and so on are no runs of one build; and there have to be as many as both sides take.
@@ -71,40 +81,84 @@ pub fn same_build(
         ..SameBuild::default()
     };
     let mut deck: Vec<&Run> = runs.iter().collect();
+    deck.sort_by_key(|run| run.start_unix_ns);
     let mut numbers = 0x9E37_79B9_7F4A_7C15_u64;
-    shuffle(&mut deck, &mut numbers);
+    let mut power = Power::default();
     for both in deck.chunks_exact(2 * side) {
-        found.independent.add(both, side, &options)?;
+        let comparison = found
+            .independent
+            .add(&in_turns(both, &mut numbers), side, &options)?;
+        power.add(&comparison);
     }
-    let mut detectable = Vec::with_capacity(deals);
     for _ in 0..deals {
         shuffle(&mut deck, &mut numbers);
-        detectable.push(found.dealt.add(&deck[..2 * side], side, &options)?);
+        found.dealt.add(&deck[..2 * side], side, &options)?;
     }
     found.noise.pairs = found.independent.comparisons as u32;
-    found.detectable = crate::scale::median(&mut detectable);
+    found.detectable = crate::scale::median(&mut power.total);
+    found.detectable_function = crate::scale::median(&mut power.functions);
     Ok(found)
 }
 
+/// What comparisons could have found.
+#[derive(Default)]
+struct Power {
+    total: Vec<f64>,
+    functions: Vec<f64>,
+}
+
+impl Power {
+    fn add(&mut self, comparison: &Comparison) {
+        let finite = |effect: &Effect| Some(effect.detectable).filter(|part| part.is_finite());
+        self.total.extend(finite(&comparison.total));
+        let functions = comparison.rows.iter();
+        let functions = functions.filter(|row| row.family == Family::Cpu && row.share >= LARGE);
+        self.functions
+            .extend(functions.filter_map(|row| finite(&row.total)));
+    }
+}
+
+/// Runs in the order that they were made in, dealt as interleaved ones are: of two that follow each other each side has one.
+fn in_turns<'a>(runs: &[&'a Run], numbers: &mut u64) -> Vec<&'a Run> {
+    let (mut base, mut new) = (Vec::new(), Vec::new());
+    for round in runs.chunks_exact(2) {
+        let first = (next(numbers) >> 63) as usize;
+        base.push(round[first]);
+        new.push(round[1 - first]);
+    }
+    base.extend(new);
+    base
+}
+
 impl Alarms {
-    /// Compares the first runs with the others; returns what could have been found.
-    fn add(&mut self, both: &[&Run], side: usize, options: &Options) -> Result<f64, NotComparable> {
+    /// Compares the first runs with the others.
+    fn add(
+        &mut self,
+        both: &[&Run],
+        side: usize,
+        options: &Options,
+    ) -> Result<Comparison, NotComparable> {
         let both: Vec<Run> = both.iter().map(|&run| run.clone()).collect();
         let (base, new) = both.split_at(side);
         let comparison = compare(base, new, options)?;
         self.comparisons += 1;
         self.failed += usize::from(comparison.outcome == Outcome::Regression);
         self.improved += usize::from(comparison.verdict == Verdict::Improved);
-        Ok(comparison.total.detectable)
+        self.inconclusive += usize::from(comparison.verdict == Verdict::Inconclusive);
+        Ok(comparison)
     }
+}
+
+fn next(numbers: &mut u64) -> u64 {
+    *numbers ^= *numbers << 13;
+    *numbers ^= *numbers >> 7;
+    *numbers ^= *numbers << 17;
+    *numbers
 }
 
 fn shuffle(deck: &mut [&Run], numbers: &mut u64) {
     for at in (1..deck.len()).rev() {
-        *numbers ^= *numbers << 13;
-        *numbers ^= *numbers >> 7;
-        *numbers ^= *numbers << 17;
-        deck.swap(at, (*numbers >> 11) as usize % (at + 1));
+        deck.swap(at, (next(numbers) >> 11) as usize % (at + 1));
     }
 }
 

@@ -1,13 +1,18 @@
 //! Costs that changed their place: a function that was split, renamed, inlined or moved is not a regression.
 //!
 //! A function got dearer, and what it is called within did not: then something else within it got cheaper by as much. That is looked for from the
-//! nearest caller outwards, and believed only if the caller's own interval is narrow beside the change.
+//! nearest caller outwards, then in its module, its crate and the kind of task that runs it, and believed only if the whole's own interval is narrow beside the
+//! change. A domain is no function that would be tested for itself, so its interval has to have "unchanged" in it, too.
 
-use crate::functions::Tested;
+use crate::domain::{self, Domain};
+use crate::functions::{Functions, Tested};
 use crate::overlaps::Overlaps;
-use crate::{Moved, Notice, Options, Presence, Row, Verdict};
+use crate::scale::Scale;
+use crate::table::Table;
+use crate::{Effect, Moved, Notice, Options, Presence, Row, Verdict};
+use std::collections::{BTreeMap, HashMap};
 
-/// The whole in which a cost moved changed by less than this part of it,
+/// The whole in which a cost moved, caller or domain, changed by less than this part of it,
 const WHOLE_CHANGED: f64 = 0.25;
 /// and surely by less than this.
 const WHOLE_MAY_HAVE_CHANGED: f64 = 0.6;
@@ -15,6 +20,8 @@ const WHOLE_MAY_HAVE_CHANGED: f64 = 0.6;
 const WITHIN: f64 = 0.9;
 /// What got cheaper, by at least so much of what got dearer, is where it came from.
 const COUNTERPART: f64 = 0.5;
+/// So many neighbours are looked at together with what got dearer.
+const MAX_OTHERS: usize = 4;
 /// A caller with more than this part of all costs is too large for a function of both sides: something always got cheaper somewhere.
 const TOO_LARGE: f64 = 0.9;
 
@@ -22,20 +29,20 @@ const TOO_LARGE: f64 = 0.9;
 pub(crate) fn find(
     tested: &mut [Tested],
     overlaps: &Overlaps,
+    wholes: &Wholes,
     whole: f64,
     options: &Options,
     notices: &mut Vec<Notice>,
 ) {
     let rows: Vec<&Row> = tested.iter().map(|tested| &tested.row).collect();
-    let dearer = (0..rows.len() as u32).filter(|&row| {
-        let row = &rows[row as usize];
-        let appeared = row.presence == Presence::New && change(row) >= options.min_change * whole;
-        row.total.verdict == Verdict::Regressed || appeared
-    });
-    let dearer: Vec<u32> = dearer.collect();
-    let moves: Vec<(u32, u32, Moved)> = dearer
-        .into_iter()
-        .filter_map(|row| came_from(&rows, row, overlaps, whole))
+    let moves: Vec<(u32, u32, Moved)> = wholes
+        .dearer
+        .iter()
+        .filter_map(|&row| {
+            came_from(&rows, row, overlaps, whole)
+                .or_else(|| wholes.came_from(&rows, row, overlaps, whole))
+                .or_else(|| renamed(&rows, row))
+        })
         .collect();
     for (row, from, moved) in moves {
         let name = tested[row as usize].row.name.clone();
@@ -104,11 +111,7 @@ fn came_from(
         if this.presence == Presence::Both && caller.total.base > TOO_LARGE * whole {
             break;
         }
-        let most = caller.total.base * (caller.total.interval.high - 1.0);
-        let unchanged = caller.presence == Presence::Both
-            && change(caller).abs() < WHOLE_CHANGED * rise
-            && most < WHOLE_MAY_HAVE_CHANGED * rise;
-        if !unchanged {
+        if caller.presence != Presence::Both || !is_flat(&caller.total, rise) {
             continue;
         }
         if let Some(from) = counterpart(rows, row, within, overlaps) {
@@ -119,7 +122,197 @@ fn came_from(
             return Some((row, from, moved));
         }
     }
-    renamed(rows, row)
+    None
+}
+
+/// Modules, crates and task kinds that something got dearer in.
+pub(crate) struct Wholes {
+    /// The rows that did, or that are new.
+    dearer: Vec<u32>,
+    /// By row, the narrowest first.
+    of_row: HashMap<u32, Vec<usize>>,
+    domains: Vec<Domain>,
+    effects: Vec<Effect>,
+    /// By domain: the rows that belong to it; of a task kind all that it runs.
+    members: Vec<Vec<u32>>,
+}
+
+impl Wholes {
+    pub fn of(
+        functions: &Functions,
+        overlaps: &Overlaps,
+        table: &Table<'_>,
+        scale: &Scale,
+        options: &Options,
+    ) -> Self {
+        let rows: Vec<&Row> = functions.tested.iter().map(|tested| &tested.row).collect();
+        let whole = crate::variance::mean(&scale.total[..table.base_runs]);
+        let dearer = (0..rows.len() as u32).filter(|&row| {
+            let row = &rows[row as usize];
+            let appeared =
+                row.presence == Presence::New && change(row) >= options.min_change * whole;
+            row.total.verdict == Verdict::Regressed || appeared
+        });
+        let mut wholes = Self {
+            dearer: dearer.collect(),
+            of_row: HashMap::new(),
+            domains: Vec::new(),
+            effects: Vec::new(),
+            members: Vec::new(),
+        };
+        for at in 0..wholes.dearer.len() {
+            let row = wholes.dearer[at];
+            let mut domains = with_another(row, &rows, overlaps);
+            domains.extend(domain::of_row(rows[row as usize]));
+            domains.extend(task_of(row, overlaps).map(Domain::Task));
+            let places = domains.into_iter().map(|domain| wholes.place(domain));
+            let places: Vec<usize> = places.collect();
+            wholes.of_row.insert(row, places);
+        }
+        if wholes.domains.is_empty() || table.degrees() <= 0.0 {
+            wholes.of_row.clear();
+            return wholes;
+        }
+        wholes.effects = domain::effects(&wholes.domains, table, scale, functions, options);
+        wholes.fill_members(&rows, overlaps);
+        wholes
+    }
+
+    fn place(&mut self, domain: Domain) -> usize {
+        let known = self.domains.iter().position(|known| *known == domain);
+        known.unwrap_or_else(|| {
+            self.domains.push(domain);
+            self.domains.len() - 1
+        })
+    }
+
+    fn fill_members(&mut self, rows: &[&Row], overlaps: &Overlaps) {
+        let of_rows: Vec<Vec<Domain>> = rows.iter().map(|row| domain::of_row(row)).collect();
+        for domain in &self.domains {
+            let belongs = |row: u32| match domain {
+                Domain::Task(title) => overlaps
+                    .with(row)
+                    .any(|stack| overlaps.tasks[stack.task as usize] == *title),
+                Domain::Two(one, other) => {
+                    let name = &rows[row as usize].name;
+                    name == one || name == other
+                }
+                domain => of_rows[row as usize].contains(domain),
+            };
+            let members = (0..rows.len() as u32).filter(|&row| belongs(row));
+            self.members.push(members.collect());
+        }
+    }
+
+    /// Where the row's cost came from within one of its domains.
+    fn came_from(
+        &self,
+        rows: &[&Row],
+        row: u32,
+        overlaps: &Overlaps,
+        whole: f64,
+    ) -> Option<(u32, u32, Moved)> {
+        let rise = change(rows[row as usize]);
+        let domains = self.of_row.get(&row)?.iter();
+        let mut domains = domains.filter(|&&at| {
+            let effect = &self.effects[at];
+            let is_unchanged = effect.interval.low <= 1.0 && 1.0 <= effect.interval.high;
+            let too_large =
+                rows[row as usize].presence == Presence::Both && effect.base > TOO_LARGE * whole;
+            is_unchanged && !too_large && is_flat(effect, rise)
+        });
+        domains.find_map(|&at| {
+            let from = self.counterpart(rows, row, at, overlaps)?;
+            let moved = Moved {
+                from: rows[from as usize].name.clone(),
+                within: self.domains[at].label(),
+            };
+            Some((row, from, moved))
+        })
+    }
+
+    /// What got cheaper in the domain, without samples of the row.
+    fn counterpart(
+        &self,
+        rows: &[&Row],
+        row: u32,
+        domain: usize,
+        overlaps: &Overlaps,
+    ) -> Option<u32> {
+        let rise = change(rows[row as usize]);
+        let is_within = |task: u32| match &self.domains[domain] {
+            Domain::Task(title) => overlaps.tasks[task as usize] == *title,
+            _ => true,
+        };
+        let fall = |other: u32| -> f64 {
+            let stacks = overlaps.with(other);
+            let stacks = stacks.filter(|stack| is_within(stack.task) && !stack.rows.contains(&row));
+            stacks.map(|stack| stack.costs[0] - stack.costs[1]).sum()
+        };
+        let others = self.members[domain].iter().copied();
+        let others = others.filter(|&other| other != row && change(rows[other as usize]) < 0.0);
+        let falls = others.map(|other| (other, fall(other)));
+        // Of those that explain it the one nearest to the leaf: its callers fell with it.
+        let enough = falls.filter(|(_, fall)| *fall >= COUNTERPART * rise);
+        let nearest = enough
+            .max_by(|(one, _), (other, _)| overlaps.depth(*one).total_cmp(&overlaps.depth(*other)));
+        nearest.map(|(other, _)| other)
+    }
+}
+
+/// A row together with each that surely got cheaper and is its neighbour: of the same caller, module, crate or kind of task.
+fn with_another(row: u32, rows: &[&Row], overlaps: &Overlaps) -> Vec<Domain> {
+    let this = rows[row as usize];
+    let rise = change(this);
+    let caller = |row: u32| {
+        overlaps
+            .callers(row, |[base, new]| base + new)
+            .first()
+            .copied()
+    };
+    let (own_caller, own_task) = (caller(row), task_of(row, overlaps));
+    // The crate where they have one in common: then the module may be the same or not.
+    let of_crate = |row: &Row| domain::of_row(row).pop();
+    let own_crate = of_crate(this);
+    let others = (0..rows.len() as u32).filter(|&other| {
+        let there = rows[other as usize];
+        let is_cheaper = match there.presence {
+            Presence::Gone => true,
+            Presence::Both => there.total.interval.high < 1.0,
+            Presence::New => false,
+        };
+        is_cheaper
+            && -change(there) >= COUNTERPART * rise
+            && (own_caller.is_some() && own_caller == caller(other)
+                || own_crate.is_some() && own_crate == of_crate(there)
+                || own_task.is_some() && own_task == task_of(other, overlaps))
+    });
+    let mut others: Vec<u32> = others.collect();
+    let apart = |other: u32| (rise + change(rows[other as usize])).abs();
+    others.sort_by(|&one, &other| apart(one).total_cmp(&apart(other)));
+    let others = others.into_iter().take(MAX_OTHERS);
+    others
+        .map(|other| Domain::Two(this.name.clone(), rows[other as usize].name.clone()))
+        .collect()
+}
+
+/// Whether what a cost rose by cannot have been added to all of it.
+fn is_flat(all: &Effect, rise: f64) -> bool {
+    (all.new - all.base).abs() < WHOLE_CHANGED * rise
+        && all.base * (all.interval.high - 1.0) < WHOLE_MAY_HAVE_CHANGED * rise
+}
+
+/// The task kind that nearly all of a row's cost is in.
+fn task_of(row: u32, overlaps: &Overlaps) -> Option<String> {
+    let mut costs: BTreeMap<u32, f64> = BTreeMap::new();
+    for stack in overlaps.with(row) {
+        *costs.entry(stack.task).or_default() += stack.costs[0] + stack.costs[1];
+    }
+    let all: f64 = costs.values().sum();
+    let (&task, _) = costs
+        .iter()
+        .find(|(task, cost)| **task != 0 && **cost >= WITHIN * all)?;
+    Some(overlaps.tasks[task as usize].clone())
 }
 
 /// What got cheaper within a caller: a function beside this one, or the caller's own code.

@@ -1,5 +1,6 @@
 //! Functions by runs: which part of each run's CPU time each function has, with what it calls and on its own.
 
+use crate::variance::{Variance, paired_variance, pooled_variance};
 use crate::{Generics, Options, Run, same};
 use std::collections::HashMap;
 
@@ -8,6 +9,8 @@ pub(crate) struct Table<'a> {
     pub runs: Vec<&'a Run>,
     /// How many of the runs are the base's.
     pub base_runs: usize,
+    /// The order in which runs are pairs, if they are: for each run of the base the new build's run that was made beside it.
+    pub partners: Option<Vec<usize>>,
     pub functions: Vec<Function<'a>>,
     /// By function, then run: the part of the samples' CPU time that has the function in its stack, each sample once.
     inclusive: Vec<f64>,
@@ -36,6 +39,7 @@ impl<'a> Table<'a> {
         let runs: Vec<&Run> = base.iter().chain(new).collect();
         let mut table = Self {
             base_runs: base.len(),
+            partners: options.pair.then(|| partners(base, new)).flatten(),
             functions: Vec::new(),
             inclusive: Vec::new(),
             own: Vec::new(),
@@ -59,6 +63,31 @@ impl<'a> Table<'a> {
     /// How many runs the sides have.
     pub fn sides(&self) -> [usize; 2] {
         [self.base_runs, self.runs.len() - self.base_runs]
+    }
+
+    /// The variance between runs of a side. In pairs it is half of that of the differences: what the two of a pair have in common is not in it.
+    pub fn variance(&self, values: &[f64]) -> Variance {
+        let (base, new) = values.split_at(self.base_runs);
+        match self.differences(values) {
+            Some(differences) => paired_variance(&differences),
+            None => pooled_variance([base, new]),
+        }
+    }
+
+    /// What the runs of each pair differ by; `None` where they are no pairs.
+    pub fn differences(&self, values: &[f64]) -> Option<Vec<f64>> {
+        let (base, new) = values.split_at(self.base_runs);
+        let pairs = base.iter().zip(self.partners.as_ref()?);
+        Some(pairs.map(|(base, &at)| new[at] - base).collect())
+    }
+
+    /// The degrees of freedom of [`Table::variance`].
+    pub fn degrees(&self) -> f64 {
+        let lost = match &self.partners {
+            Some(partners) => partners.len() + 1,
+            None => 2,
+        };
+        (self.runs.len() as f64 - lost as f64).max(0.0)
     }
 
     /// The function's part of each run.
@@ -141,6 +170,36 @@ impl<'a> Table<'a> {
             }
         }
     }
+}
+
+/// For each run of the base the place of the new build's run that was made beside it. `None` unless they were made in turns: of the first two, the next two
+/// and so on each side has one.
+pub(crate) fn partners(base: &[Run], new: &[Run]) -> Option<Vec<usize>> {
+    let in_order = |runs: &[Run]| {
+        let mut order: Vec<usize> = (0..runs.len()).collect();
+        order.sort_by_key(|&at| runs[at].start_unix_ns);
+        order
+    };
+    let (of_base, of_new) = (in_order(base), in_order(new));
+    let pairs = of_base.iter().zip(&of_new);
+    let mut spans = pairs.clone().map(|(&one, &other)| {
+        let (one, other) = (base[one].start_unix_ns, new[other].start_unix_ns);
+        (one.min(other), one.max(other))
+    });
+    let mut last = 0;
+    let in_turns = spans.all(|(first, second)| {
+        let after = first > last;
+        last = second;
+        after
+    });
+    if base.len() != new.len() || !in_turns {
+        return None;
+    }
+    let mut partners = vec![0; base.len()];
+    for (&one, &other) in pairs {
+        partners[one] = other;
+    }
+    Some(partners)
 }
 
 /// How samples of one run weigh.

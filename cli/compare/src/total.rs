@@ -5,7 +5,7 @@ use crate::functions::pooled_with_noise;
 use crate::permutation;
 use crate::scale::Scale;
 use crate::table::Table;
-use crate::variance::{mean, pooled_variance};
+use crate::variance::mean;
 use crate::{Effect, Interval, Options, Unit, Verdict};
 
 /// The total's part of the chance of a false alarm; the families have the rest.
@@ -17,7 +17,7 @@ const PERMUTATION_LEVEL: f64 = 0.05;
 pub(crate) fn test(table: &Table<'_>, scale: &Scale, options: &Options) -> (Effect, Option<f64>) {
     let logs: Vec<f64> = scale.total.iter().map(|cost| cost.ln()).collect();
     let (base, new) = logs.split_at(table.base_runs);
-    let found = pooled_variance([base, new]);
+    let found = table.variance(&logs);
     let variance = match &options.noise {
         Some(noise) => pooled_with_noise(found, noise, found.degrees),
         None => found,
@@ -43,17 +43,47 @@ pub(crate) fn test(table: &Table<'_>, scale: &Scale, options: &Options) -> (Effe
         }
         return (effect, None);
     }
-    let shifted = |side: &[f64], by: f64| side.iter().map(|log| log + by).collect::<Vec<f64>>();
-    let dearer = permutation::upper_tail(&shifted(base, difference.margin), new);
-    let cheaper = permutation::upper_tail(&shifted(new, difference.margin), base);
+    let permutation = Permutation::of(table, &logs, difference.margin);
     if scale.unit != Unit::MedianOfRatios {
-        let level = PERMUTATION_LEVEL.max(1.01 * permutation::least(sides_base, sides_new));
-        effect.verdict = verdict(&effect, options, [dearer, cheaper].map(|p| p - level));
+        let level = PERMUTATION_LEVEL.max(1.01 * permutation.least);
+        let disagrees = [permutation.dearer, permutation.cheaper].map(|p| p - level);
+        effect.verdict = verdict(&effect, options, disagrees);
     }
     if effect.verdict != Verdict::Inconclusive || scale.unit == Unit::MedianOfRatios {
         effect.more_runs = None;
     }
-    (effect, Some(dearer))
+    (effect, Some(permutation.dearer))
+}
+
+/// The exact test, which believes nothing of how runs are spread.
+struct Permutation {
+    dearer: f64,
+    cheaper: f64,
+    /// No value is smaller.
+    least: f64,
+}
+
+impl Permutation {
+    fn of(table: &Table<'_>, logs: &[f64], margin: f64) -> Self {
+        if let Some(differences) = table.differences(logs) {
+            let beyond = |sign: f64| -> Vec<f64> {
+                let beyond = differences.iter().map(|by| sign * by - margin);
+                beyond.collect()
+            };
+            return Self {
+                dearer: permutation::signs(&beyond(1.0)),
+                cheaper: permutation::signs(&beyond(-1.0)),
+                least: permutation::least_of_signs(differences.len()),
+            };
+        }
+        let (base, new) = logs.split_at(table.base_runs);
+        let shifted = |side: &[f64]| side.iter().map(|log| log + margin).collect::<Vec<f64>>();
+        Self {
+            dearer: permutation::upper_tail(&shifted(base), new),
+            cheaper: permutation::upper_tail(&shifted(new), base),
+            least: permutation::least(base.len(), new.len()),
+        }
+    }
 }
 
 /// The permutation test has to agree: what it is above its level by is 0 or less, for a rise and for a fall.

@@ -167,3 +167,12 @@ pub(crate) fn pooled_variance(sides: [&[f64]; 2]) -> Variance {
         degrees,
     }
 }
+
+/// Half the variance of what the runs of pairs differ by: of each side's, as [`pooled_variance`] has it.
+pub(crate) fn paired_variance(differences: &[f64]) -> Variance {
+    let all = pooled_variance([differences, &differences[..1]]);
+    Variance {
+        value: 0.5 * all.value,
+        ..all
+    }
+}

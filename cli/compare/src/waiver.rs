@@ -1,6 +1,6 @@
 //! Regressions that are accepted for now: which waiver holds for what, and what is said of it.
 
-use crate::named::means;
+use crate::named::{TOTAL, means};
 use crate::{Comparison, Notice, Options, Waiver};
 
 /// The waiver that holds for a name today.
@@ -17,20 +17,37 @@ pub(crate) fn waived(waiver: &Waiver) -> String {
     format!("{} (until {})", waiver.reason, date(waiver.until))
 }
 
-/// Tells of those that have ended.
-pub(crate) fn expired(comparison: &mut Comparison, options: &Options) {
-    let expired = options
+/// Says which waivers nothing needed: one for a name that nobody has waives nothing, and its author believes it does.
+pub(crate) fn unneeded(comparison: &mut Comparison, options: &Options) {
+    let valid = options
         .waivers
         .iter()
-        .filter(|waiver| waiver.until < options.today);
-    comparison.notices.extend(expired.map(|waiver| Notice {
-        text: format!(
-            "the waiver of {} ran out on {}: {}",
-            waiver.what,
-            date(waiver.until),
-            waiver.reason
-        ),
-    }));
+        .filter(|waiver| waiver.until >= options.today);
+    let mut notices = Vec::new();
+    for waiver in valid {
+        let rows = comparison.rows.iter();
+        let is_known =
+            waiver.what == TOTAL || rows.clone().any(|row| means(&row.name, &waiver.what));
+        let is_needed = comparison.causes.iter().any(|cause| {
+            let name = cause
+                .row
+                .map_or(TOTAL, |row| &comparison.rows[row as usize].name);
+            cause.waived.is_some() && means(name, &waiver.what)
+        });
+        if !is_known {
+            notices.push(format!(
+                "the waiver of {} waives nothing: nothing that was tested has that name",
+                waiver.what
+            ));
+        } else if !is_needed {
+            notices.push(format!(
+                "the waiver of {} is not needed: it is not dearer than allowed",
+                waiver.what
+            ));
+        }
+    }
+    let notices = notices.into_iter().map(|text| Notice { text });
+    comparison.notices.extend(notices);
 }
 
 /// A day since 1970 as `2026-11-22`, by the Gregorian calendar.

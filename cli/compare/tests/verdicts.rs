@@ -201,12 +201,144 @@ fn a_waiver_holds_until_its_day() {
     options.today += 1;
     let comparison = compared(slower, &world(), &options);
     assert_eq!(comparison.outcome, Outcome::Regression);
+}
+
+#[test]
+fn a_waiver_of_nothing_is_told() {
+    let waived = |what: &str| {
+        let options = Options {
+            waivers: vec![Waiver {
+                what: what.into(),
+                reason: "known, #12".into(),
+                until: 20_779,
+            }],
+            ..Options::default()
+        };
+        let comparison = compared(slower, &world(), &options);
+        let notices = comparison.notices.iter().map(|notice| notice.text.clone());
+        (comparison.outcome, notices.collect::<Vec<String>>())
+    };
+    assert_eq!(waived("leaf4"), (Outcome::Pass, vec![]));
+    let (outcome, told) = waived("shop::work4::leef4");
+    assert_eq!(outcome, Outcome::Regression);
     assert!(
-        comparison
+        told[0].contains("nothing that was tested has that name"),
+        "{told:?}"
+    );
+    let (_, told) = waived("leaf3");
+    assert!(told[0].contains("is not needed"), "{told:?}");
+}
+
+#[test]
+fn equivalent_is_said_of_all_of_it_or_not_at_all() {
+    // So much cheaper that it is surely not dearer, and too little to be an improvement.
+    let cheaper = |program: Program| {
+        let leaf = program.leaf_of_share(0.2);
+        program.slower(&leaf, 0.8)
+    };
+    let mut options = Options {
+        on_inconclusive: OnInconclusive::Fail,
+        ..Options::default()
+    };
+    let comparison = compared(cheaper, &world(), &options);
+    assert_eq!(
+        comparison.total.verdict,
+        Verdict::Inconclusive,
+        "{:?}",
+        comparison.total
+    );
+    assert!(comparison.total.interval.high < 1.0 + comparison.margin);
+    assert_ne!(comparison.verdict, Verdict::Equivalent);
+    // Nothing that would have to fail could be missed.
+    assert!(!comparison.blind);
+    assert_eq!(comparison.outcome, Outcome::Pass);
+
+    // Nobody counted work: all of it could cost twice as much.
+    let uncounted = World {
+        work: false,
+        ..world()
+    };
+    let comparison = compared(|program| program, &uncounted, &options);
+    assert_eq!(comparison.verdict, Verdict::Inconclusive);
+    assert_eq!(
+        (comparison.blind, comparison.outcome),
+        (true, Outcome::UnderPowered)
+    );
+    options
+        .fail_on
+        .retain(|what| *what != hotpoll_compare::FailOn::Total);
+    let comparison = compared(|program| program, &uncounted, &options);
+    assert_eq!(
+        (comparison.blind, comparison.outcome),
+        (false, Outcome::Pass)
+    );
+    assert_eq!(comparison.verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn how_many_more_runs_would_tell() {
+    let noisy = World {
+        common: 0.06,
+        own: 0.01,
+        ..world()
+    };
+    let comparison = compared(|program| program, &noisy, &Options::default());
+    assert_eq!(comparison.verdict, Verdict::Inconclusive);
+    let more = comparison.more_runs.expect("some would");
+    let more = World {
+        runs: 5 + 2 * more as usize,
+        ..noisy
+    };
+    let comparison = compared(|program| program, &more, &Options::default());
+    assert_eq!(
+        comparison.total.verdict,
+        Verdict::Equivalent,
+        "{:?}",
+        comparison.total
+    );
+    let one = World { runs: 1, ..world() };
+    let comparison = compared(|program| program, &one, &Options::default());
+    assert_eq!(comparison.more_runs, Some(4));
+}
+
+#[test]
+fn pairs_take_what_drifts_off() {
+    let drifting = World {
+        kind: simulation::Kind::Drifting(30),
+        rounds: true,
+        ..world()
+    };
+    let mut options = Options::default();
+    let apart = compared(slower, &drifting, &options);
+    assert!(
+        apart
             .notices
             .iter()
-            .any(|notice| notice.text.contains("ran out on 2026-11-22"))
+            .any(|notice| notice.text.contains("--pair")),
+        "{:?}",
+        apart.notices
     );
+    options.pair = true;
+    let pairs = compared(slower, &drifting, &options);
+    assert!(pairs.total.detectable < 0.5 * apart.total.detectable);
+    assert_eq!(names(&pairs), [LEAF]);
+    assert!(pairs.notices.is_empty(), "{:?}", pairs.notices);
+    // The order of files is not that of the runs.
+    let (mut base, new) = runs_of(slower, &drifting);
+    base.reverse();
+    let turned = compare(&base, &new, &options).expect("comparable");
+    assert!((turned.total.detectable / pairs.total.detectable - 1.0).abs() < 1e-9);
+    let (base, new) = runs_of(
+        slower,
+        &World {
+            interleaved: false,
+            ..world()
+        },
+    );
+    let refused = compare(&base, &new, &options)
+        .expect_err("no pairs")
+        .to_string();
+    assert!(refused.contains("are no pairs"), "{refused}");
 }
 
 #[test]
@@ -227,9 +359,31 @@ fn a_budget_is_broken_though_nothing_changed() {
         compared(same, &world(), &budget(9_000.0, "")).outcome,
         Outcome::Pass
     );
-    let other = compared(same, &world(), &budget(4_000.0, "message"));
-    assert_eq!(other.outcome, Outcome::Pass);
-    assert!(other.notices[0].text.contains("was not looked at"));
+    // One that nobody could look at is not kept.
+    let mut options = budget(4_000.0, "message");
+    for what in ["leaf4", "leef4"] {
+        options.budgets[0].function = what.into();
+        let other = compared(same, &world(), &options);
+        assert_eq!(
+            (other.verdict, other.outcome),
+            (Verdict::Inconclusive, Outcome::Pass)
+        );
+        assert!(other.notices[0].text.contains("was not looked at"));
+        options.budgets[0].unit = String::new();
+    }
+    // Functions that are too small to be tested have budgets too, and all of a name have them.
+    options.budgets[0].function = "leaf60".into();
+    options.budgets[0].ns_per_unit = 1.0;
+    let small = compared(same, &world(), &options);
+    assert_eq!(small.outcome, Outcome::Regression);
+    assert_eq!(names(&small), ["shop::work6::leaf60"]);
+    options.budgets[0].function = "copy_nonoverlapping".into();
+    assert_eq!(
+        names(&compared(same, &world(), &options)),
+        ["core::ptr::copy_nonoverlapping"]
+    );
+    options.budgets[0].function = "handle".into();
+    assert_eq!(names(&compared(same, &world(), &options)).len(), 6);
 }
 
 #[test]
@@ -325,6 +479,15 @@ fn what_cannot_be_compared_is_refused() {
         |run| run.clock = "perf".into(),
         &options,
         "by different clocks: ctimer in the base, perf",
+    );
+    check(
+        |run| {
+            if run.name.starts_with('5') {
+                run.clock = "cpu".into();
+            }
+        },
+        &options,
+        "measure different things: ctimer (0.pb.gz)",
     );
     check(
         |run| run.kernel_sampled = false,

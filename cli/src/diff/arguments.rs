@@ -41,7 +41,7 @@ pub enum OnInconclusiveArg {
     Pass,
     /// It fails: exit code 3
     Fail,
-    /// `hotpoll bench` makes more runs; of files, as fail
+    /// `hotpoll bench` makes more runs, and compares again; of files it fails and says how many to record
     Rerun,
 }
 

@@ -80,6 +80,9 @@ pub struct DiffArgs {
     /// A function that has another name in the new build; may be repeated
     #[arg(long, value_name = "OLD=NEW", value_parser = arguments::rename)]
     rename: Vec<(String, String)>,
+    /// Compare each run with the one that was made beside it, as `hotpoll bench` makes them: sees more on a machine that drifts, and less on one that does not
+    #[arg(long)]
+    pair: bool,
     /// What `hotpoll aa` learned of this machine's noise; $XDG_STATE_HOME/hotpoll/noise.json by default, if it is there
     #[arg(long, value_name = "FILE")]
     noise: Option<PathBuf>,
@@ -164,6 +167,7 @@ fn options(args: &DiffArgs) -> Result<Options, Failure> {
             None => Vec::new(),
         },
         today: waivers::today(),
+        pair: args.pair,
         ..Options::default()
     })
 }

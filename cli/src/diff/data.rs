@@ -15,6 +15,10 @@ pub struct Data {
     pub verdict: &'static str,
     /// The verdict in words.
     pub sentence: String,
+    /// Whether a change that would have to fail could have been missed. `INCONCLUSIVE` without it: surely not dearer, perhaps cheaper.
+    pub blind: bool,
+    /// About how many more runs a side would settle what could have been missed; null: none would, or nothing could.
+    pub more_runs: Option<u32>,
     /// What costs are divided by; null: nobody counted work, and the total means nothing.
     pub unit: Option<String>,
     /// A change within this part of the cost is none.
@@ -147,6 +151,8 @@ pub fn data(report: &Report) -> Data {
         },
         verdict: top.word,
         sentence: top.sentence,
+        blind: comparison.blind,
+        more_runs: comparison.more_runs,
         unit: match &comparison.unit {
             Unit::PerUnit(unit) => Some(unit.clone()),
             _ => None,

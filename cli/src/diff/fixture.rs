@@ -255,6 +255,8 @@ pub fn regressed() -> Report {
         comparison: Comparison {
             outcome: Outcome::Regression,
             verdict: Verdict::Regressed,
+            blind: false,
+            more_runs: None,
             unit: Unit::PerUnit("requests".into()),
             base: side("base", 150_234, 10.0 * MS),
             new: side("new", 156_390, 10.41 * MS),
@@ -316,6 +318,8 @@ pub fn inconclusive(outcome: Outcome) -> Report {
     let comparison = &mut report.comparison;
     comparison.outcome = outcome;
     comparison.verdict = Verdict::Inconclusive;
+    comparison.blind = true;
+    comparison.more_runs = Some(7);
     comparison.total = effect(10.0 * MS, 10.6 * MS, 0.09, Verdict::Inconclusive);
     comparison.rows[0].total = effect(1.2 * MS, 1.4 * MS, 0.2, Verdict::Inconclusive);
     report

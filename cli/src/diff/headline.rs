@@ -3,9 +3,11 @@
 use super::fold::is_scaffolding;
 use super::report::Report;
 use super::words::{self, hundredths, per, predicate, predicate_effect, subject};
+use crate::export::text::printable;
 use crate::text::name::short;
 use crate::text::number::count;
-use hotpoll_compare::{Cause, Family, Outcome, Row, Unit, Verdict};
+use hotpoll_compare::{Cause, Effect, Family, Outcome, Row, Side, Unit, Verdict};
+use std::path::Path;
 
 /// The verdict in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +69,11 @@ pub fn headline(report: &Report) -> Headline {
             "This fails, as --on-inconclusive asks: a change could be there and not be seen."
                 .into(),
         );
-    } else if word == "INCONCLUSIVE" {
+        more.extend(how_to_tell(report));
+    } else if word == "INCONCLUSIVE" && comparison.blind {
         more.push("This passes all the same: a change could be there and not be seen (--on-inconclusive fail).".into());
+    } else if word == "INCONCLUSIVE" && report.has_total() {
+        more.push("This passes: what cannot be told is whether it is cheaper.".into());
     }
     more.extend(unsettled(report));
     Headline {
@@ -76,6 +81,41 @@ pub fn headline(report: &Report) -> Headline {
         fails,
         sentence,
         more,
+    }
+}
+
+/// What would settle it: a sentence with what to type, as far as that is known.
+fn how_to_tell(report: &Report) -> Option<String> {
+    let comparison = &report.comparison;
+    if !report.has_total() {
+        return Some("Have the program count its work (hotpoll::work, or --work NAME=N of hotpoll bench), or leave the whole out: --fail-on function,poll,lock.".into());
+    }
+    let runs = comparison.more_runs?;
+    let effect = Effect {
+        more_runs: Some(runs),
+        ..Effect::default()
+    };
+    let needs = words::more_runs(&effect, report.run_ns);
+    let folder = bench_folder(report).unwrap_or("DIR");
+    Some(format!(
+        "It {needs}: hotpoll bench --add --runs {runs} --base CMD --new CMD -o {}",
+        printable(folder)
+    ))
+}
+
+/// Where `hotpoll bench` has put these runs.
+fn bench_folder(report: &Report) -> Option<&str> {
+    let base = above(&report.comparison.base, "base")?;
+    (above(&report.comparison.new, "new") == Some(base)).then_some(base)
+}
+
+/// The folder that the side's folder of this name is in.
+fn above<'a>(side: &'a Side, name: &str) -> Option<&'a str> {
+    let folder = Path::new(side.runs.first()?).parent()?;
+    let above = folder.parent().filter(|_| folder.ends_with(name))?;
+    match above.to_str()? {
+        "" => Some("."),
+        above => Some(above),
     }
 }
 

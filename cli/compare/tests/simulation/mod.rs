@@ -13,6 +13,7 @@ pub use program::Program;
 pub use world::{Kind, World};
 
 use hotpoll_compare::special::binomial;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How often something happened, with the exact 95 % bounds, each missed with 5 % probability: `3 of 2000 = 0.15 % (0.04 to 0.39 %)`.
 pub fn rate(events: usize, all: usize) -> String {
@@ -26,10 +27,39 @@ pub fn rate(events: usize, all: usize) -> String {
     )
 }
 
-/// How many comparisons to simulate: the figure, or a tenth of it unless `HOTPOLL_TEST_LONG` is set.
-pub fn thinned(figure: usize) -> usize {
+/// How many comparisons to simulate: so many by default, and more where `HOTPOLL_TEST_LONG` is set.
+pub fn comparisons(usual: usize, long: usize) -> usize {
     match std::env::var_os("HOTPOLL_TEST_LONG") {
-        Some(_) => figure,
-        None => figure / 10,
+        Some(_) => long,
+        None => usual,
     }
+}
+
+/// What came of each seed from 0 on, in their order, on all processors.
+pub fn each<T: Send>(seeds: usize, of_seed: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let next = AtomicU64::new(0);
+    let work = || {
+        let mut found = Vec::new();
+        loop {
+            // Relaxed: each seed is told to one thread, and nothing else goes with it.
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds as u64 {
+                return found;
+            }
+            found.push((seed, of_seed(seed)));
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut all: Vec<(u64, T)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let found = threads.into_iter().map(|thread| thread.join());
+        found.flat_map(|found| found.expect("no panic")).collect()
+    });
+    all.sort_by_key(|(seed, _)| *seed);
+    all.into_iter().map(|(_, found)| found).collect()
+}
+
+/// For how many seeds this is so.
+pub fn count(seeds: usize, is_so: impl Fn(u64) -> bool + Sync) -> usize {
+    each(seeds, is_so).into_iter().filter(|so| *so).count()
 }

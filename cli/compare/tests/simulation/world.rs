@@ -21,6 +21,8 @@ pub struct World {
     pub kind: Kind,
     /// Whether the sides' runs are made in random order; else the base's first.
     pub interleaved: bool,
+    /// Whether each round has both sides once, as `hotpoll bench` takes turns.
+    pub rounds: bool,
     /// Whether the program counts work.
     pub work: bool,
 }
@@ -55,6 +57,7 @@ impl Default for World {
             counted: 0.03,
             kind: Kind::Plain,
             interleaved: true,
+            rounds: false,
             work: true,
         }
     }
@@ -67,7 +70,13 @@ impl World {
     pub fn runs(&self, base: &Program, new: &Program, seed: u64) -> (Vec<Run>, Vec<Run>) {
         let mut numbers = Numbers::new(seed);
         let mut order: Vec<usize> = (0..2 * self.runs).collect();
-        if self.interleaved {
+        if self.rounds {
+            for round in 0..self.runs {
+                let first = numbers.below(2);
+                order[2 * round + first] = round;
+                order[2 * round + 1 - first] = self.runs + round;
+            }
+        } else if self.interleaved {
             numbers.shuffle(&mut order);
         }
         let mut runs: Vec<Option<Run>> = vec![None; 2 * self.runs];
@@ -95,7 +104,7 @@ impl World {
         let mut run = Run {
             name,
             program: "shop".into(),
-            start_unix_ns: at as u64 * 30_000_000_000,
+            start_unix_ns: (at as u64 + 1) * 30_000_000_000,
             duration_ns: self.slices as u64 * 1_000_000_000,
             interval_ns: INTERVAL_NS,
             clock: "ctimer".into(),
