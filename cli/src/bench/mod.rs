@@ -5,8 +5,8 @@
 
 mod folder;
 mod order;
-mod progress;
-mod side;
+pub mod progress;
+pub mod side;
 
 use self::folder::Folder;
 use self::progress::Plan;

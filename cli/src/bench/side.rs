@@ -5,6 +5,7 @@ use crate::interrupt;
 use crate::record::command::record;
 use crate::record::given::Given;
 use hotpoll_profile::Profile;
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ const LAST_LINES: usize = 12;
 pub struct Side {
     /// `base` or `new`.
     pub name: &'static str,
+    words: Vec<OsString>,
+    /// The command as somebody wrote it, for a person.
     line: String,
 }
 
@@ -32,9 +35,20 @@ pub enum Run {
 impl Side {
     /// A line for `sh -c`.
     pub fn new(name: &'static str, line: &str) -> Self {
+        let words = ["sh", "-c", line].map(OsString::from);
         Self {
             name,
+            words: words.into(),
             line: line.to_owned(),
+        }
+    }
+
+    /// A program and its arguments.
+    pub fn of_words(name: &'static str, words: &[OsString]) -> Self {
+        Self {
+            name,
+            words: words.to_vec(),
+            line: words.join(" ".as_ref()).to_string_lossy().into_owned(),
         }
     }
 
@@ -46,8 +60,10 @@ impl Side {
         look: &mut dyn FnMut(u64),
     ) -> Result<Run, Failure> {
         let output = Output::new()?;
-        let mut command = Command::new("sh");
-        command.args(["-c", &self.line]).stdin(Stdio::null());
+        let (program, arguments) = self.words.split_first().unzip();
+        let mut command = Command::new(program.map_or("".as_ref(), OsString::as_os_str));
+        command.args(arguments.unwrap_or_default());
+        command.stdin(Stdio::null());
         output.take(&mut command)?;
         let recorded = record(&mut command, binaries, given, |crowd| {
             look(crowd.cpu_samples());
