@@ -18,6 +18,7 @@ use crate::text::terminal;
 use crate::{interrupt, profile_file};
 use clap::Args;
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -178,11 +179,12 @@ fn shown(arguments: &[OsString]) -> String {
 
 /// Runs `hotpoll diff`, and gives its exit code.
 fn compare(arguments: &[OsString]) -> Outcome {
-    let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hotpoll"));
-    let status = Command::new(&own)
+    // Not by its path: runs take minutes, and meanwhile an update may have put another in its place.
+    let status = Command::new("/proc/self/exe")
+        .arg0("hotpoll")
         .args(arguments)
         .status()
-        .map_err(|error| Failure::new(format!("cannot start {}: {error}", own.display())))?;
+        .map_err(|error| Failure::new(format!("cannot start hotpoll diff: {error}")))?;
     let code = status.code().unwrap_or(exit::FAILED.into());
     Ok(u8::try_from(code).unwrap_or(exit::FAILED))
 }

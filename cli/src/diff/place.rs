@@ -4,6 +4,9 @@ use super::report::Report;
 use hotpoll_compare::{Cause, Family};
 use std::path::{Path, PathBuf};
 
+/// What stands for all of a program.
+pub const MANIFEST: &str = "Cargo.toml";
+
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -67,7 +70,7 @@ impl Places {
                 .filter_map(|caller| self.of_function(report, caller))
                 .next()
         })
-        .or_else(|| self.find("Cargo.toml", 1))
+        .or_else(|| self.find(MANIFEST, 1))
     }
 
     fn of_function(&self, report: &Report, name: &str) -> Option<Place> {

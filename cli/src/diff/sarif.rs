@@ -3,7 +3,7 @@
 //! The fingerprint is of the canonical name, so an alert stays the same while the code around it moves.
 
 use super::headline::{headline, sentence};
-use super::place::{Place, Places};
+use super::place::{MANIFEST, Place, Places};
 use super::report::Report;
 use super::text::{chain, facts};
 use hotpoll_compare::{Cause, Family, Outcome, Verdict};
@@ -133,6 +133,11 @@ fn result(report: &Report, cause: &Cause, place: Option<Place>) -> Value {
     };
     let index = RULES.iter().position(|(id, ..)| *id == rule);
     let fingerprint = fingerprint(&format!("{rule}\n{name}"));
+    // Code scanning refuses a whole file for one result without a place.
+    let place = place.unwrap_or(Place {
+        path: MANIFEST.into(),
+        line: 1,
+    });
     let mut result = json!({
         "ruleId": format!("hotpoll/{rule}"),
         "ruleIndex": index,
@@ -143,16 +148,14 @@ fn result(report: &Report, cause: &Cause, place: Option<Place>) -> Value {
             // The one that GitHub goes by.
             "primaryLocationLineHash": format!("{fingerprint}:1"),
         },
-    });
-    if let Some(place) = place {
-        result["locations"] = json!([{
+        "locations": [{
             "physicalLocation": {
                 "artifactLocation": { "uri": uri(&place.path), "uriBaseId": "%SRCROOT%" },
                 "region": { "startLine": place.line },
             },
             "logicalLocations": [{ "fullyQualifiedName": name, "kind": "function" }],
-        }]);
-    }
+        }],
+    });
     if let Some(waived) = &cause.waived {
         result["suppressions"] = json!([{ "kind": "external", "justification": waived }]);
     }

@@ -7,7 +7,7 @@ use crate::profile_file;
 use crate::target::ThisHost;
 use crate::text::number;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The builds of a folder, oldest first. One that has profile files itself is one build.
 pub fn builds(path: &Path) -> Result<Vec<Kept>, Failure> {
@@ -50,7 +50,7 @@ pub fn add(
     runs: &[(String, Vec<u8>)],
     keep: usize,
 ) -> Result<PathBuf, Failure> {
-    let folder = path.join(format!("{}-{}", stamp(), file_name(label)));
+    let folder = path.join(format!("{}-{}", free_stamp(path), file_name(label)));
     std::fs::create_dir_all(&folder).map_err(|error| Failure::writing(&folder, &error))?;
     for (name, bytes) in runs {
         let file = folder.join(name);
@@ -81,11 +81,24 @@ fn is_ours(folder: &Path) -> bool {
     name.len() > 17 && name.chars().take(17).enumerate().all(is_stamp)
 }
 
-/// Now, in UTC: `20261122T070500Z`.
-fn stamp() -> String {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+/// Now, or the first second from now on that no build is kept under: the names' order is the builds'.
+fn free_stamp(path: &Path) -> String {
+    let taken: Vec<String> = std::fs::read_dir(path).map_or_else(
+        |_| Vec::new(),
+        |entries| {
+            let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+            names.collect()
+        },
+    );
+    let is_free = |stamp: &String| !taken.iter().any(|name| name.starts_with(stamp.as_str()));
+    let seconds = (0..).map(|ahead| stamp(SystemTime::now() + Duration::from_secs(ahead)));
+    let mut free = seconds.filter(is_free);
+    free.next().unwrap_or_default()
+}
+
+/// A moment, in UTC: `20261122T070500Z`.
+fn stamp(moment: SystemTime) -> String {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     let moment = number::moment(u64::try_from(since.as_nanos()).unwrap_or(0));
     let digits: String = moment
         .replace(' ', "T")
