@@ -20,6 +20,11 @@ impl Progress {
             .set_position(self.bar.length().unwrap_or(0).min(ms));
     }
 
+    /// Moves the bar by one step.
+    pub fn step(&self) {
+        self.bar.inc(1);
+    }
+
     /// What is being waited for now.
     pub fn say(&self, what: String) {
         self.bar.set_message(what);
@@ -48,6 +53,15 @@ pub fn timed(what: &str, length: Duration) -> Progress {
         "{msg} {wide_bar} {elapsed_precise}/{duration_precise} ",
     ));
     bar.set_message(what.to_owned());
+    Progress { bar }
+}
+
+/// A wait of so many steps, that has something new to say now and then.
+pub fn steps(what: &str, steps: usize) -> Progress {
+    let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
+    bar.set_style(style("{msg} {wide_bar} {pos}/{len} "));
+    bar.set_message(what.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(120));
     Progress { bar }
 }
 

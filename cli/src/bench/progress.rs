@@ -17,7 +17,7 @@ impl Plan {
     /// So many runs of both sides together.
     pub fn new(runs: usize) -> Self {
         Self {
-            bar: progress::talking("starting"),
+            bar: progress::steps("starting", runs),
             left: runs,
             begun: Instant::now(),
             what: String::new(),
@@ -48,6 +48,7 @@ impl Plan {
     /// It has ended.
     pub fn ends(&mut self, side: usize) {
         self.took[side].push(self.begun.elapsed());
+        self.bar.step();
         self.left = self.left.saturating_sub(1);
     }
 }

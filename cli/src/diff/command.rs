@@ -9,7 +9,7 @@ use super::output::Outputs;
 use super::report::{Point, Report};
 use super::sides::{self, Sides};
 use super::text::Shown;
-use super::{github, junit, markdown, sarif, waivers};
+use super::{github, html, junit, markdown, sarif, svg, waivers};
 use crate::envelope;
 use crate::exit::{self, FINE, FOUND, Failure, NOT_COMPARABLE, Outcome};
 use crate::export::text::printable;
@@ -136,7 +136,7 @@ pub fn run(args: &DiffArgs) -> Outcome {
         top: args.top,
         all: args.all,
     };
-    outputs.write(|format| Some(encode(&report, format, shown)))?;
+    outputs.write(|format| encode(&report, format, shown))?;
     Ok(code(&report.comparison))
 }
 
@@ -195,7 +195,7 @@ fn mean_duration(base: &[Run], new: &[Run]) -> u64 {
     all / runs
 }
 
-/// Says why not, in every format that was asked for, as far as it has a way to.
+/// Says why not, in every format that was asked for.
 fn refuse(refused: &NotComparable, outputs: &Outputs<'_>) -> Outcome {
     let reason = printable(&refused.to_string());
     outputs.write(|format| match format {
@@ -205,24 +205,17 @@ fn refuse(refused: &NotComparable, outputs: &Outputs<'_>) -> Outcome {
                 .iter()
                 .map(|reason| format!("  {}\n", printable(reason)))
                 .collect();
-            Some(format!(
-                "{}\n{}",
-                paint(ERROR, "NOT COMPARABLE:"),
-                lines.concat()
-            ))
+            format!("{}\n{}", paint(ERROR, "NOT COMPARABLE:"), lines.concat())
         }
-        Format::Markdown => Some(markdown::refused(&reason)),
-        Format::Json => Some(envelope::line("diff", 1, &Refused::new(&refused.reasons))),
-        Format::Junit => Some(junit::refused(&reason)),
-        Format::Sarif => Some(sarif::refused(&reason)),
-        Format::Github => Some(github::annotation(
-            "error",
-            None,
-            "hotpoll: NOT COMPARABLE",
-            &reason,
-        )),
-        // There is nothing to draw.
-        Format::Html | Format::Folded | Format::Svg => None,
+        Format::Markdown => markdown::refused(&reason),
+        Format::Json => envelope::line("diff", 1, &Refused::new(&refused.reasons)),
+        Format::Junit => junit::refused(&reason),
+        Format::Sarif => sarif::refused(&reason),
+        Format::Github => github::annotation("error", None, "hotpoll: NOT COMPARABLE", &reason),
+        Format::Html => html::refused(&reason),
+        Format::Svg => svg::refused(&reason),
+        // No stacks; what an earlier time has left must not stay either.
+        Format::Folded => String::new(),
     })?;
     Ok(NOT_COMPARABLE)
 }

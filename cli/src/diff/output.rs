@@ -46,26 +46,19 @@ impl<'a> Outputs<'a> {
         })
     }
 
-    /// Writes all of it; `None` for a format that has nothing to say.
-    pub fn write(&self, encode: impl Fn(Format) -> Option<String>) -> Result<(), Failure> {
+    /// Writes all of it.
+    pub fn write(&self, encode: impl Fn(Format) -> String) -> Result<(), Failure> {
         for (format, output) in &self.files {
-            let Some(text) = encode(*format) else {
-                continue;
-            };
             let text = match format {
-                Format::Text => style::plain(&text),
-                _ => text,
+                Format::Text => style::plain(&encode(*format)),
+                _ => encode(*format),
             };
             profile_file::replace(&output.path, text.as_bytes())
                 .map_err(|error| Failure::writing(&output.path, &error))?;
         }
         match self.stdout {
-            Some(Format::Text) => {
-                Ok(encode(Format::Text).map_or(Ok(()), |text| terminal::print(&text))?)
-            }
-            Some(format) => {
-                Ok(encode(format).map_or(Ok(()), |text| terminal::print_bytes(text.as_bytes()))?)
-            }
+            Some(Format::Text) => Ok(terminal::print(&encode(Format::Text))?),
+            Some(format) => Ok(terminal::print_bytes(encode(format).as_bytes())?),
             None => Ok(()),
         }
     }

@@ -66,6 +66,19 @@ pub fn render(report: &Report) -> String {
     out
 }
 
+/// A comparison that was refused: a picture of the reason.
+pub fn refused(reason: &str) -> String {
+    let lines = wrap(&format!("NOT COMPARABLE: {}", printable(reason)), COLUMNS);
+    let (width, height) = (PANE * 2.0 + GAP, 16.0 * lines.len() as f64 + 16.0);
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"ui-monospace, monospace\" font-size=\"11\">\n"
+    );
+    for (at, line) in lines.iter().enumerate() {
+        text(&mut out, 4.0, 20.0 + 16.0 * at as f64, line, "");
+    }
+    out + "</svg>\n"
+}
+
 const HATCH: &str = "<defs><pattern id=\"hatch\" width=\"6\" height=\"6\" patternUnits=\"userSpaceOnUse\"><path d=\"M0 6L6 0\" stroke=\"#777\" stroke-width=\"1\"/></pattern></defs>\n";
 
 #[derive(Clone, Copy, PartialEq)]

@@ -8,7 +8,7 @@ use crate::export::text::printable;
 use crate::text::name::{fit, short};
 use crate::text::number::{compact_count, count};
 use crate::text::style::{DIM, ERROR, GOOD, HEADING, STRONG, WARNING, paint};
-use crate::text::width::{pad_left, pad_right, width, wrap};
+use crate::text::width::{keep_end, pad_left, pad_right, width, wrap};
 use anstyle::Style;
 use hotpoll_compare::{Cause, Family, Presence, Row, Verdict};
 
@@ -326,8 +326,8 @@ fn table(lines: &mut Vec<String>, report: &Report, family: Family, columns: usiz
             Some(moved) => format!("moved from {}", short(&moved.from)),
             None => words::verdict(row.total.verdict).to_owned(),
         };
-        lines.push(format!(
-            "{} {} {} {}  {}",
+        let figures = format!(
+            "{} {} {} {}  ",
             pad_left(&change, 8),
             pad_left(&interval, 18),
             pad_left(&format!("{} %", words::hundredths(row.share)), 9),
@@ -339,8 +339,9 @@ fn table(lines: &mut Vec<String>, report: &Report, family: Family, columns: usiz
                 ),
                 20
             ),
-            verdict,
-        ));
+        );
+        let room = columns.saturating_sub(width(&figures)).max(12);
+        lines.push(format!("{figures}{}", keep_end(&verdict, room)));
         lines.push(format!(
             "         {}",
             fit(&row.name, columns.saturating_sub(9))

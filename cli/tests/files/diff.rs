@@ -302,6 +302,14 @@ fn what_cannot_be_compared() {
     assert!(said.contains("clock") || said.contains("kernel"), "{said}");
     let said = check(&[&base, "--", &perf, "--format", "junit"], 3, "<?xml");
     assert!(said.contains("<error message="), "{said}");
+    let said = check(
+        &[&base, "--", &perf, "--format", "html"],
+        3,
+        "<!DOCTYPE html>",
+    );
+    assert!(said.contains("NOT COMPARABLE"), "{said}");
+    check(&[&base, "--", &perf, "--format", "svg"], 3, "<svg ");
+    check(&[&base, "--", &perf, "--format", "folded"], 3, "");
     let slow = with(31, &|profile| profile.interval_ns *= 10);
     check(
         &[&base, "--", &slow, "--format", "markdown"],
@@ -532,6 +540,8 @@ fn baselines() {
             text(&output.stdout).to_owned() + text(&output.stderr),
         )
     };
+    let (code, said) = here(&["baseline", "list", "git-notes:hotpoll"]);
+    assert!(code == Some(0) && said.contains("3 runs"), "{said}");
     let (code, said) = here(&["diff", "--baseline", "git-notes:hotpoll", "--", &new]);
     assert!(
         code == Some(2) && said.contains("has a note in hotpoll"),

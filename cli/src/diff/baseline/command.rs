@@ -111,7 +111,7 @@ fn add(text: &str, runs: &[String], label: Option<&str>, keep: usize) -> Outcome
 }
 
 fn list(text: &str, work: Option<&str>) -> Outcome {
-    let builds = last(&place(text)?, usize::MAX)?;
+    let builds = last(&place(text)?, notes::From::Head, usize::MAX)?;
     let options = Options::default();
     let mut costs = Vec::new();
     let mut lines = Vec::new();

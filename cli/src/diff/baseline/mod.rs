@@ -74,21 +74,21 @@ pub fn newest_in(path: &Path) -> Result<Option<Kept>, Failure> {
     Ok(folder::builds(path)?.pop())
 }
 
-/// The last builds that are kept there, oldest first.
-fn last(place: &Where, at_most: usize) -> Result<Vec<Kept>, Failure> {
+/// The last builds that are kept there, oldest first; in notes `from` the current commit or before it.
+fn last(place: &Where, from: notes::From, at_most: usize) -> Result<Vec<Kept>, Failure> {
     let mut builds = match place {
-        Where::Notes(name) => notes::builds(name, at_most)?,
+        Where::Notes(name) => notes::builds(name, from, at_most)?,
         Where::Path(path) if path.is_dir() => folder::builds(path)?,
         Where::Path(_) => Vec::new(),
     };
-    let from = builds.len().saturating_sub(at_most);
-    builds.drain(..from);
+    let older = builds.len().saturating_sub(at_most);
+    builds.drain(..older);
     Ok(builds)
 }
 
 /// What the builds kept there cost for each unit of a counter, oldest first. Builds that cannot be told are left out.
 pub fn trend(text: &str, work: &str, options: &Options) -> Result<Vec<Point>, Failure> {
-    let builds = last(&place(text)?, TREND)?;
+    let builds = last(&place(text)?, notes::From::Parents, TREND)?;
     Ok(builds
         .iter()
         .filter_map(|build| point(build, work, options))

@@ -19,7 +19,9 @@ pub fn is_name(name: &str) -> bool {
 
 /// The build of the nearest ancestor that has a note. Not of the commit itself: it would be compared with itself.
 pub fn newest(name: &str) -> Result<Kept, Failure> {
-    builds(name, 1)?.pop().ok_or_else(|| none(name))
+    builds(name, From::Parents, 1)?
+        .pop()
+        .ok_or_else(|| none(name))
 }
 
 /// Notes are not fetched with the branches, and pipelines mostly fetch one commit alone.
@@ -41,8 +43,17 @@ fn none(name: &str) -> Failure {
     ))
 }
 
-/// The last builds before the current commit, oldest first.
-pub fn builds(name: &str, at_most: usize) -> Result<Vec<Kept>, Failure> {
+/// Where the look back begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// At the current commit.
+    Head,
+    /// Before it.
+    Parents,
+}
+
+/// The last builds up to the current commit, oldest first.
+pub fn builds(name: &str, from: From, at_most: usize) -> Result<Vec<Kept>, Failure> {
     let noted = git(&["notes", "--ref", name, "list"], None)?;
     let noted = String::from_utf8_lossy(&noted);
     // Each line is `BLOB COMMIT`.
@@ -52,7 +63,11 @@ pub fn builds(name: &str, at_most: usize) -> Result<Vec<Kept>, Failure> {
             .find_map(|line| line.split_once(' ').filter(|(_, of)| *of == commit))
     };
     let count = format!("--max-count={COMMITS}");
-    let commits = git(&["rev-list", &count, "--skip=1", "HEAD"], None)?;
+    let skip = match from {
+        From::Head => "--skip=0",
+        From::Parents => "--skip=1",
+    };
+    let commits = git(&["rev-list", &count, skip, "HEAD"], None)?;
     let commits = String::from_utf8_lossy(&commits);
     let mut builds = Vec::new();
     for commit in commits.lines() {

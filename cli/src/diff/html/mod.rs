@@ -106,6 +106,14 @@ pub fn render(report: &Report) -> String {
     })
 }
 
+/// A comparison that was refused: a page that says why, and has nothing to draw.
+pub fn refused(reason: &str) -> String {
+    let reason = escape_html(reason);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>NOT COMPARABLE: hotpoll diff</title>\n<h1>NOT COMPARABLE</h1>\n<p>{reason}</p>\n</html>\n"
+    )
+}
+
 fn data(report: &Report) -> Data {
     let comparison = &report.comparison;
     let top = headline(report);
