@@ -4,7 +4,7 @@ use crate::run::{Key, Run, Stack};
 use crate::{Generics, Options};
 use hotpoll_profile::name::canonical_name_with;
 use hotpoll_profile::{
-    Engine, Location, Profile, Reason, Sample, State, Truncation, canonical_path,
+    Engine, Line, Location, Profile, Reason, Sample, State, Truncation, canonical_path,
 };
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -132,7 +132,22 @@ impl<'a> Stacks<'a> {
             frames.push(self.key(name, String::new, 0));
         }
         for line in &location.lines {
-            frames.push(self.function(line.function));
+            let key = self.function(line.function);
+            self.saw_line(key, line);
+            frames.push(key);
+        }
+    }
+
+    /// Line tables alone do not tell where a function begins: the first line that was seen in it is the nearest to it.
+    fn saw_line(&mut self, key: u32, line: &Line) {
+        let function = self.profile.functions.get(line.function as usize);
+        if line.line == 0 || function.is_none_or(|function| function.start_line > 0) {
+            return;
+        }
+        if let Some(key) = self.keys.get_mut(key as usize)
+            && (key.line == 0 || line.line < key.line)
+        {
+            key.line = line.line;
         }
     }
 

@@ -56,7 +56,7 @@ pub struct Key {
     pub name: String,
     /// The canonical source file; empty when not known. Not part of what is matched.
     pub file: String,
-    /// Where the definition starts; 0 when not known. Not part of what is matched.
+    /// Where the definition starts, or with line tables alone the first line that was seen in it; 0 when not known. Not part of what is matched.
     pub line: u32,
 }
 

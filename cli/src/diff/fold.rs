@@ -15,17 +15,28 @@ fn is_ours(name: &str) -> bool {
     name.contains("hotpoll_hooks::")
 }
 
-/// A chain of callers as a person reads it, outermost first: what executors and the standard library do in between is one `[tokio]` or `[std]`, and what
-/// every stack begins with is left out.
+/// How the standard library's functions are folded.
+const STD: &str = "[std]";
+
+/// A chain of callers as a person reads it, outermost first: what an executor does in between, with the standard library's shims in it, is one `[tokio]`,
+/// what the standard library does alone is one `[std]`, and what every stack begins with is left out.
 pub fn callers(chain: &[String]) -> Vec<String> {
     let mut said: Vec<String> = Vec::new();
+    // Whether what was said last is folded.
+    let mut in_fold = true;
     for name in chain.iter().filter(|name| !is_ours(name)) {
-        match folded_name(name, "") {
-            Some(_) if said.is_empty() => {}
-            Some(folded) if said.last() == Some(&folded) => {}
-            Some(folded) => said.push(folded),
-            None => said.push(short(name)),
+        let Some(folded) = folded_name(name, "") else {
+            said.push(short(name));
+            in_fold = false;
+            continue;
+        };
+        match said.last_mut() {
+            None => {}
+            Some(last) if in_fold && last == STD => *last = folded,
+            Some(last) if in_fold && (folded == STD || *last == folded) => {}
+            Some(_) => said.push(folded),
         }
+        in_fold = true;
     }
     said
 }
@@ -104,6 +115,7 @@ mod tests {
             "core::ops::function::FnOnce::call_once",
             "shop::main",
             "tokio::runtime::runtime::Runtime::block_on",
+            "std::panicking::catch_unwind",
             "tokio::runtime::context::runtime::enter_runtime",
             "<hotpoll_hooks::tasks::tracked::Tracked<_> as core::future::future::Future>::poll",
             "tokio::runtime::task::core::Core<_>::poll",
