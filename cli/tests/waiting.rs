@@ -3,7 +3,7 @@
 mod example;
 mod terminal;
 
-use example::{Example, names, ns, row, rows};
+use example::{Example, names, ns, row, row_with, rows};
 use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -34,6 +34,18 @@ fn a_blocking_call_is_seen_while_it_blocks() {
         // What was rendered, and what a loaded machine adds.
         assert!(ns(&poll["poll_ns"]) < 5_000_000_000, "{poll:#}");
     }
+    // One that runs is as old wherever the answer tells of it; it was 20 ms older in the list of long polls.
+    let open = |answer: &Value| {
+        let polls = rows(answer, "long_polls").iter();
+        polls.filter(|poll| poll["open"] == true).count()
+    };
+    let answer = example.until(&["tasks", "--long-polls"], |answer| {
+        open(answer) == 1 && rows(answer, "problems").len() == 1
+    });
+    let poll = row_with(&answer, "long_polls", "open", &Value::Bool(true)).unwrap();
+    let task = row_with(&answer, "tasks", "id", &poll["task"]).unwrap();
+    assert_eq!(poll["poll_ns"], task["state_ns"], "{answer:#}");
+    assert_eq!(poll["poll_ns"], answer["problems"][0]["longest_ns"]);
 }
 
 #[test]
@@ -185,7 +197,12 @@ fn the_one_odd_task_of_a_thousand_is_first() {
     };
     let answer = example.until(&["tasks"], |answer| is_odd(&answer["tasks"][0]));
     assert_eq!(answer["tasks"][0]["kind"], "session");
-    assert!(ns(&answer["tracked"]) >= 1_000);
+    // What main blocks on is none of the runtime's tasks.
+    assert_eq!(
+        (ns(&answer["alive"]), ns(&answer["tracked"])),
+        (1_001, 1_001)
+    );
+    assert_eq!(ns(&answer["tracked_beside"]), 1);
     // And that not for want of others that stand out.
     for by in ["polls", "busy", "max-poll"] {
         let answer = example.until(&["tasks", "--sort", by], |answer| {
@@ -225,7 +242,12 @@ fn the_slow_route_of_a_service_under_load_is_found() {
     example.until(&["tasks", "--long-polls"], |answer| {
         was_seen(answer, "GET /invoice", "running", "render_invoice")
     });
+    // Sixteen connections that axum spawns by itself; what is tracked are requests in them, and main.
+    let answer = example.until(&["tasks"], |answer| ns(&answer["alive"]) >= 16);
+    assert_eq!(ns(&answer["tracked"]), 0, "{answer:#}");
+    assert!(ns(&answer["tracked_beside"]) >= 1);
     example.until(&["report", "--by", "task"], |answer| {
+        assert_eq!(ns(&answer["task_counts"]["tracked"]), 0);
         let invoice = row(answer, "kinds", "title", "GET /invoice");
         let stock = row(answer, "kinds", "title", "GET /stock");
         let (Some(invoice), Some(stock)) = (invoice, stock) else {

@@ -53,6 +53,7 @@ pub(crate) fn add_kinds(merged: &mut Snapshot, newer: &mut Profile, taken: Highe
     let theirs = theirs.tasks;
     let tasks = &mut merged.tasks;
     tasks.tracked = tasks.tracked.saturating_add(theirs.tracked);
+    tasks.tracked_beside = (tasks.tracked_beside).saturating_add(theirs.tracked_beside);
     tasks.alive = match (tasks.alive, theirs.alive) {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),
         (one, other) => one.or(other),

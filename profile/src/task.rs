@@ -9,8 +9,11 @@ use crate::{Histogram, State};
 pub struct Tasks {
     /// Tasks alive in all runtimes that are known, tracked or not; `None` when no runtime is known.
     pub alive: Option<u64>,
-    /// Tracked tasks alive. Futures tracked inside another task are among them, so that this may be more than `alive`.
+    /// Those of them that are tracked.
     pub tracked: u64,
+    /// What else is tracked and alive, that no runtime counts as a task of its own: futures inside of tasks, what threads block on, closures on
+    /// blocking threads, tasks of a `LocalSet`.
+    pub tracked_beside: u64,
     /// A poll longer than this is a long one.
     pub long_poll_ns: u64,
     /// The kinds. Their numbers are of all their tasks: those that ended, and those alive, up to this moment.

@@ -8,6 +8,8 @@
 use super::long_polls::PollId;
 use super::{Shared, lock};
 #[cfg(feature = "tokio")]
+use hotpoll_hooks::tasks::Moment;
+#[cfg(feature = "tokio")]
 use hotpoll_profile::task::{LongPoll, MAX_LONG_POLLS, PollStack};
 use hotpoll_profile::{
     CodeAddress, Location, Profile, Resources, Snapshot, Tasks, Thread, ThreadNow,
@@ -15,19 +17,20 @@ use hotpoll_profile::{
 use hotpoll_sampler::{Look, clock};
 use hotpoll_symbolizer::recorder;
 use std::collections::{HashMap, HashSet};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 /// Puts the snapshot into a profile whose locations have no modules yet.
 pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Profile) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let moment = Moment::now();
+    let (ticks, unix_ns) = (moment.ticks(), moment.unix_ns());
     let began = Instant::now();
     let mut places = Places::of(profile);
-    let mut threads = threads(shared, known, &mut places);
+    let mut threads = threads(shared, known, &mut places, ticks);
     // Before the tasks: one that has been suspended for longer than all of this takes was so while it was seen waiting.
     let mut resources = resources(&mut places);
-    let mut tasks = tasks(&mut places);
+    let mut tasks = tasks(moment, &mut places);
     let took = began.elapsed();
-    long_polls(shared, &mut tasks, &mut places);
+    long_polls(shared, &mut tasks, &mut places, (ticks, unix_ns));
     mark_workers(&mut threads, &tasks, places.threads);
     let is_of_now = shared.is_in_force();
     if !is_of_now {
@@ -39,10 +42,7 @@ pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Pro
         }
     }
     profile.snapshot = Some(Snapshot {
-        taken_unix_ns: match now {
-            Ok(now) if is_of_now => now.as_nanos() as u64,
-            _ => 0,
-        },
+        taken_unix_ns: if is_of_now { unix_ns } else { 0 },
         // What is of no moment took no time, either: after the end every answer is the same.
         took_ns: if is_of_now { took.as_nanos() as u64 } else { 0 },
         threads,
@@ -109,9 +109,13 @@ impl<'p> Places<'p> {
     }
 }
 
-fn threads(shared: &Shared, known: &recorder::Snapshot, places: &mut Places<'_>) -> Vec<ThreadNow> {
+fn threads(
+    shared: &Shared,
+    known: &recorder::Snapshot,
+    places: &mut Places<'_>,
+    now: u64,
+) -> Vec<ThreadNow> {
     let ns_per_tick = clock::ns_per_tick();
-    let now = clock::now();
     let busy = outermost_polls();
     let mut threads = Vec::new();
     lock(&shared.off_cpu).look_now(&mut |key, look| {
@@ -207,7 +211,7 @@ fn mark_workers(now: &mut [ThreadNow], tasks: &Tasks, threads: &[Thread]) {
 
 /// What the hooks know.
 #[cfg(feature = "tokio")]
-fn tasks(places: &mut Places<'_>) -> Tasks {
+fn tasks(moment: Moment, places: &mut Places<'_>) -> Tasks {
     let mut intern = |stack: &[u64]| {
         // The leaf is a call, too: of the capture itself.
         let addresses = stack
@@ -215,20 +219,20 @@ fn tasks(places: &mut Places<'_>) -> Tasks {
             .map(|&address| CodeAddress::ReturnAddress(address));
         places.stack(addresses.map(CodeAddress::lookup))
     };
-    hotpoll_hooks::tasks::snapshot(&mut intern, hotpoll_hooks::tasks::Limits::default())
+    hotpoll_hooks::tasks::snapshot_at(moment, &mut intern, Default::default())
 }
 
 /// Lists the long polls that are running, and puts to all what the watchdog has seen of them.
 #[cfg(feature = "tokio")]
-fn long_polls(shared: &Shared, tasks: &mut Tasks, places: &mut Places<'_>) {
+fn long_polls(
+    shared: &Shared,
+    tasks: &mut Tasks,
+    places: &mut Places<'_>,
+    (now, unix_ns): (u64, u64),
+) {
     /// A poll's start, told by the wall clock and turned back, may be off by so much.
     const OFF_NS: f64 = 500_000.0;
     let ns_per_tick = clock::ns_per_tick();
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    let (now, unix_ns) = (
-        clock::now(),
-        since_epoch.map_or(0, |since| since.as_nanos() as u64),
-    );
     let ns = |ticks: u64| (ticks as f64 * ns_per_tick) as u64;
     for poll in hotpoll_hooks::tasks::open_polls() {
         let poll_ns = ns(now.saturating_sub(poll.start));
@@ -271,10 +275,30 @@ fn long_polls(shared: &Shared, tasks: &mut Tasks, places: &mut Places<'_>) {
 
 /// Without hooks there are no polls.
 #[cfg(not(feature = "tokio"))]
-fn long_polls(_: &Shared, _: &mut Tasks, _: &mut Places<'_>) {}
+fn long_polls(_: &Shared, _: &mut Tasks, _: &mut Places<'_>, _: (u64, u64)) {}
 
 /// Without hooks nothing is known of tasks.
 #[cfg(not(feature = "tokio"))]
-fn tasks(_: &mut Places<'_>) -> Tasks {
+fn tasks(_: Moment, _: &mut Places<'_>) -> Tasks {
     Tasks::default()
+}
+
+/// The moment that all ages of an answer are of.
+#[cfg(not(feature = "tokio"))]
+struct Moment(u64, u64);
+
+#[cfg(not(feature = "tokio"))]
+impl Moment {
+    fn now() -> Self {
+        let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Self(clock::now(), unix.map_or(0, |unix| unix.as_nanos() as u64))
+    }
+
+    fn ticks(&self) -> u64 {
+        self.0
+    }
+
+    fn unix_ns(&self) -> u64 {
+        self.1
+    }
 }

@@ -2,6 +2,7 @@
 //! than none.
 
 use super::Finding;
+use crate::tasks::coverage::Coverage;
 use crate::text::number::{count, counted, hertz, percent_in_words};
 use hotpoll_profile::{CaptureFailure, Profile, Reason, Snapshot};
 
@@ -64,17 +65,10 @@ fn tasks(snapshot: &Snapshot) -> Option<Finding> {
     const TOPIC: &str = "tasks";
     const ADVICE: &str = "hotpoll::spawn in the place of tokio::spawn, hotpoll::Executor for hyper and tonic, .tracked(\"name\") on any future";
     let tasks = &snapshot.tasks;
-    let alive = tasks.alive.unwrap_or(0);
-    if tasks.tracked == 0 {
-        let what = match alive {
-            0 if tasks.alive.is_none() => return None,
-            0 => "none alive".to_owned(),
-            alive => format!(
-                "{} alive and none of them tracked: where they wait is not known",
-                count(alive)
-            ),
-        };
-        return Some(Finding::note(TOPIC, what, ADVICE));
+    let coverage = Coverage::of(tasks);
+    let all = tasks.tracked.saturating_add(tasks.tracked_beside);
+    if tasks.alive.is_none() && all == 0 {
+        return None;
     }
     let captures: u64 = tasks.kinds.iter().map(|kind| kind.captures).sum();
     let failed: u64 = tasks.kinds.iter().map(|kind| kind.captures_failed).sum();
@@ -84,17 +78,11 @@ fn tasks(snapshot: &Snapshot) -> Option<Finding> {
         let what = format!("{share} of the captures where they wait gave no stack");
         return Some(Finding::note(TOPIC, what, ""));
     }
-    let tracked = match tasks.tracked < alive {
-        true => format!(
-            "{} of {} alive are tracked",
-            count(tasks.tracked),
-            count(alive)
-        ),
-        false => format!("{} tracked, {} alive", count(tasks.tracked), count(alive)),
-    };
-    Some(match (tasks.tracked as f64) < 0.5 * alive as f64 {
-        true => Finding::note(TOPIC, tracked, ADVICE),
-        false => Finding::good(TOPIC, tracked),
+    let alive = tasks.alive.unwrap_or(0);
+    let few = all == 0 || (tasks.tracked as f64) < 0.5 * alive as f64;
+    Some(match few {
+        true => Finding::note(TOPIC, coverage.words(), ADVICE),
+        false => Finding::good(TOPIC, coverage.words()),
     })
 }
 
@@ -197,25 +185,25 @@ mod tests {
             Some(1_203),
             0,
             [0, 0],
-            Some((Verdict::Note, "1,203 alive and none")),
+            Some((Verdict::Note, "1,203 alive, none of them")),
         );
         check_tasks(
             Some(1_203),
             1_200,
             [9, 0],
-            Some((Verdict::Good, "1,200 of 1,203 alive")),
+            Some((Verdict::Good, "1,203 alive, 1,200 of them")),
         );
         check_tasks(
             Some(1_203),
             100,
             [9, 0],
-            Some((Verdict::Note, "100 of 1,203 alive")),
+            Some((Verdict::Note, "1,203 alive, 100 of them")),
         );
         check_tasks(
             Some(2),
-            3,
+            2,
             [9, 0],
-            Some((Verdict::Good, "3 tracked, 2 alive")),
+            Some((Verdict::Good, "2 alive, 2 of them tracked (100%)")),
         );
         check_tasks(
             Some(2),

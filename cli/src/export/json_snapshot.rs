@@ -14,6 +14,7 @@ pub fn snapshot(snapshot: &Snapshot) -> Value {
         "threads": snapshot.threads.iter().map(thread).collect::<Vec<_>>(),
         "alive": tasks.alive,
         "tracked": tasks.tracked,
+        "tracked_beside": tasks.tracked_beside,
         "long_poll_ns": tasks.long_poll_ns,
         "folded_tasks": tasks.folded_tasks,
         "folded_kinds": tasks.folded_kinds,

@@ -8,6 +8,7 @@ use super::data::{
 use super::notices::notices;
 use super::options::{By, Options};
 use super::{locks, tree, wall};
+use crate::tasks::coverage::Coverage;
 use hotpoll_profile::{Engine, EngineReason, Profile, Reason, Sample, Work, WorkSource};
 use hotpoll_symbolizer::view::{
     Focus, FrameId, Frames, FunctionRow, Grouping, HotPath, Origin, Summary, ThreadGroup, Weight,
@@ -60,6 +61,7 @@ pub fn collect(profile: &Profile, options: &Options) -> Data {
         clocked: summary.clocked,
         cores: summary.cores(),
         work: work(profile, whole.saturating_sub(summary.agent_ns)),
+        task_counts: task_counts(profile),
         samples: samples(&summary),
         accounted: AccountedData {
             sampled_ns: summary.samples.cpu_ns,
@@ -152,6 +154,13 @@ fn work(profile: &Profile, cpu_ns: u64) -> Vec<WorkData> {
             of_source.map(move |work| row(work, label))
         })
         .collect()
+}
+
+/// Of a moment in which somebody may have polled tasks: not of several files, nor of what had stopped.
+fn task_counts(profile: &Profile) -> Option<Coverage> {
+    let snapshot = (profile.snapshot.as_ref()).filter(|snapshot| snapshot.taken_unix_ns != 0)?;
+    let counts = Coverage::of(&snapshot.tasks);
+    (counts.alive.is_some() || counts.tracked_beside > 0).then_some(counts)
 }
 
 fn process(profile: &Profile) -> ProcessData {

@@ -3,6 +3,7 @@
 
 use crate::locks::KindWaitsData;
 use crate::stack::LevelData;
+use crate::tasks::coverage::Coverage;
 use serde::Serialize;
 
 /// The version of the kind `report`.
@@ -24,6 +25,9 @@ pub struct Data {
     /// What got done, by counter: the program's own, those that the recording was given, completed tasks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub work: Vec<WorkData>,
+    /// How many tasks were alive at its end, and how many of them were tracked, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_counts: Option<Coverage>,
     /// The samples, and how they came about.
     pub samples: SamplesData,
     /// Where the CPU time went, each term measured on its own.

@@ -89,6 +89,9 @@ pub fn fields(data: &Data) -> Vec<(&'static str, String)> {
     if !data.work.is_empty() {
         fields.push(("work", work(data)));
     }
+    if let Some(counts) = &data.task_counts {
+        fields.push(("tasks", counts.words()));
+    }
     fields.push(("samples", samples(data)));
     // An idle process's, too; another tool's file knows nothing of engines, losses and overhead.
     let is_ours = !data.process.hotpoll_version.is_empty();

@@ -1,8 +1,10 @@
 //! Computes what is said of a process's tasks. Decides what is in it, not how it looks.
 
+use super::coverage::Coverage;
 use super::data::{
-    Data, KindData, LongPollData, LookData, PlaceData, PolledByData, ProblemData, RuntimeData,
-    SiteData, SpreadData, TaskData, WaitData, WakerData,
+    Data, KindData, LongPollData, LookData, NO_WAKER_GIVEN, NOT_CAPTURED, NOT_POLLED_YET,
+    PlaceData, PolledByData, ProblemData, RuntimeData, SiteData, SpreadData, TaskData, WaitData,
+    WakerData,
 };
 use super::filter::Filter;
 use crate::now::Now;
@@ -54,8 +56,7 @@ pub fn collect(now: &Now, options: &Options) -> Data {
         pid: profile.process.pid,
         name: profile.process.name.clone(),
         taken_unix_ns: now.snapshot().taken_unix_ns,
-        alive: tasks.alive,
-        tracked: tasks.tracked,
+        coverage: Coverage::of(tasks),
         long_poll_ns: tasks.long_poll_ns,
         folded_tasks: tasks.folded_tasks,
         folded_kinds: tasks.folded_kinds,
@@ -323,8 +324,24 @@ fn task(frames: &Frames, one: &LiveTask<'_>) -> TaskData {
                 folded: stack::fold(frames, &now.stack),
             })
         }),
+        no_stack: no_stack(one),
         waits,
     }
+}
+
+/// Why nothing is known of where a task waits.
+fn no_stack(one: &LiveTask<'_>) -> Option<&'static str> {
+    let task = one.task;
+    if !task.waits.is_empty() || matches!(task.state, TaskState::Polling | TaskState::Done) {
+        return None;
+    }
+    Some(match task.state {
+        _ if task.polls == 0 => NOT_POLLED_YET,
+        TaskState::NoWaker => NO_WAKER_GIVEN,
+        // A part of such a task.
+        TaskState::Waiting if task.wakers == 0 => NO_WAKER_GIVEN,
+        _ => NOT_CAPTURED,
+    })
 }
 
 /// What a task waits for beside the place that stands for it.
@@ -348,7 +365,7 @@ fn places(frames: &Frames, live: &[LiveTask<'_>], top: usize) -> Vec<PlaceData> 
         )
     };
     let mut groups: Vec<Vec<&LiveTask>> = Vec::new();
-    let mut group_of: HashMap<(u64, Vec<_>), usize> = HashMap::new();
+    let mut group_of: HashMap<(u64, Vec<_>, Option<&str>), usize> = HashMap::new();
     for one in live.iter().filter(is_suspended) {
         let place = one
             .waits
@@ -356,7 +373,7 @@ fn places(frames: &Frames, live: &[LiveTask<'_>], top: usize) -> Vec<PlaceData> 
             .map(Level::frame)
             .map(|at| (at.frame, at.line));
         let at = *group_of
-            .entry((one.task.kind, place.collect()))
+            .entry((one.task.kind, place.collect(), no_stack(one)))
             .or_insert(groups.len());
         match groups.get_mut(at) {
             Some(group) => group.push(one),
@@ -379,6 +396,7 @@ fn places(frames: &Frames, live: &[LiveTask<'_>], top: usize) -> Vec<PlaceData> 
                 shortest_ns: group.last().map_or(0, |one| one.task.state_ns),
                 polls_ago: waits.map(|wait| wait.polls_ago).max().unwrap_or(0),
                 folded: stack::folded(frames, &first.waits),
+                no_stack: no_stack(first),
                 others: others(frames, first),
             };
             (first.rare.is_some(), place)

@@ -1,6 +1,7 @@
 //! What is said of a process's tasks, ready to be written: names resolved, rows chosen, nothing formatted. As JSON this is the kind
 //! `tasks`; JSON.md documents it.
 
+use super::coverage::Coverage;
 use crate::stack::{FrameData, LevelData};
 use serde::Serialize;
 
@@ -16,10 +17,9 @@ pub struct Data {
     pub name: String,
     /// When it was looked at.
     pub taken_unix_ns: u64,
-    /// Tasks alive in all known runtimes; null when no runtime is known.
-    pub alive: Option<u64>,
-    /// Tracked tasks alive.
-    pub tracked: u64,
+    /// `alive`, `tracked` and `tracked_beside`.
+    #[serde(flatten)]
+    pub coverage: Coverage,
     /// A longer poll is a long one.
     pub long_poll_ns: u64,
     /// Tracked tasks that are not listed one by one.
@@ -233,7 +233,16 @@ pub struct TaskData {
     pub thread: Option<PolledByData>,
     /// Where it is suspended, the stack that stands for it first.
     pub waits: Vec<WaitData>,
+    /// Why nothing is known of where it waits: one of the words below. Null where something is, or where it runs.
+    pub no_stack: Option<&'static str>,
 }
+
+/// Nobody has polled it.
+pub const NOT_POLLED_YET: &str = "not polled yet";
+/// Its last poll left its waker with nobody, so that there was nothing to take a stack at.
+pub const NO_WAKER_GIVEN: &str = "gave its waker to nobody";
+/// Its waker was taken, and no stack of that: mostly before the unwind tables were there.
+pub const NOT_CAPTURED: &str = "not captured";
 
 /// Who woke a task: one of the two.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -291,6 +300,8 @@ pub struct PlaceData {
     pub polls_ago: u64,
     /// The stack, folded, innermost first; empty where none was captured.
     pub folded: Vec<LevelData>,
+    /// Why it is empty, as in a task.
+    pub no_stack: Option<&'static str>,
     /// What the first of them waits for as well, as in a `select!`: the innermost level of each other stack.
     pub others: Vec<LevelData>,
 }

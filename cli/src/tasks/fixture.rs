@@ -171,7 +171,8 @@ fn snapshot() -> Snapshot {
         ],
         tasks: Tasks {
             alive: Some(1_203),
-            tracked: 1_003,
+            tracked: 1_001,
+            tracked_beside: 2,
             long_poll_ns: 10 * MS,
             kinds: vec![
                 TaskKind {

@@ -5,6 +5,7 @@
 
 pub mod collect;
 mod command;
+pub mod coverage;
 pub mod data;
 pub mod filter;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::text::render;
 use crate::now::Now;
 use crate::text::style::plain;
 use crate::text::width::width;
-use hotpoll_profile::Task;
+use hotpoll_profile::{Task, TaskState};
 use hotpoll_symbolizer::view::live_tasks::Sort;
 use regex::Regex;
 
@@ -26,7 +26,8 @@ fn what_is_wrong_stands_first() {
     assert_eq!(
         text,
         "shop (pid 4242) · tasks at 2025-11-22 00:06:50 UTC
-    tasks: 1,203 alive, 1,003 of them tracked (83%); 1 runtime with 3 workers
+    tasks: 1,203 alive, 1,001 of them tracked (83%); 2 tracked futures and
+    closures beside; 1 runtime with 3 workers
   ! lost waker: 1 task waiting to be woken by a waker that nobody holds any
     more, for up to 3 min 12 s
   ! long poll: 1 task in a poll that has taken up to 1.20 s
@@ -125,6 +126,49 @@ fn what_else_a_task_waits_for() {
     assert!(
         text.contains("audit.rs:45\n      or on tokio::sync::mpsc::bounded::Receiver::recv\n"),
         "{text}"
+    );
+}
+
+/// Each was said to have been suspended before there were unwind tables, though nobody had polled the first and the second had given nobody its waker.
+#[test]
+fn why_nothing_is_shown_of_where_a_task_waits() {
+    let mut profile = profile();
+    let tasks = &mut profile.snapshot.as_mut().unwrap().tasks.tasks;
+    tasks.retain(|task| [100, 101, 102, 103].contains(&task.id));
+    for task in tasks.iter_mut() {
+        task.waits.clear();
+    }
+    (tasks[0].polls, tasks[0].state) = (0, TaskState::Scheduled);
+    tasks[1].state = TaskState::NoWaker;
+    // A part of such a task.
+    tasks[2].wakers = 0;
+    let options = Options {
+        suspended: true,
+        ..Options::default()
+    };
+    let data = collect(&Now::new(profile), &options);
+    let why: Vec<_> = data.tasks.iter().map(|task| task.no_stack).collect();
+    assert_eq!(
+        why,
+        [
+            Some("not polled yet"),
+            Some("gave its waker to nobody"),
+            Some("gave its waker to nobody"),
+            Some("not captured")
+        ]
+    );
+    let text = plain(&render(&data, None, 80));
+    let (_, places) = text.split_once("Where tasks wait").unwrap();
+    assert_eq!(
+        places,
+        " (innermost first; libraries in one line)
+  2 request  for 2.00s to 2.00s  #102 #101
+      it gave its waker to nobody: pending(), or forgotten
+  1 request  for 2.00s  #103
+      no stack: suspended before unwind tables were ready? --refresh takes one
+  1 request  for 2.00s  #100
+      not polled yet
+"
     );
 }
 

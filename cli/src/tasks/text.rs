@@ -1,19 +1,14 @@
 //! A process's tasks for a terminal: about one screen unless asked for more, every line within the columns.
 
-use super::data::{Data, KindData, PlaceData, TaskData, WakerData};
+use super::data::{Data, KindData, NO_WAKER_GIVEN, NOT_POLLED_YET, PlaceData, TaskData, WakerData};
 use super::long_polls_text;
 use crate::export::text::printable;
 use crate::stack;
 use crate::text::name;
-use crate::text::number::{
-    compact, compact_count, count, counted, duration, moment, percent_in_words,
-};
+use crate::text::number::{compact, compact_count, count, counted, duration, moment};
 use crate::text::style::{DIM, HEADING, STRONG, WARNING, heading, paint};
 use crate::text::width::{keep_end, keep_start, pad_left, pad_right, width, wrap};
 
-/// Said of a task whose polls so far left none: mostly, its last came before the unwind tables were there.
-pub const NO_STACK: &str =
-    "no stack: suspended before unwind tables were ready? --refresh takes one";
 /// Rows of a list that is left to fit a screen, at most.
 pub const SCREEN: usize = 40;
 /// Tasks of one kind in one state at one place, in such a list.
@@ -111,32 +106,12 @@ fn header(data: &Data, columns: usize) -> Vec<String> {
 
 /// How many tasks there are, and how many of them are known.
 fn coverage(data: &Data) -> String {
-    let tracked = match data.alive {
-        Some(alive) if alive > 0 && data.tracked <= alive => {
-            let share = percent_in_words(data.tracked as f64 / alive as f64);
-            format!(
-                "{} alive, {} of them tracked ({share})",
-                count(alive),
-                count(data.tracked)
-            )
-        }
-        // Futures within a task are tracked beside the task.
-        Some(alive) => format!(
-            "{} alive, {} tracked tasks and futures",
-            count(alive),
-            count(data.tracked)
-        ),
-        None => format!(
-            "{} tracked; no runtime is known to count the others",
-            count(data.tracked)
-        ),
-    };
     let workers: usize = data
         .runtimes
         .iter()
         .map(|runtime| runtime.workers.len())
         .sum();
-    let mut sentence = format!("tasks: {tracked}");
+    let mut sentence = format!("tasks: {}", data.coverage.words());
     if !data.runtimes.is_empty() {
         sentence += &format!(
             "; {} with {}",
@@ -144,7 +119,7 @@ fn coverage(data: &Data) -> String {
             counted(workers as u64, "worker")
         );
     }
-    if data.tracked == 0 {
+    if data.coverage.tracked == 0 && data.coverage.alive != Some(0) {
         sentence += ". hotpoll::spawn in the place of tokio::spawn tracks a task";
     }
     sentence
@@ -354,7 +329,10 @@ fn where_line(task: &TaskData, columns: usize) -> Option<String> {
         // A thread that runs has none now; its samples are in the report.
         line = match task.thread {
             Some(_) => String::new(),
-            None => paint(DIM, keep_start(NO_STACK, columns.saturating_sub(fixed))),
+            None => paint(
+                DIM,
+                keep_start(no_stack(task.no_stack), columns.saturating_sub(fixed)),
+            ),
         };
     }
     Some(format!(
@@ -362,6 +340,16 @@ fn where_line(task: &TaskData, columns: usize) -> Option<String> {
         paint(DIM, before),
         paint(DIM, notes)
     ))
+}
+
+/// Why nothing is shown of where a task waits, as a sentence.
+pub fn no_stack(why: Option<&str>) -> &'static str {
+    match why {
+        Some(NOT_POLLED_YET) => "not polled yet",
+        Some(NO_WAKER_GIVEN) => "it gave its waker to nobody: pending(), or forgotten",
+        // Mostly, its last poll came before the unwind tables were there.
+        _ => "no stack: suspended before unwind tables were ready? --refresh takes one",
+    }
 }
 
 fn waker(waker: &WakerData) -> String {
@@ -437,7 +425,7 @@ pub fn place_lines(lines: &mut Vec<String>, place: &PlaceData, columns: usize) {
         paint(DIM, tail)
     ));
     if place.folded.is_empty() {
-        lines.push(paint(DIM, format!("      {NO_STACK}")));
+        lines.push(paint(DIM, format!("      {}", no_stack(place.no_stack))));
         return;
     }
     let stack = stack::lines(&place.folded, "      ", columns);

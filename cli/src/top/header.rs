@@ -18,12 +18,13 @@ pub fn process(picture: &Picture, is_file: bool, columns: usize) -> String {
         0 => String::new(),
         cpus => format!(" of {}", count(cpus.into())),
     };
-    let tasks = match (picture.tasks.alive, picture.tasks.tracked) {
-        (None | Some(0), 0) => String::new(),
+    let tasks = match (picture.tasks.coverage.alive, picture.tasks.coverage.tracked) {
+        (None | Some(0), 0) if picture.tasks.coverage.tracked_beside == 0 => String::new(),
         (Some(alive), tracked) if alive > tracked => {
             format!("{}, {} tracked", counted(alive, "task"), count(tracked))
         }
-        (_, tracked) => counted(tracked, "task"),
+        (Some(alive), _) => counted(alive, "task"),
+        (None, tracked) => counted(tracked + picture.tasks.coverage.tracked_beside, "task"),
     };
     let left = parts(
         &[

@@ -50,7 +50,9 @@ impl Tab {
     pub fn count(self, picture: &Picture) -> Option<u64> {
         match self {
             Self::Threads => Some(picture.threads.threads.len() as u64),
-            Self::Tasks => Some(picture.tasks.tracked),
+            Self::Tasks => {
+                Some(picture.tasks.coverage.tracked + picture.tasks.coverage.tracked_beside)
+            }
             Self::Locks => Some(picture.resource_rows.len() as u64),
             Self::Stuck => Some(picture.verdicts.problems.len() as u64),
             Self::Flame => None,

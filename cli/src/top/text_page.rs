@@ -257,7 +257,10 @@ fn of_task(task: &TaskData, columns: usize) -> Vec<String> {
     }
     if task.thread.is_none() && task.waits.is_empty() {
         lines.push(String::new());
-        lines.push(paint(DIM, keep_start(tasks::text::NO_STACK, columns)));
+        lines.push(paint(
+            DIM,
+            keep_start(tasks::text::no_stack(task.no_stack), columns),
+        ));
     }
     lines
 }

@@ -141,6 +141,16 @@ pub fn row<'v>(value: &'v Value, list: &str, field: &str, text: &str) -> Option<
     rows.find(|row| row[field].as_str() == Some(text))
 }
 
+/// The first row of a list that has this value in this field.
+pub fn row_with<'v>(
+    value: &'v Value,
+    list: &str,
+    field: &str,
+    wanted: &Value,
+) -> Option<&'v Value> {
+    rows(value, list).iter().find(|row| row[field] == *wanted)
+}
+
 /// Whether one of the frames is of this function.
 pub fn names(frames: &Value, function: &str) -> bool {
     let frames = frames.as_array().map_or(&[][..], Vec::as_slice);

@@ -141,13 +141,14 @@ prop_compose! {
         [taken_unix_ns, took_ns] in [number(), number()],
         threads in vec(thread_now().boxed(), 0..3),
         alive in option::of(number()),
-        [tracked, long_poll_ns, folded_tasks, folded_kinds] in [number(), number(), number(), number()],
+        [tracked, tracked_beside, long_poll_ns] in [number(), number(), number()],
+        [folded_tasks, folded_kinds] in [number(), number()],
         kinds in vec(kind().boxed(), 0..3),
         tasks in vec(task().boxed(), 0..4),
         runtimes in vec(runtime().boxed(), 0..3),
         resources in super::resources::resources().boxed(),
     ) -> Snapshot {
-        let tasks = Tasks { alive, tracked, long_poll_ns, kinds, tasks, runtimes, folded_tasks, folded_kinds };
+        let tasks = Tasks { alive, tracked, tracked_beside, long_poll_ns, kinds, tasks, runtimes, folded_tasks, folded_kinds };
         Snapshot { taken_unix_ns, took_ns, threads, tasks, resources }
     }
 }

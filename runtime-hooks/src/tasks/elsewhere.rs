@@ -28,6 +28,10 @@ impl Handle {
     pub fn set_id(&self, _: tokio::task::Id) {
         match *self {}
     }
+
+    pub fn set_local(&self) {
+        match *self {}
+    }
 }
 
 /// A thread inside of `block_on`; never told.

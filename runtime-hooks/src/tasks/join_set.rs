@@ -1,6 +1,6 @@
 //! A set of tracked tasks: tokio's `JoinSet`, whose spawning functions track.
 
-use super::spawn::set_id;
+use super::spawn::{locally, set_id};
 use super::{Kind, Tracked, blocking};
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
@@ -115,7 +115,9 @@ impl<T: 'static> JoinSet<T> {
     {
         let site = Location::caller();
         let future = Tracked::new(future, || Kind::at(site), false);
-        with_id(future, |future| self.0.spawn_local(future))
+        with_id(future, |future| {
+            locally(future, |future| self.0.spawn_local(future))
+        })
     }
 
     /// Spawns a task on this `LocalSet`; its kind is the place of this call.
@@ -126,6 +128,10 @@ impl<T: 'static> JoinSet<T> {
     {
         let site = Location::caller();
         let future = Tracked::new(future, || Kind::at(site), false);
+        let record = future.record();
+        if let Some(record) = &record {
+            record.set_local();
+        }
         with_id(future, |future| self.0.spawn_local_on(future, set))
     }
 }

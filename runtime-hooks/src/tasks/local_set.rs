@@ -37,6 +37,9 @@ impl LocalSet {
         let site = Location::caller();
         let future = Tracked::new(future, || Kind::at(site), false);
         let record = future.record();
+        if let Some(record) = &record {
+            record.set_local();
+        }
         let joined = self.0.spawn_local(future);
         set_id(record, joined.id());
         joined

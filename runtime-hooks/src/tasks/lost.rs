@@ -97,6 +97,7 @@ mod tests {
             },
             nested: false,
             blocking: false,
+            of_runtime: true,
             held_at_end,
             holds_parents: false,
             waits: Vec::new(),

@@ -79,6 +79,8 @@ pub(super) struct Record {
     pub links: live::Links,
 }
 
+/// It is a task of a `LocalSet`: the set counts it, and no runtime does.
+pub(super) const LOCAL: u8 = 1;
 /// The future panicked.
 pub(super) const PANICKED: u8 = 2;
 /// Its inner waker is the waker of the task around it: of that one it has a clone.
@@ -155,6 +157,11 @@ impl Handle {
     #[inline(always)]
     pub fn pointer(&self) -> NonNull<Record> {
         self.0
+    }
+
+    /// A `LocalSet` has the task.
+    pub fn set_local(&self) {
+        self.flags.fetch_or(LOCAL, Relaxed);
     }
 
     /// The runtime has told the task's ID.

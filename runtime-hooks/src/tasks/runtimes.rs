@@ -271,6 +271,13 @@ fn seen(one: &Known, is_busy: &impl Fn(u32) -> bool) -> Seen {
     }
 }
 
+/// How many tasks are alive in a runtime by now; `None` once it is gone.
+pub(super) fn alive(runtime: u64) -> Option<u64> {
+    let known = known();
+    let one = known.iter().find(|one| one.id == runtime)?;
+    Some(one.handle.metrics().num_alive_tasks() as u64)
+}
+
 /// What [`Seen::progress`] is by now; `None` once the runtime is gone.
 pub(super) fn progress(runtime: u64) -> Option<u64> {
     let known = known();

@@ -5,7 +5,7 @@
 
 use super::kind::{self, Kind};
 use super::open_polls::{open_polls, outermost_polls};
-use super::record::{BLOCKING, FIRST_OWN_ID, HOLDS_PARENTS, Record, Wait};
+use super::record::{BLOCKING, FIRST_OWN_ID, HOLDS_PARENTS, LOCAL, PROGRAM, Record, Wait};
 use super::stats::Totals;
 use super::wake_stamp::{DURING_POLL, Who};
 use super::{LONG_POLL, live, lost, runtimes, stacks, thread};
@@ -37,7 +37,36 @@ impl Default for Limits {
     }
 }
 
+/// The moment that all ages of an answer are of, whenever in the answer each thing is read: one poll had two ages when it was listed twice.
+#[derive(Debug)]
+pub struct Moment {
+    clock: Clock,
+    runtimes: Vec<Runtime>,
+}
+
+impl Moment {
+    /// Now. It may take a while to come: a runtime that seems to be blocked is watched first.
+    pub fn now() -> Self {
+        let runtimes = runtimes(clock::now());
+        Self {
+            clock: Clock::read(),
+            runtimes,
+        }
+    }
+
+    /// As the sampler's clock counts.
+    pub fn ticks(&self) -> u64 {
+        self.clock.now
+    }
+
+    /// Since 1970.
+    pub fn unix_ns(&self) -> u64 {
+        self.clock.unix_ns
+    }
+}
+
 /// The clock's readings that turn ticks into times.
+#[derive(Debug)]
 struct Clock {
     now: u64,
     ns_per_tick: f64,
@@ -68,6 +97,8 @@ pub(super) struct Row {
     pub task: Task,
     pub nested: bool,
     pub blocking: bool,
+    /// Its runtime counts it among its tasks.
+    pub of_runtime: bool,
     /// Clones of its waker that were held when its last poll ended.
     pub held_at_end: u64,
     /// Whether it has a clone of the waker of the task around it.
@@ -77,16 +108,33 @@ pub(super) struct Row {
 
 /// The tracked tasks now. `intern` turns a stack's addresses (leaf first; the first is an instruction after a call too) into locations.
 pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> Tasks {
-    let clock = Clock::read();
+    snapshot_at(Moment::now(), intern, limits)
+}
+
+/// The same, with ages of a moment that has been. What has begun since is no time old.
+pub fn snapshot_at(
+    moment: Moment,
+    intern: &mut dyn FnMut(&[u64]) -> Vec<u32>,
+    limits: Limits,
+) -> Tasks {
+    let Moment {
+        clock,
+        mut runtimes,
+    } = moment;
     let mut rows = Vec::new();
     for list in 0..live::LISTS {
         rows.extend(live::hold_all(list).iter().map(|task| row(task, &clock)));
+    }
+    // Again, now that the tracked ones are known: some are of these.
+    for one in &mut runtimes {
+        one.alive = runtimes::alive(one.id).unwrap_or(0);
     }
     lost::mark(&mut rows);
     tell_runtime_ids(&mut rows);
     let (mut kinds, folded_kinds) = kinds(&rows, &clock);
     kinds.retain(|kind| kind.spawned > 0);
-    let tracked = rows.len() as u64;
+    let tracked = rows.iter().filter(|row| row.of_runtime).count() as u64;
+    let tracked_beside = rows.len() as u64 - tracked;
     let folded_tasks = choose(&mut rows, limits.tasks);
     let mut interned = HashMap::new();
     let tasks = rows
@@ -102,10 +150,12 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> T
             task
         })
         .collect();
-    let runtimes = runtimes(clock.now);
+    let alive = runtimes.iter().map(|one| one.alive).sum::<u64>();
     Tasks {
-        alive: (!runtimes.is_empty()).then(|| runtimes.iter().map(|one| one.alive).sum()),
+        // The two are counted one after the other, and tasks end in between; and a tracked one may be of a runtime that no thread shows any more.
+        alive: (!runtimes.is_empty()).then(|| alive.max(tracked)),
         tracked,
+        tracked_beside,
         long_poll_ns: super::long_poll_ns(),
         kinds,
         tasks,
@@ -186,7 +236,8 @@ fn read(task: &Record, clock: &Clock) -> Row {
     let stamp = task.stamp.peek();
     let last_end = number(&task.last_end);
     let waits = task.waits();
-    let blocking = task.flags.load(Relaxed) & BLOCKING != 0;
+    let flags = task.flags.load(Relaxed);
+    let blocking = flags & BLOCKING != 0;
     let yielded = !waits.is_empty()
         && waits
             .iter()
@@ -257,8 +308,9 @@ fn read(task: &Record, clock: &Clock) -> Row {
         },
         nested: task.nested,
         blocking,
+        of_runtime: !task.nested && flags & (BLOCKING | LOCAL | PROGRAM) == 0,
         held_at_end: u64::from(task.held_at_end.load(Relaxed)),
-        holds_parents: task.flags.load(Relaxed) & HOLDS_PARENTS != 0,
+        holds_parents: flags & HOLDS_PARENTS != 0,
         waits,
     }
 }

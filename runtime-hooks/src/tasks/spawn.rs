@@ -3,6 +3,7 @@
 use super::{Handle, Kind, Tracked, blocking};
 use std::future::Future;
 use std::panic::Location;
+use tokio::runtime::{Handle as Runtime, RuntimeFlavor};
 use tokio::task::JoinHandle;
 
 /// Spawns a task; its kind is the place of this call.
@@ -78,10 +79,8 @@ where
     F::Output: 'static,
 {
     let site = Location::caller();
-    with_id(
-        Tracked::new(future, || Kind::at(site), false),
-        tokio::task::spawn_local,
-    )
+    let future = Tracked::new(future, || Kind::at(site), false);
+    with_id(future, |future| locally(future, tokio::task::spawn_local))
 }
 
 /// Spawns a task of this kind on the current `LocalSet`.
@@ -95,10 +94,8 @@ where
     F::Output: 'static,
 {
     let site = Location::caller();
-    with_id(
-        Tracked::new(future, || Kind::named_at(name, site), false),
-        tokio::task::spawn_local,
-    )
+    let future = Tracked::new(future, || Kind::named_at(name, site), false);
+    with_id(future, |future| locally(future, tokio::task::spawn_local))
 }
 
 /// Runs a closure on a blocking thread; its kind is the place of this call. It counts as a task with one poll.
@@ -153,6 +150,25 @@ fn with_id<F, R>(
             joined
         }
     }
+}
+
+/// Spawns where tasks need not be `Send`, and tells the record whether a `LocalSet` has the task, which then is none of the runtime's own. A `LocalRuntime`'s
+/// is, and tokio does not say which of the two it was: its count of tasks does, as only this thread spawns there, but for a few from outside.
+pub(super) fn locally<F, R>(future: Tracked<F>, spawn: impl FnOnce(Tracked<F>) -> R) -> R {
+    let Some(record) = future.record() else {
+        return spawn(future);
+    };
+    let alive = || {
+        let runtime = Runtime::try_current().ok()?;
+        let may_be_local = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
+        may_be_local.then(|| runtime.metrics().num_alive_tasks())
+    };
+    let before = alive();
+    let spawned = spawn(future);
+    if before.is_none() || alive() <= before {
+        record.set_local();
+    }
+    spawned
 }
 
 /// Tells a record the ID of its task.

@@ -54,6 +54,8 @@ pub(in crate::pprof) struct SnapshotMessage {
     resources: ResourceColumns,
     #[prost(uint64, tag = "14")]
     took_ns: u64,
+    #[prost(uint64, tag = "15")]
+    tracked_beside: u64,
 }
 
 /// Where a column's value goes.
@@ -118,6 +120,7 @@ impl SnapshotMessage {
         let Tasks {
             alive,
             tracked,
+            tracked_beside,
             long_poll_ns,
             kinds,
             tasks,
@@ -133,6 +136,7 @@ impl SnapshotMessage {
             took_ns: snapshot.took_ns,
             alive: *alive,
             tracked: *tracked,
+            tracked_beside: *tracked_beside,
             long_poll_ns: *long_poll_ns,
             folded_tasks: *folded_tasks,
             folded_kinds: *folded_kinds,
@@ -170,6 +174,7 @@ impl SnapshotMessage {
             tasks: Tasks {
                 alive: self.alive,
                 tracked: self.tracked,
+                tracked_beside: self.tracked_beside,
                 long_poll_ns: self.long_poll_ns,
                 kinds,
                 tasks: self.tasks.tasks(stacks, budget)?,
