@@ -77,7 +77,8 @@ const SUFFIXES: [&str; 9] = [
     "warm",
 ];
 
-/// Takes off `.llvm.123`, `.part.0.cold` and the like, and a symbol's version (`@@GLIBC_2.14`).
+/// Takes off `.llvm.123`, `.part.0.cold` and the like, a symbol's version (`@@GLIBC_2.14`), and the bare number (`.197`) that link-time optimisation
+/// gives to mangled names of which it met several.
 fn without_suffixes(name: &str) -> &str {
     let mut name = match name.split_once('@') {
         Some((head, _)) if is_identifier(head) => head,
@@ -89,7 +90,9 @@ fn without_suffixes(name: &str) -> &str {
             Some((before, word)) if numbered && SUFFIXES.contains(&word) => (before, word),
             _ => (head, last),
         };
-        if head.is_empty() || !SUFFIXES.contains(&word) {
+        let is_number = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+        let is_mangled = head.starts_with("_ZN") || head.starts_with("_R");
+        if head.is_empty() || !(SUFFIXES.contains(&word) || is_number && is_mangled) {
             break;
         }
         name = head;

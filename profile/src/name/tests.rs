@@ -323,6 +323,10 @@ fn what_compilers_append() {
         &[
             "_RNvCs6EtWrFVRDyB_2tk6handle.llvm.8F00",
             "_ZN2tk6handle17hadadc2bae3a01886E.cold",
+            "_ZN2tk6handle17hadadc2bae3a01886E.197",
+            "_ZN2tk6handle17hadadc2bae3a01886E.197.cold",
+            "_ZN2tk6handle17hadadc2bae3a01886E.llvm.123.4",
+            "_RNvCs6EtWrFVRDyB_2tk6handle.12",
         ],
         "tk::handle",
     );
