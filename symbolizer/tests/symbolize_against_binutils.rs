@@ -116,6 +116,8 @@ enum Class {
     FileFromSymbolTable,
     /// Several symbols stand at the function's address (the linker folded equal code, or it has an alias): each took another.
     AnotherSymbolOfTheSameAddress,
+    /// An instruction without a line, merged from several places: binutils tells the file that stands there, whosever it is; we tell the function's, or none.
+    FileOfNoLine,
     /// Anything else.
     Unexplained,
 }
@@ -137,6 +139,13 @@ fn difference(ours: &[Frame], theirs: &[Frame], starts: &Starts) -> Option<Class
         if ours.line == theirs.line && start(ours).is_some() && start(ours) == start(theirs) {
             return Some(Class::AnotherSymbolOfTheSameAddress);
         }
+    }
+    if let ([our_leaf, our_callers @ ..], [their_leaf, their_callers @ ..]) = (ours, theirs)
+        && our_callers == their_callers
+        && our_leaf.symbol == their_leaf.symbol
+        && (our_leaf.line, their_leaf.line) == (0, 0)
+    {
+        return Some(Class::FileOfNoLine);
     }
     Some(Class::Unexplained)
 }

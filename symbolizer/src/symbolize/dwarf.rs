@@ -19,6 +19,10 @@ use super::{
 /// Deeper inlining than this is a damaged file.
 const MAX_FRAMES_PER_ADDRESS: usize = 1024;
 
+/// How far from an instruction without a line one with a line is looked for, and how many of them are asked on either side.
+const BESIDE_BYTES: u64 = 1024;
+const MAX_BESIDE: usize = 32;
+
 /// Debug info that can be asked.
 pub(super) struct Dwarf<'a> {
     sections: Arc<gimli::Dwarf<Reader<'a>>>,
@@ -144,6 +148,13 @@ impl<'a> Dwarf<'a> {
                 (Some(unit), Some(entry)) => self.declarations.find(unit, entry),
                 _ => None,
             };
+            if raw.line == 0 && frames.is_empty() && !raw.file.is_empty() {
+                let beside = self.file_beside(address, frame.dw_die_offset, split);
+                let is_declared_there = declared.as_ref().is_some_and(|at| at.is_in(&raw.file));
+                if !beside.is_empty() || !is_declared_there {
+                    raw.file = beside;
+                }
+            }
             if let Some(declared) = &declared
                 && declared.is_in(&raw.file)
             {
@@ -160,6 +171,51 @@ impl<'a> Dwarf<'a> {
         }
         name_closures(&mut frames);
         Ok(frames)
+    }
+
+    /// The source file of the function that an instruction without a line belongs to. Code that was merged from several places has line 0, and the file that
+    /// stands there is the one of whatever code came before: a function would go by another crate's module. So it is that of the nearest instruction
+    /// of the same function, or of the same inlined call, that has a line; empty where none is near.
+    fn file_beside(
+        &self,
+        address: u64,
+        function: Option<gimli::UnitOffset>,
+        split: &SplitFiles<'a>,
+    ) -> String {
+        let (Some(function), Some(unit)) = (function, self.unit_at(address)) else {
+            return String::new();
+        };
+        let lines = |low: u64, high: u64| {
+            let rows = self.context.find_location_range(low, high);
+            let rows = rows.into_iter().flatten();
+            let with_line =
+                rows.filter(|(_, _, location)| location.line.is_some_and(|line| line > 0));
+            with_line.map(|(start, ..)| start).collect::<Vec<u64>>()
+        };
+        let mut before = lines(address.saturating_sub(BESIDE_BYTES), address);
+        before.reverse();
+        let after = lines(address, address.saturating_add(BESIDE_BYTES));
+        let near = before
+            .iter()
+            .take(MAX_BESIDE)
+            .chain(after.iter().take(MAX_BESIDE));
+        for &start in near {
+            let found = self.ask(start, split).and_then(|mut found| found.next());
+            if let Ok(Some(frame)) = found
+                && frame.dw_die_offset == Some(function)
+                && self.unit_at(start) == Some(unit)
+                && let Some(file) = frame.location.and_then(|location| location.file)
+            {
+                return file.to_string();
+            }
+        }
+        String::new()
+    }
+
+    /// Which unit an address is in.
+    fn unit_at(&self, address: u64) -> Option<gimli::UnitSectionOffset> {
+        let unit = self.context.find_dwarf_and_unit(address).skip_all_loads();
+        unit.map(|unit| unit.header.offset())
     }
 
     /// Asks the context, and brings it the split files it wants.

@@ -24,7 +24,7 @@ use crate::symbolize::{
 const MAGIC: [u8; 16] = *b"hotpoll symbols\n";
 
 /// Counts up when the body changes, or what look-ups put into it. A file of another version is looked up again and overwritten.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 const HEADER_BYTES: usize = MAGIC.len() + 8;
 
