@@ -6,7 +6,7 @@ use crate::live::{AskError, Client, Endpoint, Held, Lasting};
 use crate::progress;
 use crate::text::number::duration;
 use hotpoll_profile::protocol::Fetch;
-use hotpoll_profile::{Profile, Snapshot, pprof};
+use hotpoll_profile::{Fingerprint, Profile, Snapshot, pprof};
 use hotpoll_symbolizer::symbolize::{self, Options};
 use hotpoll_symbolizer::waits;
 use std::path::{Path, PathBuf};
@@ -187,7 +187,12 @@ pub fn know_build(profile: &mut Profile, held: Option<&Held>, binaries: &[PathBu
         held.and_then(Held::root),
         &[binaries, &held_programs].concat(),
     );
-    profile.fingerprint.build = symbolize::build_facts(profile, &options);
+    // Beside what the agent in the program said of it.
+    let build = symbolize::build_facts(profile, &options);
+    profile.fingerprint.update(Fingerprint {
+        build,
+        ..Fingerprint::default()
+    });
 }
 
 /// Names a profile's addresses. `live` is the process that it came from, while it lives: its files are found through it.

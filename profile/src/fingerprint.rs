@@ -11,7 +11,8 @@ pub struct Fingerprint {
     pub workload: String,
     /// Of the machine: `cpu`, `cpus`, `quota`, `kernel`, `hypervisor`, `governor`.
     pub machine: Vec<Fact>,
-    /// Of the build: `build-id`, `rustc`, `debug-info`, `mangling`, `opt-level`, `lto`, `codegen-units`.
+    /// Of the build: `opt-level`, `debug-assertions`, `panic` and `target-cpu` as the agent was built; `build-id`, `rustc`, `debug-info`, `mangling`, `lto`,
+    /// `codegen-units`, `allocator` and `frame-pointers` as the program's file tells.
     pub build: Vec<Fact>,
 }
 

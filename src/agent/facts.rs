@@ -1,6 +1,6 @@
 //! What does not change while the process lives: who it is, and how it is to be sampled.
 
-use super::machine;
+use super::{build_facts, machine};
 use hotpoll_profile::{Fact, Process};
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,6 +22,7 @@ pub(crate) struct Facts {
     pub tick_hz: u32,
     pub cpus: u32,
     pub machine: Vec<Fact>,
+    pub build: Vec<Fact>,
 }
 
 impl Facts {
@@ -43,6 +44,7 @@ impl Facts {
             tick_hz: hotpoll_sampler::tick_hz(),
             cpus,
             machine: machine::facts(cpus),
+            build: build_facts::facts(),
         }
     }
 

@@ -14,6 +14,7 @@
 //! its own start is still the one in force.
 
 mod account;
+mod build_facts;
 mod drain;
 mod dump_signal;
 mod dump_thread;

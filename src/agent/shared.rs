@@ -298,6 +298,7 @@ impl Shared {
         let of_answer = std::mem::take(&mut profile.process.notices);
         profile.process = self.process();
         profile.fingerprint.machine = self.facts.machine.clone();
+        profile.fingerprint.build = self.facts.build.clone();
         profile.process.wall_delivered_hz = wall_hz(&profile.totals());
         profile.process.notices.extend(of_answer);
         profile

@@ -57,6 +57,7 @@ fn run(
                 .fetch(fetch)
                 .map_err(|error| error.failure(endpoint))?;
             source::name_held(&mut profile, &held, &[]);
+            source::know_build(&mut profile, Some(&held), &[]);
             profile
         }
     };
@@ -77,6 +78,10 @@ fn how_long(profile: &Profile) -> String {
 
 fn named(mut profile: Profile) -> Profile {
     source::name(&mut profile, None, &[]);
+    // Files that a process wrote by itself say nothing of what only its program's file tells.
+    if profile.fingerprint.build("debug-info").is_none() {
+        source::know_build(&mut profile, None, &[]);
+    }
     profile
 }
 

@@ -1,16 +1,17 @@
 //! What a program was built with, as far as its file says: so that two builds can be told to be comparable.
 
-use super::{Options, elf::Elf, locate};
+use super::{Options, code_facts, elf::Elf, locate, unit_facts::UnitFacts};
 use hotpoll_profile::{Fact, Profile};
 use object::{Object, ObjectSection, ObjectSymbol};
 
-/// Symbols looked at for their mangling: the first hundreds decide.
+/// Symbols looked at for their mangling, and the program's own that decide.
 const MOST_SYMBOLS: usize = 100_000;
+const ENOUGH_SYMBOLS: u32 = 200;
 /// A build's own words about its compiler are shorter.
 const MOST_COMMENT_BYTES: usize = 64 << 10;
 
-/// Facts of the profile's program, its first module: build ID, compiler, mangling, and which debug info there is for it. Nothing where its file is
-/// not found.
+/// Facts of the profile's program, its first module: build ID, compiler, mangling, which debug info there is for it, link-time optimisation, codegen units,
+/// allocator and frame pointers. Nothing where its file is not found.
 pub fn build_facts(profile: &Profile, options: &Options) -> Vec<Fact> {
     let Some(program) = profile.modules.first() else {
         return Vec::new();
@@ -30,10 +31,29 @@ pub fn build_facts(profile: &Profile, options: &Options) -> Vec<Fact> {
     if let Some(mangling) = files().find_map(mangling) {
         facts.push(Fact::new("mangling", mangling));
     }
+    // The separate file, where there is one, has the units; the program has the code.
+    let units = debug.as_ref().or(object.as_ref());
+    let units = units.map(|elf| UnitFacts::read(elf, options.map_files));
+    let units = units.unwrap_or_default();
     if object.is_some() || debug.is_some() {
         let kind = files().map(debug_info).max().unwrap_or(DebugInfo::None);
+        let kind = match kind {
+            DebugInfo::Lines if units.has_paths => DebugInfo::Limited,
+            kind => kind,
+        };
         facts.push(Fact::new("debug-info", kind.label()));
     }
+    let told = [
+        ("lto", units.lto),
+        ("codegen-units", units.codegen_units),
+        ("allocator", files().find_map(code_facts::allocator)),
+        (
+            "frame-pointers",
+            object.as_ref().and_then(code_facts::frame_pointers),
+        ),
+    ];
+    let told = told.into_iter();
+    facts.extend(told.filter_map(|(key, value)| Some(Fact::new(key, value?))));
     facts
 }
 
@@ -43,6 +63,7 @@ enum DebugInfo {
     None,
     Symbols,
     Lines,
+    Limited,
     Full,
 }
 
@@ -52,6 +73,7 @@ impl DebugInfo {
             Self::None => "none",
             Self::Symbols => "symbols",
             Self::Lines => "lines",
+            Self::Limited => "limited",
             Self::Full => "full",
         }
     }
@@ -94,13 +116,19 @@ fn compiler(elf: &Elf<'_>) -> Option<String> {
 fn mangling(elf: &Elf<'_>) -> Option<&'static str> {
     let (mut legacy, mut v0) = (0u32, 0u32);
     for symbol in elf.symbols().take(MOST_SYMBOLS) {
-        match symbol.name_bytes().unwrap_or_default() {
-            [b'_', b'R', ..] => v0 += 1,
-            name if name.starts_with(b"_ZN") && is_legacy(name) => legacy += 1,
+        // The standard library comes with its own, whatever the program has.
+        let Ok(name) = symbol.name() else { continue };
+        match name.as_bytes() {
+            [b'_', b'R', ..] => v0 += u32::from(code_facts::is_programs(name)),
+            bytes if name.starts_with("_ZN") && is_legacy(bytes) => {
+                legacy += u32::from(code_facts::is_programs(name));
+            }
             _ => {}
         }
+        if legacy + v0 == ENOUGH_SYMBOLS {
+            break;
+        }
     }
-    // The standard library comes with its own, whatever the program has: most decide.
     match (legacy, v0) {
         (0, 0) => None,
         (legacy, v0) if v0 > legacy => Some("v0"),
@@ -144,9 +172,13 @@ mod tests {
             "{facts:?}"
         );
         assert!(
-            matches!(value("debug-info"), Some("full" | "lines")),
+            matches!(value("debug-info"), Some("full" | "limited" | "lines")),
             "{facts:?}"
         );
+        assert_eq!(value("lto"), Some("off"), "{facts:?}");
+        assert!(value("codegen-units").is_some(), "{facts:?}");
+        assert_eq!(value("allocator"), Some("system"), "{facts:?}");
+        assert_eq!(value("frame-pointers"), Some("no"), "{facts:?}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod arena;
 mod build_facts;
 mod cache;
 mod closure;
+mod code_facts;
 mod debug_link;
 mod declaration;
 mod dwarf;
@@ -34,6 +35,7 @@ mod sections;
 mod split;
 mod summary;
 mod symbol_table;
+mod unit_facts;
 mod vdso;
 
 pub use build_facts::build_facts;
