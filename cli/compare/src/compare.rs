@@ -4,6 +4,7 @@ use crate::comparable::{self, NotComparable};
 use crate::effect::Difference;
 use crate::functions::{Functions, Tested};
 use crate::overlaps::Overlaps;
+use crate::same_names::same_names;
 use crate::scale::Scale;
 use crate::table::Table;
 use crate::variance::mean;
@@ -62,6 +63,8 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         &mut notices,
     );
     let flame = flame::tree(&table, &scale, &functions);
+    let same_names = same_names(&table);
+    notices.extend(same_names.notice());
     let of_functions = functions.tested.len();
     let all = functions
         .tested
@@ -78,6 +81,7 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         permutation_p,
         untested,
         notices,
+        same_names,
         flame,
         rows,
         ..Comparison::default()

@@ -31,8 +31,42 @@ pub struct Comparison {
     pub untested: u32,
     /// What a reader has to know: differences of the machines, few samples, no work units.
     pub notices: Vec<Notice>,
+    /// How much of the cost lies in functions that both builds have.
+    pub same_names: SameNames,
     /// Both builds' stacks in one tree, callers first. The root is all of it.
     pub flame: FlameNode,
+}
+
+/// How much of the cost lies in functions that both builds have by name. Base first, then the new build.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SameNames {
+    /// The part of the CPU time whose function, the innermost inlined one, was seen on the other side too.
+    pub own: [f64; 2],
+    /// The part of the sum of all functions' costs, each with what it calls.
+    pub total: [f64; 2],
+    /// Of what remains of `own`: functions so rare that the other side may have missed them by chance.
+    pub rare_own: [f64; 2],
+    /// The same of `total`.
+    pub rare_total: [f64; 2],
+    /// What was seen on one side only, the dearest with what it calls first.
+    pub one_sided: Vec<OneSided>,
+}
+
+/// A function that one side has and the other has not.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OneSided {
+    /// The canonical name.
+    pub name: String,
+    /// The source file; empty when not known.
+    pub file: String,
+    /// Whether the new build has it.
+    pub is_new: bool,
+    /// Its part of that side's CPU time.
+    pub own: f64,
+    /// The same with what it calls.
+    pub total: f64,
+    /// Samples that have it.
+    pub samples: u64,
 }
 
 /// What a gate makes of it.

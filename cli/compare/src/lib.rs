@@ -13,7 +13,8 @@
 //! 6. `shift.rs`: what only moved, within a caller or a domain (`domain.rs`); `cause.rs`: one row a cause (both by `overlaps.rs`); `gate.rs`: what fails, with
 //!    `budget.rs` and `waiver.rs`; `flame.rs`: both sides' stacks
 //!
-//! `same_build.rs` asks how often all that alarms of runs of one build.
+//! Names that one build has and the other has not: `glue.rs` leaves out what is there as the optimiser likes, `same.rs` knows one function by two names, and
+//! `same_names.rs` tells how much of the cost has one name on both sides. `same_build.rs` asks how often all that alarms of runs of one build.
 
 #![forbid(unsafe_code)]
 
@@ -29,6 +30,7 @@ mod effect;
 mod flame;
 mod functions;
 mod gate;
+mod glue;
 mod named;
 pub mod options;
 mod overlaps;
@@ -37,6 +39,7 @@ mod reduce;
 pub mod run;
 mod same;
 mod same_build;
+mod same_names;
 mod scale;
 mod shift;
 pub mod special;
@@ -48,8 +51,8 @@ mod waiver;
 pub use comparable::NotComparable;
 pub use compare::compare;
 pub use comparison::{
-    Cause, Comparison, Effect, Family, FlameNode, Interval, Moved, Notice, Outcome, Presence, Row,
-    Side, Unit, Verdict,
+    Cause, Comparison, Effect, Family, FlameNode, Interval, Moved, Notice, OneSided, Outcome,
+    Presence, Row, SameNames, Side, Unit, Verdict,
 };
 pub use options::{Budget, FailOn, Generics, NoiseModel, OnInconclusive, Options, Waiver};
 pub use run::{Key, Run, Stack};

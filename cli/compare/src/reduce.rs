@@ -1,13 +1,14 @@
 //! From a profile to a run: functions by their canonical names, stacks with inlined frames expanded, slices by stack.
 
+use crate::glue::Glue;
 use crate::run::{Key, Run, Stack};
 use crate::{Generics, Options};
-use hotpoll_profile::name::canonical_name_with;
+use hotpoll_profile::name::{canonical_name, canonical_name_with};
 use hotpoll_profile::{
-    Engine, Line, Location, Profile, Reason, Sample, State, Truncation, canonical_path,
+    Engine, Function, Line, Location, Profile, Reason, Sample, State, Truncation, canonical_path,
 };
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 impl Run {
     /// Reduces a profile, whose addresses have been named. Works for any that can be decoded, of other tools too.
@@ -42,7 +43,10 @@ struct Stacks<'a> {
     of_function: Vec<Option<u32>>,
     generics: Generics,
     keys: Vec<Key>,
-    key_places: HashMap<String, u32>,
+    by_module: BTreeSet<u32>,
+    /// By name, and whether that is made of the file's module.
+    key_places: HashMap<(String, bool), u32>,
+    glue: Glue,
     titles: HashMap<u64, String>,
 }
 
@@ -61,7 +65,9 @@ impl<'a> Stacks<'a> {
             of_function: vec![None; profile.functions.len()],
             generics: options.generics,
             keys: Vec::new(),
+            by_module: BTreeSet::new(),
             key_places: HashMap::new(),
+            glue: Glue::default(),
             titles,
         }
     }
@@ -84,6 +90,7 @@ impl<'a> Stacks<'a> {
                     self.push_frames(location, &mut frames);
                 }
             }
+            self.glue.leave_out(&mut frames);
             let leaf = sample.stack.first();
             let leaf = leaf.and_then(|&leaf| profile.locations.get(leaf as usize));
             all = all.saturating_add(sample.count);
@@ -113,6 +120,7 @@ impl<'a> Stacks<'a> {
         }
         run.named = named > all / 2;
         run.keys = self.keys;
+        run.by_module = self.by_module;
         of_sample
     }
 
@@ -129,7 +137,7 @@ impl<'a> Stacks<'a> {
                 ),
                 None => "[unknown]".to_owned(),
             };
-            frames.push(self.key(name, String::new, 0));
+            frames.push(self.key(name, false, String::new, 0));
         }
         for line in &location.lines {
             let key = self.function(line.function);
@@ -153,7 +161,7 @@ impl<'a> Stacks<'a> {
 
     fn function(&mut self, at: u32) -> u32 {
         let Some(function) = self.profile.functions.get(at as usize) else {
-            return self.key("[unknown]".to_owned(), String::new, 0);
+            return self.key("[unknown]".to_owned(), false, String::new, 0);
         };
         if let Some(key) = self.of_function[at as usize] {
             return key;
@@ -164,24 +172,56 @@ impl<'a> Stacks<'a> {
             }
             _ => function.name.clone(),
         };
-        let key = self.key(name, || canonical_path(&function.file), function.start_line);
+        let key = self.key(
+            name,
+            is_by_module(function),
+            || canonical_path(&function.file),
+            function.start_line,
+        );
         self.of_function[at as usize] = Some(key);
         key
     }
 
-    fn key(&mut self, name: String, file: impl FnOnce() -> String, line: u32) -> u32 {
-        match self.key_places.entry(name) {
+    fn key(
+        &mut self,
+        name: String,
+        by_module: bool,
+        file: impl FnOnce() -> String,
+        line: u32,
+    ) -> u32 {
+        // The standard library's glue has one name, however it is called in this build.
+        let name = match self.glue.name(&name) {
+            Some(glue) => glue.to_owned(),
+            None => name,
+        };
+        match self.key_places.entry((name, by_module)) {
             Entry::Occupied(place) => *place.get(),
             Entry::Vacant(place) => {
                 let at = self.keys.len() as u32;
+                let name = place.key().0.clone();
+                self.glue.note(&name, at);
                 self.keys.push(Key {
-                    name: place.key().clone(),
+                    name,
                     file: file(),
                     line,
                 });
+                if by_module {
+                    self.by_module.insert(at);
+                }
                 *place.insert(at)
             }
         }
+    }
+}
+
+/// Whether the name is a bare one behind the module of its file (`symbolizer/src/symbolize/scope.rs`): debug info without paths, and no symbol.
+fn is_by_module(function: &Function) -> bool {
+    let symbol = &function.system_name;
+    let is_mangled = symbol.starts_with("_R") || symbol.starts_with("_Z");
+    !symbol.is_empty() && !is_mangled && !function.file.is_empty() && {
+        let bare = canonical_name(symbol);
+        let module = function.name.strip_suffix(&bare);
+        module.is_some_and(|module| module.ends_with("::"))
     }
 }
 

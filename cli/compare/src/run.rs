@@ -1,6 +1,7 @@
 //! One run, reduced to what comparing asks for.
 
 use hotpoll_profile::{Exact, Fingerprint, Work};
+use std::collections::BTreeSet;
 
 /// One run of one build.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +42,8 @@ pub struct Run {
     pub work: Vec<Work>,
     /// The functions that occur.
     pub keys: Vec<Key>,
+    /// The places in `keys` of those whose name is made of their file's module: debug info told no more of where they are than the file.
+    pub by_module: BTreeSet<u32>,
     /// Distinct stacks.
     pub stacks: Vec<Stack>,
     /// Per slice and stack: how many samples. For the dispersion within the run.

@@ -1,7 +1,8 @@
 //! Functions by runs: which part of each run's CPU time each function has, with what it calls and on its own.
 
+use crate::same::{self, Joined};
 use crate::variance::{Variance, paired_variance, pooled_variance};
-use crate::{Generics, Options, Run, same};
+use crate::{Generics, Options, Run};
 use std::collections::HashMap;
 
 /// All runs of both sides on one list of functions. The base's runs come first.
@@ -107,19 +108,21 @@ impl<'a> Table<'a> {
         let renames: HashMap<&str, &str> = renames.map(|(old, new)| (&**old, &**new)).collect();
         // With their type arguments told apart names are what the symbols say.
         let joined = match options.generics {
-            Generics::Keep => HashMap::new(),
+            Generics::Keep => Joined::default(),
             _ => same::joined(&self.runs),
         };
         let mut places: HashMap<&str, u32> = HashMap::new();
         for (at, run) in self.runs.iter().enumerate() {
             let is_base = at < self.base_runs;
             let mut of_key = Vec::with_capacity(run.keys.len());
-            for key in &run.keys {
-                let name = match renames.get(&*key.name) {
+            for (place, key) in run.keys.iter().enumerate() {
+                // What is renamed is what people read: the name that stands for it.
+                let name = joined.name(run, place);
+                let renamed = renames.get(&*key.name).or_else(|| renames.get(name));
+                let name = match renamed {
                     Some(name) if is_base => name,
-                    _ => &*key.name,
+                    _ => name,
                 };
-                let name = joined.get(name).copied().unwrap_or(name);
                 let function = *places.entry(name).or_insert_with(|| {
                     self.functions.push(Function {
                         name,

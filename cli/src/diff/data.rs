@@ -3,7 +3,7 @@
 use super::headline::headline;
 use super::report::{Point, Report};
 use super::words;
-use hotpoll_compare::{Cause, Effect, Family, Outcome, Row, Side, Unit};
+use hotpoll_compare::{Cause, Effect, Family, Outcome, Presence, Row, SameNames, Side, Unit};
 use serde::Serialize;
 
 /// The `data` of kind `diff`.
@@ -37,6 +37,8 @@ pub struct Data {
     pub rows: Vec<RowData>,
     /// Functions that were left out for want of samples or share.
     pub untested: u32,
+    /// How much of the cost lies in functions that both builds have by name.
+    pub same_names: SameNamesData,
     /// How long a run takes, on average.
     pub run_ns: u64,
     /// The baselines' costs, the new build's last.
@@ -121,6 +123,33 @@ pub struct PointData {
     cost_ns: f64,
 }
 
+/// How much of the cost lies in functions that both builds have by name: parts of the base's, and of the new build's.
+#[derive(Debug, Serialize)]
+pub struct SameNamesData {
+    /// Of the CPU time, by the innermost function.
+    own: [f64; 2],
+    /// Of the sum of all functions' costs, each with what it calls.
+    total: [f64; 2],
+    /// What remains of `own`, as far as the other side may have missed it by chance.
+    rare_own: [f64; 2],
+    /// The same of `total`.
+    rare_total: [f64; 2],
+    /// The dearest that are on one side only.
+    one_sided: Vec<OneSidedData>,
+}
+
+/// A function of one side only.
+#[derive(Debug, Serialize)]
+pub struct OneSidedData {
+    name: String,
+    file: String,
+    /// `new` or `gone`.
+    presence: &'static str,
+    own: f64,
+    total: f64,
+    samples: u64,
+}
+
 /// A comparison that was refused.
 #[derive(Debug, Serialize)]
 pub struct Refused {
@@ -165,6 +194,7 @@ pub fn data(report: &Report) -> Data {
         causes: comparison.causes.iter().map(cause).collect(),
         rows: comparison.rows.iter().map(row).collect(),
         untested: comparison.untested,
+        same_names: same_names(&comparison.same_names),
         run_ns: report.run_ns,
         trend: report.trend.iter().map(point).collect(),
         notices: report.notices().map(str::to_owned).collect(),
@@ -227,6 +257,33 @@ fn row(row: &Row) -> RowData {
         share: row.share,
         moved_from: row.moved.as_ref().map(|moved| moved.from.clone()),
         moved_within: row.moved.as_ref().map(|moved| moved.within.clone()),
+    }
+}
+
+/// No more of them are listed.
+const MAX_ONE_SIDED: usize = 100;
+
+fn same_names(names: &SameNames) -> SameNamesData {
+    let one_sided = names.one_sided.iter().take(MAX_ONE_SIDED);
+    SameNamesData {
+        own: names.own,
+        total: names.total,
+        rare_own: names.rare_own,
+        rare_total: names.rare_total,
+        one_sided: one_sided
+            .map(|one| OneSidedData {
+                name: one.name.clone(),
+                file: one.file.clone(),
+                presence: words::presence(if one.is_new {
+                    Presence::New
+                } else {
+                    Presence::Gone
+                }),
+                own: one.own,
+                total: one.total,
+                samples: one.samples,
+            })
+            .collect(),
     }
 }
 

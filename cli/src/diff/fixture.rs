@@ -3,7 +3,7 @@
 use super::report::{Point, Report};
 use hotpoll_compare::{
     Cause, Comparison, Effect, Family, FlameNode, Interval, Moved, Notice, Outcome, Presence, Row,
-    Side, Unit, Verdict,
+    SameNames, Side, Unit, Verdict,
 };
 
 /// A name that must stay a name.
@@ -266,6 +266,7 @@ pub fn regressed() -> Report {
             rows,
             causes,
             untested: 412,
+            same_names: SameNames::default(),
             notices: vec![Notice {
                 text: "the kernels differ: 6.18.3 and 6.18.5".into(),
             }],
