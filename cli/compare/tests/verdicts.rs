@@ -391,7 +391,7 @@ fn locks_polls_and_delays_have_rows_and_fail() {
     for (family, title) in [
         (Family::Poll, "kind0"),
         (Family::WakeDelay, "kind0"),
-        (Family::LockWait, "mutex src/cache.rs:10"),
+        (Family::LockWait, "mutex src/cache.rs #1"),
     ] {
         let program = |mut program: Program| {
             match family {

@@ -1,5 +1,6 @@
-//! Which task kind or lock of one build is which of the other's: by name, else by the file and the order in it, as lines move.
+//! Which task kind or lock of one build is which of the other's: by name, else by where it stands (`places.rs`).
 
+use super::places::{self, Place};
 use crate::{Family, Run};
 use hotpoll_profile::{Exact, Histogram, Site, canonical_path};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,9 +22,6 @@ pub(super) struct Named {
     pub runs: Vec<Counted>,
 }
 
-/// A place without a name of its own: what it is, and where.
-type Place = (String, String, u32, u32);
-
 pub(super) fn rows(runs: &[&Run], base_runs: usize, family: Family) -> Vec<Named> {
     let found: Vec<Vec<(String, Site, Counted)>> = runs
         .iter()
@@ -39,15 +37,16 @@ pub(super) fn rows(runs: &[&Run], base_runs: usize, family: Family) -> Vec<Named
             .collect()
     };
     let (base, new) = found.split_at(base_runs);
-    let same = pair(&places(base), &places(new));
+    let names = places::names(&places(base), &places(new));
     let mut rows: BTreeMap<String, Named> = BTreeMap::new();
     for (run, entries) in found.into_iter().enumerate() {
         for (name, site, counted) in entries {
             let title = match place(&name, &site) {
                 None => plain_name(&name).to_owned(),
+                // Each build's by its own lines: one build's line may be another place of the other's.
                 Some(place) => {
-                    let place = same.get(&place).unwrap_or(&place);
-                    format!("{}{}:{}", place.0, place.1, place.2)
+                    let names = &names[usize::from(run >= base_runs)];
+                    names.get(&place).cloned().unwrap_or_default()
                 }
             };
             let row = rows.entry(title).or_insert_with_key(|title| Named {
@@ -116,27 +115,4 @@ fn entries(exact: &Exact, family: Family) -> Vec<(String, Site, Counted)> {
         (kind.name.clone(), kind.site.clone(), counted)
     });
     polls.collect()
-}
-
-/// From a place of the base to the new build's. In a file with as many places on both sides, they are the same in their order; else those on the same
-/// line are, and what is left is of one side only.
-fn pair(base: &BTreeSet<Place>, new: &BTreeSet<Place>) -> BTreeMap<Place, Place> {
-    let by_file = |places: &BTreeSet<Place>| {
-        let mut files: BTreeMap<(String, String), Vec<Place>> = BTreeMap::new();
-        for place in places {
-            let file = (place.0.clone(), place.1.clone());
-            files.entry(file).or_default().push(place.clone());
-        }
-        files
-    };
-    let new = by_file(new);
-    let mut same = BTreeMap::new();
-    for (file, places) in by_file(base) {
-        if let Some(others) = new.get(&file)
-            && others.len() == places.len()
-        {
-            same.extend(places.into_iter().zip(others.iter().cloned()));
-        }
-    }
-    same
 }
