@@ -120,14 +120,14 @@ fn pairs(base: &[At], new: &[At]) -> Option<Vec<Option<usize>>> {
                 from: None,
             },
         );
-        for before in 0..pair {
+        for (before, ends) in ways.iter().enumerate().take(pair) {
             let (base_before, new_before) = (before / new.len(), before % new.len());
             if base_before >= of_base || new_before >= of_new {
                 continue;
             }
             let between = (of_base - base_before - 1 + of_new - new_before - 1) as f64;
             let cost = between * ONE_SIDED + step(moved(before), moved(pair));
-            for (rank, way) in ways[before].iter().enumerate() {
+            for (rank, way) in ends.iter().enumerate() {
                 if let Some(way) = way {
                     keep(
                         &mut best,
