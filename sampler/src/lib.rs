@@ -71,6 +71,8 @@ mod thread;
 mod timer;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod unwind;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod walk_again;
 
 pub use record::{Record, Words};
 
@@ -83,11 +85,12 @@ pub use self::{
     own::{
         announce_runtime_thread, register_drain_thread, register_own_thread, retire_runtime_thread,
     },
-    published::{Published, published, published_by},
+    published::{Published, published, published_by, stack_pointer},
     sampler::{HandlerState, Sampler, SliceClocks, ThreadInfo, ThreadKey, start::start},
     signal::install::BlockSignals,
     signal::task_id::{TaskId, register as register_task_id},
     slot::HandlerTimes,
     sys::{cpu_ns_of, current_tid, own_run_delay_ns, thread_cpu_ns, tick_hz},
     thread::files::is_runnable,
+    walk_again::WalkAgain,
 };

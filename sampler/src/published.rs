@@ -13,7 +13,8 @@ use crate::own;
 use crate::record::Words;
 use crate::signal::{self, stack_bounds::StackBounds};
 use crate::slot::Slot;
-use crate::unwind::{BoundedStack, Registers, RuleCache, Walk};
+use crate::unwind::{BoundedStack, Registers, RuleCache, Trail, Walk};
+use crate::walk_again::{MOST_FRAMES, WalkAgain};
 use hotpoll_profile::Truncation;
 use std::cell::{Cell, UnsafeCell};
 use std::collections::HashMap;
@@ -217,6 +218,17 @@ pub(crate) fn wait_for_walks() -> bool {
         .fold(true, |all, done| all & done)
 }
 
+/// The stack pointer of the function that this is inlined into.
+#[inline(always)]
+pub fn stack_pointer() -> u64 {
+    let sp: u64;
+    // SAFETY: a register is read, nothing is written.
+    unsafe {
+        std::arch::asm!("mov {sp}, rsp", sp = out(reg) sp, options(nomem, nostack, preserves_flags));
+    }
+    sp
+}
+
 impl Published {
     fn new() -> Self {
         Self {
@@ -340,12 +352,24 @@ impl Published {
     /// `stop_above` lies on the stack that the caller runs on.
     #[inline(always)]
     pub unsafe fn walk_here(&self, stop_above: usize, into: &mut [u64]) -> Walk {
+        let fence = || fence(Ordering::SeqCst);
         // SAFETY: the caller's word.
-        unsafe { self.walk_here_behind(stop_above, into, || fence(Ordering::SeqCst)) }
+        unsafe { self.walk_here_behind(stop_above, into, &mut WalkAgain::new(), fence) }
+    }
+
+    /// Whether a walk from here, which is a function that has a stack pointer of its own and walks with that elsewhere, would be this one again.
+    ///
+    /// # Safety
+    /// As [`Published::walk_here`].
+    #[inline(always)]
+    pub unsafe fn is_here(&self, again: &WalkAgain, sp: u64, stop_above: usize) -> bool {
+        let (own, mark) = (self.own_stack(), stop_above as u64);
+        // SAFETY: both ends are on the thread's own stack, and so is what lies between them.
+        own.contains(sp) && own.contains(mark) && unsafe { again.is_at(sp, mark) }
     }
 
     /// The same for a caller who executes a locked instruction anyway (an atomic read-modify-write): `locked` is called once in any case, and saves the walk a
-    /// fence of its own.
+    /// fence of its own. `again` keeps the walk, if it can be known again.
     ///
     /// # Safety
     /// As [`Published::walk_here`], and `locked` executes a locked instruction or a fence, and nothing that walks.
@@ -354,6 +378,7 @@ impl Published {
         &self,
         stop_above: usize,
         into: &mut [u64],
+        again: &mut WalkAgain,
         locked: impl FnOnce(),
     ) -> Walk {
         let (pc, sp, bp): (u64, u64, u64);
@@ -378,7 +403,9 @@ impl Published {
         compiler_fence(Ordering::SeqCst);
         match odd {
             // SAFETY: the caller's word; the registers are those of the frame that this is inlined into, and `begin_walk` has looked at both addresses.
-            Ok(odd) => unsafe { self.walk_from(Registers { pc, sp, bp }, stop_above, into, odd) },
+            Ok(odd) => unsafe {
+                self.walk_from(Registers { pc, sp, bp }, stop_above, into, again, odd)
+            },
             Err(end) => Walk {
                 frames: 0,
                 end,
@@ -387,15 +414,21 @@ impl Published {
         }
     }
 
+    /// The thread's stack.
+    #[inline(always)]
+    fn own_stack(&self) -> StackBounds {
+        StackBounds {
+            low: self.stack_low.load(Ordering::Relaxed),
+            high: self.stack_high.load(Ordering::Relaxed),
+        }
+    }
+
     /// Publishes that this thread walks, from a frame with this stack pointer up to the mark; returns the odd number, or why there can be no walk.
     #[inline]
     fn begin_walk(&self, sp: u64, stop_above: usize) -> Result<u32, Truncation> {
         // A poll may run on a stack of its own (a coroutine's, or one that was made for deep recursion): what lies between that and the mark
         // need not be mapped.
-        let own = StackBounds {
-            low: self.stack_low.load(Ordering::Relaxed),
-            high: self.stack_high.load(Ordering::Relaxed),
-        };
+        let own = self.own_stack();
         // And whoever replaces tables in a forked child does not know of the parent's words, so does not wait for a walk by them.
         if !own.contains(sp) || !own.contains(stop_above as u64) || !self.is_of_this_process() {
             return Err(Truncation::ForeignStack);
@@ -420,13 +453,17 @@ impl Published {
         registers: Registers,
         stop_above: usize,
         into: &mut [u64],
+        again: &mut WalkAgain,
         odd: u32,
     ) -> Walk {
         // SAFETY: only this thread uses the rules, and nothing called from here comes back to this function: the handler has a cache of its own.
         let rules = unsafe { &mut *self.rules.get() };
         // SAFETY: from a frame's stack pointer up to an address on the same stack (both checked in `begin_walk`) everything is mapped and stays while we run.
         let stack = unsafe { BoundedStack::new(registers.sp, stop_above as u64) };
-        let walk = signal::walk_ordinary(registers, rules, &stack, into);
+        let mut notes = [0; MOST_FRAMES];
+        let mut trail = Trail::new(&[], &[], &mut notes);
+        let walk = signal::walk_ordinary(registers, rules, &mut trail, &stack, into);
+        again.keep(registers.sp, stop_above as u64, &notes, into, &walk);
         // Release: the tables are not used any more once the even number is seen.
         self.walks.store(odd.wrapping_add(1), Ordering::Release);
         walk

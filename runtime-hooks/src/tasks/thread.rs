@@ -11,7 +11,7 @@ use super::run_delay::RunDelay;
 use super::stacks::MAX_FRAMES;
 use super::stats::Stats;
 use crate::sync::core::TaskHolds;
-use hotpoll_sampler::{ForkLock, Published, generation};
+use hotpoll_sampler::{ForkLock, Published, WalkAgain, generation};
 use std::cell::{Cell, UnsafeCell};
 use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -21,6 +21,27 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize
 const MOST_STATS: usize = 16_384;
 const _: () = assert!(MOST_STATS * size_of::<Stats>() <= 40 << 20);
 static MADE: AtomicUsize = AtomicUsize::new(0);
+
+/// Stacks that a thread keeps to know them again: so many of each set, and which set it is tells how far the clone is from the poll.
+pub(super) const KEPT_OF_SET: usize = 2;
+pub(super) const KEPT_SETS: usize = 8;
+
+/// A stack taken lately: where a task waits as another has before.
+pub(super) struct Again {
+    pub walk: WalkAgain,
+    /// Of `stacks`.
+    pub number: u32,
+    /// The waker's generation then: there are no newer unwind tables as long as it is the same.
+    pub generation: usize,
+}
+
+impl Again {
+    const NONE: Self = Self {
+        walk: WalkAgain::new(),
+        number: 0,
+        generation: 0,
+    };
+}
 
 /// One polling thread. Cells are touched by the thread itself only; atomics may be read by anybody.
 pub(super) struct Local {
@@ -38,6 +59,8 @@ pub(super) struct Local {
     words: AtomicPtr<Published>,
     /// Frames of the stack being taken.
     pub frames: UnsafeCell<[u64; MAX_FRAMES]>,
+    /// Stacks taken lately.
+    pub again: UnsafeCell<[[Again; KEPT_OF_SET]; KEPT_SETS]>,
     /// The process that it was made in: see `hotpoll_sampler::generation`.
     generation: u32,
     /// 0 while no thread has it.
@@ -198,6 +221,7 @@ impl Local {
             rate: Cell::new(1 << 32),
             words: AtomicPtr::new(std::ptr::null_mut()),
             frames: UnsafeCell::new([0; MAX_FRAMES]),
+            again: UnsafeCell::new([const { [const { Again::NONE }; KEPT_OF_SET] }; KEPT_SETS]),
             generation: generation(),
             tid: AtomicU32::new(0),
             blocking: AtomicBool::new(false),

@@ -7,11 +7,12 @@
 #![allow(unsafe_code)] // A raw waker.
 
 use super::record::{BLOCKING, GENERATIONS, Handle, Record};
-use super::thread::{self, Local};
+use super::thread::{self, KEPT_OF_SET, KEPT_SETS, Local};
 use super::wake_stamp::Who;
 use super::{deferral, refresh, stacks, stats};
 use hotpoll_profile::Truncation;
-use hotpoll_sampler::clock;
+use hotpoll_sampler::unwind::Walk;
+use hotpoll_sampler::{WalkAgain, clock};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{RawWaker, RawWakerVTable, Waker};
@@ -65,6 +66,8 @@ pub(crate) fn is_a_sets(waker: &Waker) -> bool {
     !is_of(waker, task) && task.flags.load(Relaxed) & BLOCKING == 0
 }
 
+/// Not inlined, as it may be where the compiler sees which table it is: stacks are known by this function's own frame.
+#[inline(never)]
 unsafe fn clone(data: *const ()) -> RawWaker {
     let pointer = record(data);
     // SAFETY: the waker being cloned keeps the record.
@@ -74,7 +77,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
         && local.captured.get() < MAX_CAPTURES
     {
         local.captured.set(local.captured.get() + 1);
-        capture(task, local, walk(local, task));
+        take_stack(task, local);
     } else {
         task.hold_waker();
     }
@@ -129,47 +132,66 @@ fn who(local: Option<&'static Local>) -> Who {
     }
 }
 
-/// Counts a clone of the task's waker, and walks this thread's stack from the function that this is inlined into up to the poll that it runs in. Returns how
-/// many frames that gave: the frame around `poll_inside`, where the walk ends, is not counted.
+/// Counts a clone of the task's waker, and keeps the stack of the function that this is inlined into up to the poll that it runs in.
 #[inline(always)]
-fn walk(local: &'static Local, task: &Record) -> Option<usize> {
-    let words = local.words();
+fn take_stack(task: &Record, local: &'static Local) {
     // Miri has no registers to begin with.
-    let Some(words) = words.filter(|_| !cfg!(miri)) else {
+    let Some(words) = local.words().filter(|_| !cfg!(miri)) else {
         task.hold_waker();
-        return None;
+        count(task, local, 0);
+        return;
     };
-    // SAFETY: the thread's own, and nobody else has a reference to it: it is used here and in `capture` only, one after the other.
-    let frames = unsafe { &mut *local.frames.get() };
-    // SAFETY: the words are this thread's, found through its own thread-local variable; `poll_frame` lies in the frame of the poll that is running
-    // on this thread, and the sampler looks whether that is the stack we are on. Counting the clone is a locked instruction, called once.
-    let walk =
-        unsafe { words.walk_here_behind(local.poll_frame.get(), frames, || task.hold_waker()) };
-    match walk.end {
-        Truncation::StackRead => walk.frames.checked_sub(1),
-        _ => Some(walk.frames),
+    let mark = local.poll_frame.get();
+    let sp = hotpoll_sampler::stack_pointer();
+    // SAFETY: the thread's own, and nobody else has a reference to it: it is used here only, and nothing called from here comes back to this function.
+    let sets = unsafe { &mut *local.again.get() };
+    let set = &mut sets[(mark as u64).wrapping_sub(sp) as usize / 16 % KEPT_SETS];
+    let generation = GENERATION.load(Relaxed);
+    for again in &*set {
+        // SAFETY: the words are this thread's, found through its own thread-local variable.
+        if again.generation == generation && unsafe { words.is_here(&again.walk, sp, mark) } {
+            task.hold_waker();
+            task.keep_wait(again.number, deferral::is_in(again.walk.addresses()));
+            count(task, local, again.number);
+            return;
+        }
     }
-    .filter(|frames| *frames > 1)
+    // Any of them: those that come in turns find their places after a few.
+    let again = &mut set[clock::now() as usize / 64 % KEPT_OF_SET];
+    // SAFETY: as of the sets above.
+    let frames = unsafe { &mut *local.frames.get() };
+    // SAFETY: the words are this thread's; `poll_frame` lies in the frame of the poll that is running on this thread, and the sampler looks whether that is
+    // the stack we are on. Counting the clone is a locked instruction, called once.
+    let walk =
+        unsafe { words.walk_here_behind(mark, frames, &mut again.walk, || task.hold_waker()) };
+    (again.generation, again.number) = (generation, keep(task, frames, &walk));
+    if again.number == 0 {
+        again.walk = WalkAgain::new();
+    }
+    count(task, local, again.number);
 }
 
-/// Keeps the stack that was walked into the thread's frames: without this file's own function, and without the frame that holds the poll.
-#[inline]
-fn capture(task: &Record, local: &'static Local, walked: Option<usize>) {
+/// Keeps the stack that was walked: without this file's own function, and without the frame around `poll_inside`, where the walk ends. 0 is none.
+#[inline(never)]
+fn keep(task: &Record, frames: &[u64], walk: &Walk) -> u32 {
+    let walked = match walk.end {
+        Truncation::StackRead => walk.frames.saturating_sub(1),
+        _ => walk.frames,
+    };
+    let frames = frames.get(..walked).unwrap_or_default();
+    let number = stacks::intern(frames.get(1..).unwrap_or_default());
+    if number != 0 {
+        task.keep_wait(number, deferral::is_in(frames));
+    }
+    number
+}
+
+/// Counts a stack that was taken, or none.
+#[inline(always)]
+fn count(task: &Record, local: &'static Local, number: u32) {
     // Made before the poll began (`Record::begin`).
     let Some(stats) = local.made_stats(task.kind) else {
         return;
-    };
-    let number = match walked {
-        Some(frames) => {
-            // SAFETY: the thread's own, and nobody else has a reference to it: it is used here and in `walk` only, and neither calls out.
-            let frames = unsafe { &(&*local.frames.get())[..frames] };
-            let number = stacks::intern(&frames[1..]);
-            if number != 0 {
-                task.keep_wait(number, deferral::is_in(frames));
-            }
-            number
-        }
-        None => 0,
     };
     stats::add(&stats.captures, 1);
     if number == 0 {

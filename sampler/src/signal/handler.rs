@@ -17,7 +17,9 @@ use crate::broken::{self, Defect};
 use crate::published::Published;
 use crate::record::{self, FrameWords, Head, LONGEST_HEAD, Words};
 use crate::slot::{self, HandlerSide, Scratch, Slot, pending, table};
-use crate::unwind::{Publisher, Registers, RuleCache, StackReader, Tables, Walk, walk};
+use crate::unwind::{
+    Publisher, Registers, RuleCache, StackReader, Tables, Trail, Walk, walk_along,
+};
 use hotpoll_profile::{Engine, Loss, Reason, State, Truncation};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::{Duration, Instant};
@@ -69,11 +71,12 @@ fn wait_for_readers() -> bool {
 pub(crate) fn walk_ordinary<S: StackReader>(
     registers: Registers,
     rules: &mut RuleCache,
+    trail: &mut Trail<'_>,
     stack: &S,
     into: &mut [u64],
 ) -> Walk {
     match TABLES.current() {
-        Some(tables) => walk(tables, rules, registers, stack, into),
+        Some(tables) => walk_along(tables, rules, trail, registers, stack, into),
         None => Walk {
             frames: 0,
             end: Truncation::TablesNotReady,

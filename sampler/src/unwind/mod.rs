@@ -29,5 +29,7 @@ pub use rule::{Base, BpRule, CfaRule, FullRule, RaRule, Rule, SavedRegisters};
 pub use stack::{BoundedStack, LinkedStacks, RED_ZONE, StackReader};
 pub use table::{ModuleTable, TableSize};
 pub use tables::{Tables, TablesEntry};
+pub(crate) use trail::step_by_sp;
 pub use trail::{Note, TRAIL_LENGTH, Trail};
+pub(crate) use walk::walk_along;
 pub use walk::{Registers, Walk, walk, walk_interrupted, walk_interrupted_along};

@@ -101,3 +101,11 @@ impl<'t> Trail<'t> {
 pub(super) fn note(sp: u64, rule: PackedRule) -> Note {
     sp >> 3 << RULE_BITS | rule.bits() as u64
 }
+
+/// How many words above this stack pointer the noted frame's own was; nothing where the next frame's place does not follow from that alone.
+pub(crate) fn step_by_sp(noted: Note, sp: u64) -> Option<u64> {
+    let rule = PackedRule::from_bits(noted as u32);
+    let first = note(sp, PackedRule::NO_MODULE);
+    let words = (noted >> RULE_BITS).wrapping_sub(first >> RULE_BITS) & (u64::MAX >> RULE_BITS);
+    (rule.is_usual() && !rule.uses_bp()).then_some(words)
+}

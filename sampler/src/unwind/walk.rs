@@ -65,6 +65,19 @@ pub fn walk<S: StackReader>(
     )
 }
 
+/// [`walk`], along a trail: afterwards it says where each frame was.
+#[inline]
+pub(crate) fn walk_along<S: StackReader>(
+    tables: &Tables,
+    cache: &mut RuleCache,
+    trail: &mut Trail<'_>,
+    registers: Registers,
+    stack: &S,
+    out: &mut [u64],
+) -> Walk {
+    walk_from(tables, cache, trail, registers, None, stack, out)
+}
+
 /// [`walk`] for a thread that was interrupted, with all its registers: hand-written code (cryptography, mostly) may keep its frame's address
 /// in any of them.
 #[inline]
