@@ -168,16 +168,21 @@ impl<'a> Stacks<'a> {
         }
         let name = match self.generics {
             Generics::Keep if !function.system_name.is_empty() => {
-                canonical_name_with(&function.system_name, Generics::Keep)
+                let kept = canonical_name_with(&function.system_name, Generics::Keep);
+                format!("{}{kept}", module_of(function))
             }
             _ => function.name.clone(),
         };
+        // The standard library's glue has one name, however it is called in this build.
+        let glue = self.glue.name(&function.name);
+        let name = glue.map_or(name, str::to_owned);
         let key = self.key(
             name,
-            is_by_module(function),
+            !module_of(function).is_empty(),
             || canonical_path(&function.file),
             function.start_line,
         );
+        self.glue.note(glue.unwrap_or(&function.name), key);
         self.of_function[at as usize] = Some(key);
         key
     }
@@ -189,17 +194,11 @@ impl<'a> Stacks<'a> {
         file: impl FnOnce() -> String,
         line: u32,
     ) -> u32 {
-        // The standard library's glue has one name, however it is called in this build.
-        let name = match self.glue.name(&name) {
-            Some(glue) => glue.to_owned(),
-            None => name,
-        };
         match self.key_places.entry((name, by_module)) {
             Entry::Occupied(place) => *place.get(),
             Entry::Vacant(place) => {
                 let at = self.keys.len() as u32;
                 let name = place.key().0.clone();
-                self.glue.note(&name, at);
                 self.keys.push(Key {
                     name,
                     file: file(),
@@ -214,15 +213,17 @@ impl<'a> Stacks<'a> {
     }
 }
 
-/// Whether the name is a bare one behind the module of its file (`symbolizer/src/symbolize/scope.rs`): debug info without paths, and no symbol.
-fn is_by_module(function: &Function) -> bool {
+/// The module in front of a bare name, `alloc::vec::`, where that is made of its file's (`symbolizer/src/symbolize/scope.rs`): debug info without paths, and no
+/// symbol. Else empty.
+fn module_of(function: &Function) -> &str {
     let symbol = &function.system_name;
     let is_mangled = symbol.starts_with("_R") || symbol.starts_with("_Z");
-    !symbol.is_empty() && !is_mangled && !function.file.is_empty() && {
-        let bare = canonical_name(symbol);
-        let module = function.name.strip_suffix(&bare);
-        module.is_some_and(|module| module.ends_with("::"))
+    if symbol.is_empty() || is_mangled || function.file.is_empty() {
+        return "";
     }
+    let module = function.name.strip_suffix(&canonical_name(symbol));
+    let module = module.filter(|module| module.ends_with("::"));
+    module.unwrap_or_default()
 }
 
 fn fill_slices(profile: &Profile, places: &[Option<u32>], run: &mut Run) {
