@@ -1,6 +1,6 @@
 //! The comparison for a job summary or a comment: the verdict, a table of the causes, the rest folded away; never longer than a comment may be.
 
-use super::fold::is_scaffolding;
+use super::fold::callers;
 use super::headline::{detectable, headline, margin};
 use super::report::Report;
 use super::text::{compared, trend};
@@ -119,8 +119,9 @@ fn line(report: &Report, cause: &Cause) -> String {
         Some(row) => title(row),
         None => "all of it".to_owned(),
     };
-    let callers = cause.chain.iter().filter(|name| !is_scaffolding(name));
-    let callers: Vec<String> = callers.map(|name| escape(&short(name))).collect();
+    let callers: Vec<String> = (callers(&cause.chain).iter())
+        .map(|name| escape(name))
+        .collect();
     if !callers.is_empty() {
         let from = callers.len().saturating_sub(5);
         what += &format!("<br><sub>in {}</sub>", callers[from..].join(" › "));
