@@ -15,7 +15,13 @@ const SAMPLES: u64 = 5_000;
 const LISTED: f64 = 0.001;
 
 /// Functions that serde and serde_json have, and the standard library has not.
-const SERDE: [&str; 5] = ["deserialize_any", "format_escaped_str", "serialize", "visit_map", "visit_str"];
+const SERDE: [&str; 5] = [
+    "deserialize_any",
+    "format_escaped_str",
+    "serialize",
+    "visit_map",
+    "visit_str",
+];
 const STANDARD: [&str; 3] = ["core::", "alloc::", "std::"];
 
 fn main() -> ExitCode {
@@ -27,11 +33,17 @@ fn main() -> ExitCode {
     let comparison: Value = serde_json::from_slice(&bytes).expect("JSON");
     let data = &comparison["data"];
     let names = &data["same_names"];
-    for one in names["one_sided"].as_array().expect("functions of one side") {
+    for one in names["one_sided"]
+        .as_array()
+        .expect("functions of one side")
+    {
         let part = |key: &str| one[key].as_f64().expect("a part");
         if part("total") >= LISTED {
             let (own, total) = (100.0 * part("own"), 100.0 * part("total"));
-            println!("  {}, {own:.2} %, with calls {total:.2} %: {}", one["presence"], one["name"]);
+            println!(
+                "  {}, {own:.2} %, with calls {total:.2} %: {}",
+                one["presence"], one["name"]
+            );
         }
     }
     let mut enough = true;
@@ -41,10 +53,18 @@ fn main() -> ExitCode {
             let rare = names[rare][side].as_f64().expect("a part");
             let judged = same / (1.0 - rare);
             enough &= judged >= ENOUGH;
-            format!("{:.2} % of the {name}'s ({:.2} % too rare to tell)", 100.0 * judged, 100.0 * rare)
+            format!(
+                "{:.2} % of the {name}'s ({:.2} % too rare to tell)",
+                100.0 * judged,
+                100.0 * rare
+            )
         });
         let sides: Vec<String> = sides.collect();
-        let what = if what == "own" { "own time:  " } else { "with calls:" };
+        let what = if what == "own" {
+            "own time:  "
+        } else {
+            "with calls:"
+        };
         println!("{what} {} has one name in both", sides.join(", "));
     }
     // Instructions without a line stand beside any file: serde_json's functions went by modules of core, alloc and itoa.

@@ -43,14 +43,18 @@ struct Multiply<T>(T);
 
 impl Cost for Shift {
     fn cost(&self, turns: u64) -> u64 {
-        (0..turns).fold(7, |sum: u64, turn| sum.rotate_left(self.0) ^ black_box(turn))
+        (0..turns).fold(7, |sum: u64, turn| {
+            sum.rotate_left(self.0) ^ black_box(turn)
+        })
     }
 }
 
 impl<T: Copy + Into<u64>> Cost for Multiply<T> {
     fn cost(&self, turns: u64) -> u64 {
         let factor = self.0.into();
-        (0..turns).fold(3, |sum: u64, turn| sum.wrapping_mul(factor) ^ black_box(turn))
+        (0..turns).fold(3, |sum: u64, turn| {
+            sum.wrapping_mul(factor) ^ black_box(turn)
+        })
     }
 }
 
@@ -78,7 +82,10 @@ mod shop {
         }
 
         pub fn total<'i>(items: impl Iterator<Item = &'i Item>) -> u64 {
-            items.filter(|item| item.price % 3 != 0).map(|item| black_box(item.price)).sum()
+            items
+                .filter(|item| item.price % 3 != 0)
+                .map(|item| black_box(item.price))
+                .sum()
         }
     }
 }
@@ -102,7 +109,10 @@ fn document(items: &[shop::cart::Item]) -> String {
 fn parse(text: &str) -> u64 {
     let value: serde_json::Value = serde_json::from_str(text).expect("our own JSON");
     let rows = value.as_array().map_or(&[][..], Vec::as_slice);
-    rows.iter().filter_map(|row| row["price"].as_u64()).max().unwrap_or(0)
+    rows.iter()
+        .filter_map(|row| row["price"].as_u64())
+        .max()
+        .unwrap_or(0)
 }
 
 /// Gives way once.
@@ -120,7 +130,9 @@ impl Future for Yield {
 }
 
 async fn leaf(seed: u64) -> u64 {
-    let sum = (0..30_000).fold(seed, |sum: u64, turn| sum.wrapping_mul(31) ^ black_box(turn));
+    let sum = (0..30_000).fold(seed, |sum: u64, turn| {
+        sum.wrapping_mul(31) ^ black_box(turn)
+    });
     Yield(false).await;
     sum
 }
@@ -147,7 +159,9 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 fn round(costs: &[Box<dyn Cost>]) -> u64 {
-    let mut sum = costs.iter().fold(0u64, |sum, cost| sum.wrapping_add(cost.twice(60_000)));
+    let mut sum = costs
+        .iter()
+        .fold(0u64, |sum, cost| sum.wrapping_add(cost.twice(60_000)));
     let mut items = shop::cart::items(600);
     shop::cart::by(&mut items, |item| item.price);
     shop::cart::by(&mut items, |item| item.name.clone());
@@ -165,9 +179,16 @@ fn round(costs: &[Box<dyn Cost>]) -> u64 {
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let library = arguments.next().expect("the library");
-    let rounds: u64 = arguments.next().and_then(|rounds| rounds.parse().ok()).expect("rounds");
+    let rounds: u64 = arguments
+        .next()
+        .and_then(|rounds| rounds.parse().ok())
+        .expect("rounds");
     assert!(start(&library), "hotpoll does not start");
-    let costs: Vec<Box<dyn Cost>> = vec![Box::new(Shift(5)), Box::new(Multiply(7u32)), Box::new(Multiply(9u8))];
+    let costs: Vec<Box<dyn Cost>> = vec![
+        Box::new(Shift(5)),
+        Box::new(Multiply(7u32)),
+        Box::new(Multiply(9u8)),
+    ];
     let sum = (0..rounds).fold(0, |sum, _| sum ^ round(black_box(&costs)));
     println!("{sum}");
 }
