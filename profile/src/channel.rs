@@ -29,6 +29,8 @@ pub struct Channel {
     pub sender: Option<Party>,
     /// Whether nothing was sent, and the sender was found in the memory of the task that `sender` names: it may have been there once.
     pub sender_found: bool,
+    /// The same of the receiver, where nothing was received.
+    pub receiver_found: bool,
 }
 
 /// Why a channel is closed.
@@ -66,4 +68,6 @@ pub struct Permits {
     pub available: u64,
     /// Whether it was made without any: who waits for some waits for others to add them, as for a signal.
     pub is_signal: bool,
+    /// How long ago somebody last got some; 0 when nobody did, or that is not known.
+    pub last_granted_ns: u64,
 }

@@ -152,6 +152,7 @@ pub fn resources() -> Resources {
                 total: 8,
                 available: 6,
                 is_signal: false,
+                last_granted_ns: 0,
             }),
             exclusive: uses(500, 4, 1),
             ..resource(5, ResourceKind::Semaphore, Library::Tokio, "db", 16)

@@ -151,6 +151,7 @@ fn resources() -> Resources {
             total: 8,
             available: 3,
             is_signal: false,
+            last_granted_ns: 0,
         }),
         ..Resource::default()
     };

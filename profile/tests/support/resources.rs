@@ -80,7 +80,7 @@ prop_compose! {
         capacity in option::of(number()),
         numbers in vec(number(), 7),
         closed in option::of(select(Closed::ALL)),
-        (receiver, sender, sender_found) in (option::of(party()), option::of(party()), any::<bool>()),
+        (receiver, sender, [sender_found, receiver_found]) in (option::of(party()), option::of(party()), any::<[bool; 2]>()),
     ) -> Channel {
         Channel {
             capacity,
@@ -95,16 +95,20 @@ prop_compose! {
             receiver,
             sender,
             sender_found,
+            receiver_found,
         }
     }
 }
 
 fn permits() -> impl Strategy<Value = Permits> {
-    (number(), number(), any::<bool>()).prop_map(|(total, available, is_signal)| Permits {
-        total,
-        available,
-        is_signal,
-    })
+    (number(), number(), any::<bool>(), number()).prop_map(
+        |(total, available, is_signal, last_granted_ns)| Permits {
+            total,
+            available,
+            is_signal,
+            last_granted_ns,
+        },
+    )
 }
 
 fn kind_waits() -> impl Strategy<Value = KindWaits> {

@@ -25,6 +25,7 @@ pub(super) struct ChannelCounts {
     pub receivers_gone: AtomicU64,
     closed: AtomicU32,
     pub last_sent: AtomicU64,
+    /// Of a semaphore: when somebody last got a permit.
     pub last_received: AtomicU64,
     pub sender: End,
     pub receiver: End,
@@ -149,14 +150,19 @@ impl ChannelCounts {
             receiver: self.receiver.read(),
             sender: self.sender.read(),
             sender_found: false,
+            receiver_found: false,
         })
     }
 
-    pub fn permits(&self) -> Option<Permits> {
+    pub fn permits(&self, clock: &Clock) -> Option<Permits> {
         self.is_semaphore.load(Relaxed).then(|| Permits {
             total: self.permits_total.load(Relaxed),
             available: self.permits_available.load(Relaxed),
             is_signal: self.is_signal.load(Relaxed),
+            last_granted_ns: match self.last_received.load(Relaxed) {
+                0 => 0,
+                at => clock.ago(at).max(1),
+            },
         })
     }
 }

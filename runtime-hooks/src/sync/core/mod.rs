@@ -28,6 +28,7 @@
 mod blocking;
 mod by_kind;
 mod channel;
+mod ends;
 mod holds;
 mod lock;
 mod lock_shared;
@@ -38,7 +39,6 @@ mod readers;
 mod registry;
 mod resource;
 mod row;
-mod senders;
 mod snapshot;
 mod so_far;
 mod statics;
@@ -52,11 +52,11 @@ mod waiting;
 mod waits;
 
 pub use blocking::Blocking;
+pub use ends::{End, Future};
 pub use lock::LockWords;
 pub use lock_shared::SharedHold;
 pub use notified::Notified;
 pub use resource::Resource;
-pub use senders::{Future, mark as sender_mark};
 pub use snapshot::{Limits, snapshot};
 pub use so_far::SoFar;
 pub use task_holds::TaskHolds;

@@ -8,6 +8,7 @@ use super::threads;
 use super::tokens::{HoldToken, WaitToken, free_hold};
 use super::{is_on, is_running, registry};
 use hotpoll_profile::{Library, Mode, Permits, ResourceKind};
+use hotpoll_sampler::clock;
 use std::panic::Location;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed};
@@ -242,6 +243,18 @@ impl Resource {
             && !row.is_sites
         {
             row.channel().set_permits(permits);
+        }
+    }
+
+    /// Somebody who waited got permits of it, if it is a semaphore.
+    #[cold]
+    pub fn has_granted(&self) {
+        if self.kind == ResourceKind::Semaphore
+            && is_on()
+            && let Some(row) = self.row()
+            && !row.is_sites
+        {
+            (row.channel().last_received).store(clock::now(), Relaxed);
         }
     }
 

@@ -3,10 +3,10 @@
 //! The second look begins after the first has ended. What both found (the same wait, the same acquisition, by number) was there during all the time
 //! between them; so everything that is confirmed was there at one time, and a cycle of confirmed edges is real.
 
+use super::ends;
 use super::look::{Look, SeenHolder, Taken, is_left_for_good};
 use super::registry;
 use super::row::{Row, Side, TaggedRow, site};
-use super::senders;
 use super::statics::Statics;
 use super::threads;
 use super::uses::Clock;
@@ -77,7 +77,7 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> R
         all.resources.extend(own);
     }
     cut(&mut all, limits.resources);
-    senders::find(&mut all, &addresses, &mut memory);
+    ends::find(&mut all, &addresses, &mut memory);
     let mut ended = 0;
     for row in sites {
         let folded = row.folded.load(Relaxed);
@@ -182,7 +182,7 @@ impl Describe<'_> {
         }
         if let Some(channel) = row.existing_channel() {
             resource.channel = channel.channel(&self.clock);
-            resource.permits = channel.permits();
+            resource.permits = channel.permits(&self.clock);
         }
         if let Some(by_kind) = row.existing_by_kind() {
             resource.by_kind = by_kind.read(&self.clock);

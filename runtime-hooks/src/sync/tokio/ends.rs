@@ -1,6 +1,6 @@
 //! What the ends of a channel share: what went through it, how many ends there are, why it is closed. Counted whether sampling runs or not.
 
-use super::super::core::{Resource, SoFar, is_on, sender_mark};
+use super::super::core::{End, Resource, SoFar, is_on};
 use hotpoll_profile::{Closed, Library, ResourceKind};
 use std::panic::Location;
 use std::sync::Arc;
@@ -38,7 +38,10 @@ impl Channel {
         site: &'static Location<'static>,
     ) -> (SenderEnd, ReceiverEnd) {
         let channel = Self::new(kind, capacity, site, 1);
-        (SenderEnd::of(Arc::clone(&channel)), ReceiverEnd(channel))
+        (
+            SenderEnd::of(Arc::clone(&channel)),
+            ReceiverEnd::of(channel),
+        )
     }
 
     /// A channel with one sender alone.
@@ -230,11 +233,15 @@ pub(super) struct SenderEnd {
 
 /// A receiver's part of a channel.
 #[derive(Debug)]
-pub(super) struct ReceiverEnd(Arc<Channel>);
+pub(super) struct ReceiverEnd {
+    channel: Arc<Channel>,
+    /// As a sender's.
+    mark: AtomicU64,
+}
 
 impl SenderEnd {
     fn of(channel: Arc<Channel>) -> Self {
-        let mark = AtomicU64::new(sender_mark(&channel.resource));
+        let mark = AtomicU64::new(End::Sender.mark(&channel.resource));
         Self { channel, mark }
     }
 
@@ -250,14 +257,19 @@ impl SenderEnd {
 }
 
 impl ReceiverEnd {
+    fn of(channel: Arc<Channel>) -> Self {
+        let mark = AtomicU64::new(End::Receiver.mark(&channel.resource));
+        Self { channel, mark }
+    }
+
     pub fn new(channel: &Arc<Channel>) -> Self {
         channel.receivers_made.fetch_add(1, Relaxed);
         channel.changed();
-        Self(Arc::clone(channel))
+        Self::of(Arc::clone(channel))
     }
 
     pub fn channel(&self) -> &Arc<Channel> {
-        &self.0
+        &self.channel
     }
 }
 
@@ -282,12 +294,14 @@ impl Drop for SenderEnd {
 
 impl Drop for ReceiverEnd {
     fn drop(&mut self) {
-        self.0.receivers_gone.fetch_add(1, Relaxed);
-        if Channel::living(&self.0.receivers_made, &self.0.receivers_gone) == 0 {
-            self.0.drops_the_rest();
-            self.0.closes(Closed::ReceiverGone);
+        self.mark.store(0, Relaxed);
+        let channel = &self.channel;
+        channel.receivers_gone.fetch_add(1, Relaxed);
+        if Channel::living(&channel.receivers_made, &channel.receivers_gone) == 0 {
+            channel.drops_the_rest();
+            channel.closes(Closed::ReceiverGone);
         } else {
-            self.0.changed();
+            channel.changed();
         }
     }
 }

@@ -96,6 +96,7 @@ impl Semaphore {
                 total: total as u64,
                 available: available as u64,
                 is_signal: self.is_signal,
+                last_granted_ns: 0,
             });
             // What was told is there before the numbers are read again.
             fence(Ordering::SeqCst);
@@ -183,6 +184,7 @@ impl Semaphore {
         let wait = self.waits(n, site).blocks(free);
         let permit = self.inner.blocking_acquire_many(n)?;
         unblocked(wait);
+        self.resource.has_granted();
         let hold = blocked(self.acquired(n, site));
         Ok(SemaphorePermit::new(hold, permit, self))
     }

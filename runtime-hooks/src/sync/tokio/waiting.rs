@@ -248,7 +248,11 @@ impl<F: Future> Future for Waiting<'_, F> {
         let this = self.project();
         match this.inner.poll(context) {
             Poll::Ready(output) => {
-                this.wait.over((this.got)(&output));
+                let got = (this.got)(&output);
+                if got && this.wait.0.is_told() {
+                    this.what.resource.has_granted();
+                }
+                this.wait.over(got);
                 WAS_IN_SET.set(is_on() && is_a_sets(context.waker()));
                 Poll::Ready(output)
             }

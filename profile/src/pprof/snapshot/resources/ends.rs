@@ -31,6 +31,8 @@ pub(super) struct ChannelColumns {
     senders: PartyColumns,
     #[prost(bool, repeated, tag = "10")]
     sender_found: Vec<bool>,
+    #[prost(bool, repeated, tag = "11")]
+    receiver_found: Vec<bool>,
 }
 
 const NUMBERS: [Number<Channel>; 7] = [
@@ -60,6 +62,7 @@ impl ChannelColumns {
             has_sender: column(&rows, |one| one.sender.is_some()),
             senders: PartyColumns::of(&rows, |one| one.sender.unwrap_or_default()),
             sender_found: column(&rows, |one| one.sender_found),
+            receiver_found: column(&rows, |one| one.receiver_found),
         }
     }
 
@@ -86,6 +89,9 @@ impl ChannelColumns {
             });
         })?;
         fill(rows, &self.sender_found, |one, is| one.sender_found = is)?;
+        fill(rows, &self.receiver_found, |one, is| {
+            one.receiver_found = is;
+        })?;
         for (has, parties, place) in [
             (
                 &self.has_receiver,
@@ -124,6 +130,8 @@ pub(super) struct PermitColumns {
     available: Vec<u64>,
     #[prost(bool, repeated, tag = "4")]
     is_signal: Vec<bool>,
+    #[prost(uint64, repeated, tag = "5")]
+    last_granted_ns: Vec<u64>,
 }
 
 impl PermitColumns {
@@ -136,6 +144,7 @@ impl PermitColumns {
             total: column(&rows, |one| one.total),
             available: column(&rows, |one| one.available),
             is_signal: column(&rows, |one| one.is_signal),
+            last_granted_ns: column(&rows, |one| one.last_granted_ns),
         }
     }
 
@@ -149,6 +158,9 @@ impl PermitColumns {
             one.available = available;
         })?;
         fill(&mut rows, &self.is_signal, |one, is| one.is_signal = is)?;
+        fill(&mut rows, &self.last_granted_ns, |one, ns| {
+            one.last_granted_ns = ns;
+        })?;
         for (permits, &place) in rows.iter().zip(&self.owners) {
             owner(resources, place)?.permits = Some(*permits);
         }

@@ -1,6 +1,7 @@
-//! Which task has a channel's only sender, where nothing was sent yet: a sender is a value, and says nothing when it goes from task to task.
+//! Which task has a channel's only sender, where nothing was sent yet, or its receiver, where nothing was received: an end is a value, and says nothing when it
+//! goes from task to task.
 //!
-//! A sender carries a word that names its channel ([`mark`]), and a suspended task's future lies in memory that is known. So who looks can read the futures,
+//! An end carries a word that names its channel ([`End::mark`]), and a suspended task's future lies in memory that is known. So who looks can read the futures,
 //! through the kernel, and see in whose that word is. It is evidence, and no proof: bytes stay behind where a value was moved away from, and what lies in a box of
 //! its own is not found. Asked for while somebody waits for such a channel, and never else.
 
@@ -11,19 +12,35 @@ use std::collections::HashMap;
 
 /// Bytes of futures that are read for one snapshot.
 const MOST_BYTES: usize = 4 << 20;
-/// No address has these bits.
-const MARK: u64 = 0xb7e1_0000_0000_0000;
+/// No address has these bits, nor those of the other one.
+const SENDER: u64 = 0xb7e1_0000_0000_0000;
+const RECEIVER: u64 = 0xb7e2_0000_0000_0000;
 /// Addresses have no others.
 const ADDRESS: u64 = (1 << 47) - 1;
 
-/// The word that a sender of the channel carries which this resource tells of. Nobody else's data looks like it, but by a very unlikely chance.
-pub fn mark(resource: &Resource) -> u64 {
-    mark_of(std::ptr::from_ref(resource).addr())
+/// One of the two ends of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum End {
+    /// One that sends.
+    Sender,
+    /// One that receives.
+    Receiver,
 }
 
-fn mark_of(address: usize) -> u64 {
-    // Turned about, so that an address with a tag is not taken for one.
-    MARK | (address as u64 ^ ADDRESS) & ADDRESS
+impl End {
+    /// The word that such an end of the channel carries which this resource tells of. Nobody else's data looks like it, but by a very unlikely chance.
+    pub fn mark(self, resource: &Resource) -> u64 {
+        self.mark_of(std::ptr::from_ref(resource).addr())
+    }
+
+    fn mark_of(self, address: usize) -> u64 {
+        let tag = match self {
+            Self::Sender => SENDER,
+            Self::Receiver => RECEIVER,
+        };
+        // Turned about, so that an address with a tag is not taken for one.
+        tag | (address as u64 ^ ADDRESS) & ADDRESS
+    }
 }
 
 /// A suspended task's future.
@@ -37,28 +54,40 @@ pub struct Future {
     pub size: usize,
 }
 
-/// Says of channels in which nothing was sent, and which are waited for, who has the sender; `addresses` are those of their resources, by number.
+/// What is looked for: an end of the resource at this place.
+type Wanted = (usize, End);
+
+/// Says of channels that are waited for who has an end that was not used yet; `addresses` are those of their resources, by number.
 pub(super) fn find(all: &mut Resources, addresses: &HashMap<u64, usize>, memory: &mut Memory) {
-    let mut wanted: HashMap<u64, usize> = HashMap::new();
+    let mut wanted: HashMap<u64, Wanted> = HashMap::new();
     for (place, one) in all.resources.iter().enumerate() {
         let waits = one.waiters.iter().any(|waiter| waiter.party.task != 0);
-        let unknown = (one.channel.as_ref())
-            .is_some_and(|channel| channel.sender.is_none() && channel.senders == 1);
-        if let Some(&address) = addresses.get(&one.id)
-            && waits
-            && unknown
-            && address != 0
-        {
-            wanted.insert(mark_of(address), place);
+        let (Some(channel), Some(&address)) = (&one.channel, addresses.get(&one.id)) else {
+            continue;
+        };
+        if !waits || address == 0 {
+            continue;
+        }
+        if channel.sender.is_none() && channel.senders == 1 {
+            wanted.insert(End::Sender.mark_of(address), (place, End::Sender));
+        }
+        if channel.receiver.is_none() && channel.receivers == 1 {
+            wanted.insert(End::Receiver.mark_of(address), (place, End::Receiver));
         }
     }
     if wanted.is_empty() {
         return;
     }
-    for (place, party) in search(&futures(), &wanted, memory) {
+    for ((place, end), party) in search(&futures(), &wanted, memory) {
         if let Some(channel) = &mut all.resources[place].channel {
-            channel.sender = Some(party);
-            channel.sender_found = true;
+            match end {
+                End::Sender => {
+                    (channel.sender, channel.sender_found) = (Some(party), true);
+                }
+                End::Receiver => {
+                    (channel.receiver, channel.receiver_found) = (Some(party), true);
+                }
+            }
         }
     }
 }
@@ -76,14 +105,14 @@ fn futures() -> Vec<Future> {
 /// Who has what is wanted, where one has it and no other.
 fn search(
     futures: &[Future],
-    wanted: &HashMap<u64, usize>,
+    wanted: &HashMap<u64, Wanted>,
     memory: &mut Memory,
-) -> HashMap<usize, Party> {
+) -> HashMap<Wanted, Party> {
     // A future that is a part of another one lies in that: it is the smaller one's.
     let mut sorted = futures.to_vec();
     sorted.sort_by_key(|future| future.size);
-    let mut met: HashMap<usize, usize> = HashMap::new();
-    let mut found: HashMap<usize, Option<Party>> = HashMap::new();
+    let mut met: HashMap<usize, Wanted> = HashMap::new();
+    let mut found: HashMap<Wanted, Option<Party>> = HashMap::new();
     let mut left = MOST_BYTES;
     for future in &sorted {
         let size = future.size.min(left) & !7;
@@ -93,17 +122,17 @@ fn search(
         let words = bytes[..copied].as_chunks::<8>().0;
         for (at, word) in words.iter().enumerate() {
             let word = u64::from_le_bytes(*word);
-            if word & !ADDRESS != MARK {
+            if !matches!(word & !ADDRESS, SENDER | RECEIVER) {
                 continue;
             }
-            let Some(&place) = wanted.get(&word) else {
+            let Some(&end) = wanted.get(&word) else {
                 continue;
             };
             let address = future.address + at * 8;
-            if met.insert(address, place).is_some() {
+            if met.insert(address, end).is_some() {
                 continue;
             }
-            let party = found.entry(place).or_insert(Some(future.party));
+            let party = found.entry(end).or_insert(Some(future.party));
             // In two: in one of them it was once.
             if party.is_some_and(|party| party.task != future.party.task) {
                 *party = None;
@@ -111,7 +140,7 @@ fn search(
         }
     }
     (found.into_iter())
-        .filter_map(|(place, party)| Some((place, party?)))
+        .filter_map(|(end, party)| Some((end, party?)))
         .collect()
 }
 
@@ -124,7 +153,7 @@ mod tests {
     #[cfg(not(miri))]
     #[test]
     fn a_word_is_the_smallest_futures() {
-        let mark = mark_of(0x7f00_1234_5678);
+        let mark = End::Sender.mark_of(0x7f00_1234_5678);
         let memory = [const { AtomicU64::new(0) }; 64];
         memory[9].store(mark, Relaxed);
         let future = |task, from: usize, words: usize| Future {
@@ -135,10 +164,10 @@ mod tests {
             address: (&raw const memory).addr() + from * 8,
             size: words * 8,
         };
-        let wanted = HashMap::from([(mark, 3)]);
+        let wanted = HashMap::from([(mark, (3, End::Sender))]);
         let has = |futures: &[Future]| {
             let found = search(futures, &wanted, &mut Memory::default());
-            found.get(&3).map(|party| party.task)
+            found.get(&(3, End::Sender)).map(|party| party.task)
         };
         assert_eq!(has(&[future(1, 0, 64), future(2, 8, 4)]), Some(2));
         assert_eq!(has(&[future(1, 0, 9), future(2, 10, 4)]), None);
