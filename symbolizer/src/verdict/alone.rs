@@ -3,11 +3,11 @@
 use super::actor::Actor;
 use super::finder::Finder;
 use super::names::{counted, duration};
-use super::problem::{Confidence, Problem, ProblemKind};
+use super::problem::{Confidence, Owner, Problem, ProblemKind};
 use super::{task, thread};
 use crate::view::live_tasks::{LiveTask, representative};
 use crate::view::live_threads::LiveThread;
-use hotpoll_profile::{Site, Snapshot, State};
+use hotpoll_profile::{Site, Snapshot, State, Waker};
 use std::collections::{BTreeMap, HashSet};
 
 impl Finder<'_, '_> {
@@ -45,12 +45,25 @@ impl Finder<'_, '_> {
             };
             let stack = representative(one.task).map_or_else(Vec::new, |wait| wait.stack.clone());
             let who = self.names.actor(Actor::Task(one.task.id));
-            let evidence = vec![format!(
+            let mut evidence = vec![format!(
                 "{} and {} so far, {} of them its own",
                 counted(one.task.polls as usize, "poll"),
                 counted(one.task.wakes as usize, "wake"),
                 one.task.self_wakes
             )];
+            let woke = match one.task.last_waker {
+                Waker::Task(task) if task == one.task.id => None,
+                Waker::Task(task) => Some(Actor::Task(task)),
+                Waker::Thread(tid) => Some(Actor::Thread(tid)),
+                Waker::None => None,
+            };
+            evidence.extend(woke.map(|woke| {
+                format!(
+                    "{} woke it last, {} ago",
+                    self.names.actor(woke),
+                    duration(one.task.last_wake_ns)
+                )
+            }));
             problems.push(Problem {
                 kind,
                 confidence: match kind {
@@ -62,6 +75,7 @@ impl Finder<'_, '_> {
                 evidence,
                 resource: None,
                 owner: None,
+                subject: Some(Actor::Task(one.task.id)),
                 cycle: Vec::new(),
                 victims: Vec::new(),
                 site: Site::default(),
@@ -112,6 +126,11 @@ impl Finder<'_, '_> {
             ),
         };
         let doing = self.names.doing(Actor::Thread(one.thread.tid));
+        // Who polls is the one that can end the poll.
+        let owner = match one.now.task {
+            task if task != 0 && one.now.poll_ns > 0 => Actor::Task(task),
+            _ => Actor::Thread(one.thread.tid),
+        };
         let mut evidence = Vec::new();
         if one.now.poll_ns > 0 {
             let meanwhile = match one.worker {
@@ -133,7 +152,12 @@ impl Finder<'_, '_> {
             headline,
             evidence,
             resource: None,
-            owner: None,
+            owner: Some(Owner {
+                doing: doing.words,
+                stack: doing.stack.clone(),
+                ..Owner::itself(self.names, owner, age_ns)
+            }),
+            subject: Some(owner),
             cycle: Vec::new(),
             victims: Vec::new(),
             site: Site::default(),
@@ -196,7 +220,14 @@ impl Finder<'_, '_> {
                 evidence.truncate(WORKERS);
                 evidence.push(format!("{more} more likewise"));
             }
-            let first = workers.keys().next().copied().unwrap_or_default();
+            // The one who has kept its worker for longest.
+            let longest = workers.iter().max_by_key(|(_, poll_ns)| **poll_ns);
+            let (first, poll_ns) = longest.map_or((0, 0), |(&tid, &ns)| (tid, ns));
+            let owner = match self.names.thread(first).map_or(0, |(_, now)| now.task) {
+                0 => Actor::Thread(first),
+                task => Actor::Task(task),
+            };
+            let doing = self.names.doing(Actor::Thread(first));
             problems.push(Problem {
                 kind: ProblemKind::BlockedRuntime,
                 confidence: Confidence::Certain,
@@ -204,11 +235,16 @@ impl Finder<'_, '_> {
                 headline: sentence,
                 evidence,
                 resource: None,
-                owner: None,
+                owner: Some(Owner {
+                    doing: doing.words,
+                    stack: doing.stack.clone(),
+                    ..Owner::itself(self.names, owner, poll_ns)
+                }),
+                subject: Some(owner),
                 cycle: Vec::new(),
                 victims: Vec::new(),
                 site: Site::default(),
-                stack: self.names.doing(Actor::Thread(first)).stack,
+                stack: doing.stack,
                 threads: workers.into_keys().collect(),
             });
         }

@@ -110,6 +110,9 @@ impl<'s> Finder<'_, 's> {
                     "{waits}; {to} waits to write before it, for {}",
                     duration(before.since_ns)
                 ),
+                Some(Why::Receives) if has_found_receiver(resource) => {
+                    format!("{waits}, which is full; its receiver was found in the memory of {to}")
+                }
                 Some(Why::Receives) => format!("{waits}, which is full; {to} receives from it"),
                 Some(Why::Sends) if has_found_sender(resource) => {
                     format!("{waits}, which is empty; its sender was found in the memory of {to}")
@@ -127,6 +130,14 @@ impl<'s> Finder<'_, 's> {
                 let to = &to;
                 doubts.push(Doubt::weighs(format!(
                     "{to} may have handed the sender on: bytes stay where a value was"
+                )));
+            }
+            if blocker.is_some_and(|blocker| matches!(blocker.why, Why::Receives))
+                && has_found_receiver(resource)
+            {
+                let to = &to;
+                doubts.push(Doubt::weighs(format!(
+                    "{to} may have handed the receiver on: bytes stay where a value was"
                 )));
             }
             let is_doubtful = |blocker: &&Blocker<'_>| match blocker.why {
@@ -188,6 +199,7 @@ impl<'s> Finder<'_, 's> {
             evidence,
             resource: links.iter().find_map(|link| link.resource),
             owner: None,
+            subject: None,
             cycle: links,
             victims: Vec::new(),
             site,
@@ -224,9 +236,6 @@ impl<'s> Finder<'_, 's> {
                 names::resource(resource)
             ));
         }
-        if !wait.waiter.confirmed {
-            return Doubt::weighs(format!("only one of two looks found {who} waiting"));
-        }
         Doubt::weighs(format!("something else may wake {who}, too"))
     }
 }
@@ -258,17 +267,18 @@ fn doubt_of_owner(who: &str, why: Why<'_>) -> Doubt {
         Why::Holds(holder) if holder.in_set => Doubt::weighs(format!(
             "{who} took it in one of a set of futures, which may go on and let go"
         )),
-        Why::Holds(holder) if holder.movable => Doubt::light(format!(
+        Why::Holds(holder) if holder.movable => Doubt::weighs(format!(
             "the guard of {who} can be handed on: somebody else may have it by now"
         )),
-        Why::Holds(holder) if !holder.confirmed => {
-            Doubt::weighs(format!("only one of two looks found {who} holding it"))
-        }
         Why::WaitsBefore(waiter) if waiter.timed => {
             Doubt::weighs(format!("{who} gives up after a time"))
         }
         _ => Doubt::light(format!("it may not be {who} alone who can end that")),
     }
+}
+
+fn has_found_receiver(resource: &Resource) -> bool {
+    (resource.channel.as_ref()).is_some_and(|channel| channel.receiver_found)
 }
 
 fn has_found_sender(resource: &Resource) -> bool {

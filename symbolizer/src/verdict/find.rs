@@ -2,25 +2,29 @@
 
 use super::finder::Finder;
 use super::graph::Graph;
+use super::inferred::site;
 use super::names::Names;
 use super::problem::{Confidence, Problem, ProblemKind};
 use super::quiet::quiet;
 use crate::view::Frames;
 use crate::view::live_tasks::{Sort, live_tasks};
 use crate::view::live_threads::live_threads;
-use hotpoll_profile::{Resource, Snapshot};
+use hotpoll_profile::{Resource, Site, Snapshot};
 
 /// What counts as a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// Waits, holds and polls shorter than this are none. Cycles that are certain, and lost wakers, are problems at any age.
     pub older_than_ns: u64,
+    /// Whether [`Verdicts::quiet`] is asked for.
+    pub quiet: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             older_than_ns: 1_000_000_000,
+            quiet: false,
         }
     }
 }
@@ -34,6 +38,8 @@ pub struct Verdicts {
     pub idle: u64,
     /// Those that wait for input or output.
     pub external: u64,
+    /// These one by one, if they were asked for: [`ProblemKind::ExternalWait`] and [`ProblemKind::BenignIdle`], longest first. No problems.
+    pub quiet: Vec<Problem>,
 }
 
 /// All verdicts on a snapshot with these resources ([`super::with_inferred`]).
@@ -69,19 +75,37 @@ pub fn find(
             .then(other.age_ns.cmp(&one.age_ns))
             .then(one.headline.cmp(&other.headline))
     });
-    let (idle, external) = quiet(frames, &graph, &threads, &tasks, &problems);
+    let waits = quiet(frames, &graph, &threads, &tasks, &problems);
+    let external = waits.iter().filter(|one| one.is_external).count() as u64;
+    let mut quiet: Vec<Problem> = match settings.quiet {
+        true => waits.iter().map(|one| finder.quiet(one)).collect(),
+        false => Vec::new(),
+    };
+    quiet.sort_by_key(|one| (one.kind, std::cmp::Reverse(one.age_ns)));
+    for problem in problems.iter_mut().chain(&mut quiet) {
+        // Where no wrapper told of the call, the stack does.
+        if problem.site == Site::default() && !problem.stack.is_empty() {
+            problem.site = site(frames, &problem.stack);
+        }
+    }
     Verdicts {
         problems,
-        idle,
+        idle: waits.len() as u64 - external,
         external,
+        quiet,
     }
 }
 
+/// A deadlock that hangs on nobody's having sent a guard on lasts for so long before it is told of, whatever is asked for: who got it would have let it go.
+const SENT_ON_NS: u64 = 1_000_000_000;
+
 fn is_old_enough(problem: &Problem, settings: Settings) -> bool {
-    // Nothing will change these, however young they are. One that hangs on nobody's having sent a guard is to last first.
-    let at_any_age = match problem.kind {
-        ProblemKind::Deadlock => problem.confidence == Confidence::Certain,
-        kind => kind == ProblemKind::LostWaker,
+    let least_ns = match problem.kind {
+        // Nothing will change these, however young they are.
+        ProblemKind::Deadlock if problem.confidence == Confidence::Certain => 0,
+        ProblemKind::LostWaker => 0,
+        ProblemKind::Deadlock => settings.older_than_ns.max(SENT_ON_NS),
+        _ => settings.older_than_ns,
     };
-    at_any_age || problem.age_ns >= settings.older_than_ns
+    problem.age_ns >= least_ns
 }

@@ -107,6 +107,7 @@ pub fn semaphore(id: u64, total: u64, holders: Vec<Holder>, waiters: Vec<Waiter>
             total,
             available: total.saturating_sub(held),
             is_signal: false,
+            last_granted_ns: 0,
         }),
         ..resource(
             id,
@@ -219,13 +220,34 @@ impl Scene {
     }
 
     pub fn verdicts(&self) -> Verdicts {
+        self.asked(Settings::default())
+    }
+
+    fn asked(&self, settings: Settings) -> Verdicts {
         let frames = Frames::new(&self.profile);
         let resources = with_inferred(&frames, &self.snapshot);
-        find(&frames, &self.snapshot, &resources, Settings::default())
+        find(&frames, &self.snapshot, &resources, settings)
     }
 
     pub fn problems(&self) -> Vec<Problem> {
         self.verdicts().problems
+    }
+
+    pub fn problems_older_than(&self, older_than_ns: u64) -> Vec<Problem> {
+        self.asked(Settings {
+            older_than_ns,
+            ..Settings::default()
+        })
+        .problems
+    }
+
+    /// With those who wait without a problem.
+    pub fn quiet(&self) -> Vec<Problem> {
+        self.asked(Settings {
+            quiet: true,
+            ..Settings::default()
+        })
+        .quiet
     }
 
     #[track_caller]

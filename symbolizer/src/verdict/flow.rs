@@ -1,9 +1,9 @@
-//! Locks that change hands while somebody waits all the same, and receivers whose sender does not send.
+//! Locks that change hands while somebody waits all the same, and semaphores that move.
 
 use super::names::{self, Names};
-use super::problem::{Confidence, Problem, ProblemKind};
+use super::problem::{Confidence, Owner, Problem, ProblemKind};
 use super::wait::stands_in_the_way;
-use hotpoll_profile::{Histogram, Holder, Mode, Resource, ResourceKind, Since, Uses, Waiter};
+use hotpoll_profile::{Histogram, Holder, Mode, Resource, ResourceKind, Since, Waiter};
 
 /// So many in a queue are a convoy, if the queue never ends.
 const CONVOY: usize = 3;
@@ -11,11 +11,6 @@ const CONVOY: usize = 3;
 const WAITING_ON_AVERAGE: u64 = 2;
 /// Fewer contended acquisitions than this are no habit.
 const HABIT: u64 = 50;
-/// A sender that takes so many times longer than the others of its site took may be lost.
-const LONGER: u64 = 10;
-/// Fewer answers than this say nothing of how long one takes.
-const ANSWERS: u64 = 3;
-
 /// All that wait for a resource.
 pub(super) fn waiters(resource: &Resource) -> usize {
     resource.waiters.len() + resource.more_waiters as usize
@@ -80,6 +75,30 @@ pub(super) fn is_signal(resource: &Resource) -> bool {
     resource.permits.is_some_and(|permits| permits.is_signal)
         && resource.holders.is_empty()
         && resource.more_holders == 0
+}
+
+/// A wait that takes up to so many times as long as the longest so far is as waits for it are.
+const RHYTHM: u64 = 2;
+/// Fewer waits than this say nothing of how long one takes.
+const WAITS: u64 = 3;
+
+/// Whether a semaphore moves, however slowly: somebody got permits just now, or while the first in the queue waited and no long time ago. Where nobody
+/// has any, and others add them (a timer, say), as long as waits take as long as they did.
+pub(super) fn moves(resource: &Resource, waiter: &Waiter, older_than_ns: u64) -> bool {
+    let Some(permits) = resource.permits else {
+        return false;
+    };
+    let ago = permits.last_granted_ns;
+    if ago == 0 {
+        return false;
+    }
+    let while_it_waits = ago.saturating_mul(3) < waiter.since_ns.saturating_mul(2);
+    let uses = &resource.exclusive;
+    let longest = uses.longest_wait.as_ref().map_or(0, |longest| longest.ns);
+    let as_ever = resource.holders.is_empty()
+        && uses.contended >= WAITS
+        && waiter.since_ns <= longest.saturating_mul(RHYTHM);
+    ago < older_than_ns || while_it_waits || as_ever
 }
 
 /// One line on a semaphore with too few permits.
@@ -159,6 +178,14 @@ pub(super) fn convoy(
         "{} were spent waiting for it so far, by all together",
         names::duration(resource.wait_ns())
     ));
+    if let Some(holder) = resource.holders.first() {
+        evidence.push(format!(
+            "{} has it now ({}), taken{}",
+            names.holder(holder, resource),
+            names::held(holder.since_ns, holder.since),
+            names::at(&holder.site)
+        ));
+    }
     evidence.push(matters);
     Some(Problem {
         kind: ProblemKind::LockConvoy,
@@ -171,89 +198,14 @@ pub(super) fn convoy(
         ),
         evidence,
         resource: Some(resource.id),
-        owner: None,
+        owner: (resource.holders.first()).map(|holder| Owner::holds(names, holder, resource)),
+        subject: None,
         cycle: Vec::new(),
         victims: (resource.waiters.iter())
             .map(|waiter| super::finder::victim(names, resource, waiter))
             .collect(),
         site: first.site.clone(),
         stack: first.stack.clone(),
-        threads: Vec::new(),
-    })
-}
-
-/// How long answers took at a site: all of its channels together.
-#[derive(Debug, Default)]
-pub(super) struct Answers {
-    uses: Uses,
-    longest_ns: u64,
-}
-
-impl Answers {
-    /// Of all resources of one site.
-    pub fn of<'r>(resources: impl Iterator<Item = &'r Resource>) -> Self {
-        let mut answers = Self::default();
-        for resource in resources {
-            answers.uses.add(&resource.shared);
-        }
-        let longest = answers.uses.wait.quantile(1.0).unwrap_or(0);
-        let longest_wait = answers.uses.longest_wait.as_ref();
-        answers.longest_ns = longest_wait.map_or(longest, |wait| wait.ns.min(longest.max(1)));
-        answers
-    }
-}
-
-/// A receiver of one value, whose sender lives and does not send, where senders of this site are known to send.
-pub(super) fn lost_sender(
-    names: &Names<'_>,
-    resource: &Resource,
-    answers: &Answers,
-    older_than_ns: u64,
-) -> Option<Problem> {
-    let channel = resource.channel.as_ref()?;
-    let waiter = resource.waiters.first()?;
-    let is_lost = resource.kind == ResourceKind::Oneshot
-        && channel.closed.is_none()
-        && channel.senders > 0
-        && channel.sent == 0
-        && waiter.since_ns >= older_than_ns
-        // One that waits for hours by itself is a signal to shut down, say.
-        && answers.uses.acquired >= ANSWERS
-        && waiter.since_ns / LONGER >= answers.longest_ns;
-    if !is_lost {
-        return None;
-    }
-    let mut evidence = vec![
-        "its sender is alive, has sent nothing, and nobody waits to send: no deadlock, as it may still send".to_owned(),
-        format!(
-            "{} of this site were answered, the slowest within {}",
-            names::counted(answers.uses.acquired as usize, "other channel"),
-            names::duration(answers.longest_ns)
-        ),
-    ];
-    if let Some(sender) = channel.sender {
-        let who = names.party(sender, resource);
-        evidence.push(match channel.sender_found {
-            true => format!("the sender was found in the memory of {who}: it is there, or was"),
-            false => format!("the sender was last seen with {who}"),
-        });
-    }
-    let who = names.waiter(waiter, resource);
-    Some(Problem {
-        kind: ProblemKind::LostSender,
-        confidence: Confidence::Likely,
-        age_ns: waiter.since_ns,
-        headline: format!(
-            "{who} waits for a value from {}, and the sender does not send",
-            names::resource(resource)
-        ),
-        evidence,
-        resource: Some(resource.id),
-        owner: None,
-        cycle: Vec::new(),
-        victims: vec![super::finder::victim(names, resource, waiter)],
-        site: waiter.site.clone(),
-        stack: waiter.stack.clone(),
         threads: Vec::new(),
     })
 }

@@ -77,6 +77,15 @@ pub enum Why<'s> {
 }
 
 impl Why<'_> {
+    /// Whether both looks found it. Who is at a channel's end is not looked for.
+    pub(super) fn is_confirmed(self) -> bool {
+        match self {
+            Self::Holds(holder) => holder.confirmed,
+            Self::WaitsBefore(waiter) => waiter.confirmed,
+            Self::Receives | Self::Sends => true,
+        }
+    }
+
     /// Whether the resource belongs to that one, so that nobody else can end the wait.
     pub fn is_ownership(self) -> bool {
         matches!(self, Self::Holds(_))

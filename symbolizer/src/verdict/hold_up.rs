@@ -4,8 +4,8 @@ use super::actor::Actor;
 use super::cause::{Root, Waiting, causes};
 use super::deadlock::SENDABLE;
 use super::finder::{Finder, victim};
-use super::flow::{self, Answers};
-use super::names::{self, duration};
+use super::flow;
+use super::names::{self, counted, duration};
 use super::problem::{Confidence, Owner, Problem, ProblemKind, Victim};
 use super::wait::{is_sendable, stands_in_the_way};
 use hotpoll_profile::{Holder, Mode, Resource, ResourceKind, Since, Site, Waiter};
@@ -88,11 +88,18 @@ impl Finder<'_, '_> {
                 let full = channel.capacity.unwrap_or(channel.length);
                 evidence.push(format!("{}/{full} are in it", channel.length));
                 evidence.push(match received {
-                    0 => format!("{} were received so far", channel.received),
+                    0 => format!(
+                        "{} were received so far, by {}",
+                        channel.received,
+                        counted(channel.receivers as usize, "receiver")
+                    ),
                     ns => format!("the last one was received {} ago", duration(ns)),
                 });
             }
             ProblemKind::StarvedSemaphore => {
+                if flow::moves(resource, first, self.settings.older_than_ns) {
+                    return None;
+                }
                 if let Some(permits) = resource.permits {
                     evidence.push(format!(
                         "{} of {} permits are free; {} wanted",
@@ -127,13 +134,9 @@ impl Finder<'_, '_> {
         };
         if let Some(holder) = ended {
             owner = Some(Owner {
-                actor: Actor::holding(holder, resource),
-                who: self.names.holder(holder, resource),
-                site: holder.site.clone(),
-                since_ns: holder.since_ns,
-                since: holder.since,
                 doing: String::new(),
                 stack: Vec::new(),
+                ..Owner::holds(self.names, holder, resource)
             });
         }
         match ended {
@@ -174,19 +177,21 @@ impl Finder<'_, '_> {
                 _ if owner.since_ns == 0 && owner.since == Since::Unknown => String::new(),
                 _ => format!(" ({})", names::held(owner.since_ns, owner.since)),
             };
-            let did = match kind {
-                ProblemKind::FullChannel => "receives from it",
-                _ => "took it",
-            };
-            evidence.push(format!(
-                "{} {did}{}{held}",
-                owner.who,
-                names::at(&owner.site)
-            ));
+            let has_found = (resource.channel.as_ref()).is_some_and(|one| one.receiver_found);
+            evidence.push(match kind {
+                ProblemKind::FullChannel if has_found => format!(
+                    "its receiver was found in the memory of {}: it is there, or was",
+                    owner.who
+                ),
+                ProblemKind::FullChannel => format!("{} receives from it", owner.who),
+                _ => format!("{} took it{}{held}", owner.who, names::at(&owner.site)),
+            });
             if !owner.doing.is_empty() {
                 evidence.push(format!("it is {}", owner.doing));
             }
         }
+        let is_movable =
+            longest_holder(actor, resource, first).is_some_and(|holder| holder.movable);
         let headline = match kind {
             ProblemKind::StarvedSemaphore if flow::is_short(resource, first) => {
                 flow::short(resource, first, &what)
@@ -195,7 +200,7 @@ impl Finder<'_, '_> {
                 kind,
                 &what,
                 owner.as_ref(),
-                ended.is_some(),
+                (ended.is_some(), is_movable),
                 victims.len() + resource.more_waiters as usize,
             ),
         };
@@ -214,6 +219,7 @@ impl Finder<'_, '_> {
             evidence,
             resource: Some(resource.id),
             owner,
+            subject: None,
             cycle: Vec::new(),
             victims,
             site: first.site.clone(),
@@ -279,20 +285,8 @@ impl Finder<'_, '_> {
             if let Some(convoy) = convoy.filter(|_| !problems.iter().any(known)) {
                 problems.push(convoy);
             }
-            if resource.kind == ResourceKind::Oneshot && !resource.waiters.is_empty() {
-                let of_site = resources.iter().filter(|one| {
-                    one.kind == resource.kind
-                        && one.site == resource.site
-                        && one.name == resource.name
-                });
-                let answers = Answers::of(of_site);
-                problems.extend(flow::lost_sender(
-                    self.names,
-                    resource,
-                    &answers,
-                    older_than_ns,
-                ));
-            }
+            let lost = self.lost_sender(resource, resources, problems);
+            problems.extend(lost);
         }
     }
 }
@@ -315,7 +309,7 @@ fn headline(
     kind: ProblemKind,
     what: &str,
     owner: Option<&Owner>,
-    ended: bool,
+    (ended, is_movable): (bool, bool),
     victims: usize,
 ) -> String {
     let who = owner.map_or("nobody who is known", |owner| owner.who.as_str());
@@ -326,7 +320,9 @@ fn headline(
     match kind {
         ProblemKind::FullChannel => match owner {
             Some(_) => format!("{what} is full: {who} does not receive, {wait} to send"),
-            None => format!("{what} is full: nobody receives, {wait} to send"),
+            None => format!(
+                "{what} is full: nobody has received, and it is not known who would, {wait} to send"
+            ),
         },
         ProblemKind::StarvedSemaphore => format!("{wait} for permits of {what}, all of them held"),
         ProblemKind::WriterStarvation => {
@@ -338,6 +334,9 @@ fn headline(
             format!("{who} took {what} and has ended without giving it back, {wait}")
         }
         _ if ended => format!("{who} took {what} and has ended, and it is held still, {wait}"),
+        _ if is_movable => {
+            format!("{who} took {what}, and has it or has handed it on, {wait}")
+        }
         _ => format!("{who} holds {what}, {wait}"),
     }
 }

@@ -120,7 +120,7 @@ fn library(name: &str) -> Library {
 }
 
 /// The program's innermost line of a stack.
-fn site(frames: &Frames<'_>, stack: &[u32]) -> Site {
+pub(super) fn site(frames: &Frames<'_>, stack: &[u32]) -> Site {
     let levels = await_stack::fold(frames, stack);
     let own = await_stack::own(&levels);
     let function = own.and_then(|at| {

@@ -8,7 +8,7 @@
 //! - `standstill.rs`: who can never go on; `cycle.rs`: the cycles in that
 //! - `deadlock.rs`: what of that is a deadlock
 //! - `cause.rs`: waits followed to the one who is waited for in the end; `hold_up.rs`: the problems that these are
-//! - `flow.rs`: locks that change hands, and still somebody waits; lost senders
+//! - `flow.rs`: locks that change hands, and still somebody waits; semaphores that move; `answer.rs`: lost senders
 //! - `alone.rs`, `thread.rs`, `task.rs`: what is wrong with a thread or a task by itself
 //! - `inferred.rs`: waits for locks that nobody wrapped, from stacks
 //! - `quiet.rs`: those who wait, and nothing is wrong with that
@@ -21,6 +21,7 @@
 
 mod actor;
 mod alone;
+mod answer;
 mod cause;
 mod cycle;
 mod deadlock;

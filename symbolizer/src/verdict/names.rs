@@ -73,6 +73,11 @@ impl<'s> Names<'s> {
         self.tasks.get(&id).copied()
     }
 
+    /// All tasks that are listed.
+    pub fn tasks(&self) -> impl Iterator<Item = &'s Task> + '_ {
+        self.tasks.values().copied()
+    }
+
     /// The thread that polls a task now.
     pub fn polled_by(&self, task: u64) -> Option<u32> {
         self.polled_by.get(&task).copied()
@@ -239,7 +244,7 @@ impl<'s> Names<'s> {
         }
     }
 
-    /// Whether a stack has anything of this name in it.
+    /// The frames that stacks are named by.
     pub fn frames(&self) -> &'s Frames<'s> {
         self.frames
     }

@@ -1,7 +1,8 @@
 //! What comes out: a problem, with who is to be asked about it and why it is believed.
 
 use super::actor::Actor;
-use hotpoll_profile::{Since, Site};
+use super::names::Names;
+use hotpoll_profile::{Holder, Resource, Since, Site};
 
 /// Something that does not go on, and its cause.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Problem {
     pub resource: Option<u64>,
     /// Who can end it.
     pub owner: Option<Owner>,
+    /// Who it is about, where that waits for no resource that is known.
+    pub subject: Option<Actor>,
     /// Of a cycle: its members, each waiting for the next, and the last for the first.
     pub cycle: Vec<Link>,
     /// Who waits because of it, the members of a cycle not among them; longest first.
@@ -74,6 +77,10 @@ pub enum ProblemKind {
     NoProcessor,
     /// A thread is in the kernel where no signal reaches it.
     Uninterruptible,
+    /// No problem: a task or thread waits for input or output.
+    ExternalWait,
+    /// No problem: a task or thread waits for something to do.
+    BenignIdle,
 }
 
 impl ProblemKind {
@@ -99,6 +106,8 @@ impl ProblemKind {
             Self::NotPolled => "not polled",
             Self::NoProcessor => "no processor",
             Self::Uninterruptible => "stuck in the kernel",
+            Self::ExternalWait => "external wait",
+            Self::BenignIdle => "benign idling",
         }
     }
 }
@@ -142,6 +151,37 @@ pub struct Owner {
     pub doing: String,
     /// Where: indices into [`hotpoll_profile::Profile::locations`], leaf first.
     pub stack: Vec<u32>,
+}
+
+impl Owner {
+    /// One who holds a resource.
+    pub(super) fn holds(names: &Names<'_>, holder: &Holder, resource: &Resource) -> Self {
+        let actor = Actor::holding(holder, resource);
+        let doing = actor.map_or_else(Default::default, |actor| names.doing(actor));
+        Self {
+            actor,
+            who: names.holder(holder, resource),
+            site: holder.site.clone(),
+            since_ns: holder.since_ns,
+            since: holder.since,
+            doing: doing.words,
+            stack: doing.stack,
+        }
+    }
+
+    /// One who does something for so long by itself.
+    pub(super) fn itself(names: &Names<'_>, actor: Actor, since_ns: u64) -> Self {
+        let doing = names.doing(actor);
+        Self {
+            actor: Some(actor),
+            who: names.actor(actor),
+            site: Site::default(),
+            since_ns,
+            since: Since::Exact,
+            doing: doing.words,
+            stack: doing.stack,
+        }
+    }
 }
 
 /// A member of a cycle.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 pub(super) enum Edges {
     /// Those that are certain.
     Certain,
-    /// All that are known.
+    /// All that are known, and were there in both looks.
     Known,
 }
 
@@ -56,9 +56,15 @@ fn is_still(graph: &Graph<'_>, actor: Actor, still: &BTreeSet<Actor>, edges: Edg
 }
 
 fn cannot_end(wait: &Wait<'_>, still: &BTreeSet<Actor>, edges: Edges) -> bool {
+    // What one look alone found has only just begun, or has ended: not even a possible deadlock is made of that. The next one finds it.
+    if !wait.waiter.confirmed {
+        return false;
+    }
     let mut blockers = (wait.blockers.iter())
         .filter(|blocker| edges == Edges::Known || blocker.certain)
-        .map(|blocker| !blocker.goes_on && still.contains(&blocker.actor))
+        .map(|blocker| {
+            !blocker.goes_on && blocker.why.is_confirmed() && still.contains(&blocker.actor)
+        })
         .peekable();
     match wait.any_ends {
         true => blockers.peek().is_some() && blockers.all(|is_still| is_still),

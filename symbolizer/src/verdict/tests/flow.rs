@@ -1,14 +1,10 @@
 //! Channels, semaphores and queues: full, empty for ever, passed by others.
 
 use super::super::fixture::{
-    MS, S, Scene, async_mutex, channel, holder, mutex, resource, semaphore, site, task, thread,
-    waiter,
+    MS, S, Scene, async_mutex, channel, holder, mutex, resource, semaphore, task, thread, waiter,
 };
 use super::super::problem::{Confidence, ProblemKind as Kind};
-use super::read;
-use hotpoll_profile::{
-    Channel, Closed, Histogram, Library, Mode, Resource, ResourceKind, Since, Uses,
-};
+use hotpoll_profile::{Channel, Library, Longest, Mode, Resource, ResourceKind, Since, Uses};
 
 #[test]
 fn a_full_channel_and_its_receiver() {
@@ -192,45 +188,79 @@ fn a_queue_that_never_ends() {
     Scene::new(4, vec![busy]).check(&[]);
 }
 
-fn oneshot(waits_ns: u64, answered: u64, closed: Option<Closed>) -> Scene {
-    let mut wait = Histogram::default();
-    (0..answered).for_each(|_| wait.record(5 * MS));
-    let state = Channel {
-        capacity: Some(1),
-        senders: 1,
-        receivers: 1,
-        closed,
-        ..Channel::default()
+/// A semaphore that a timer refills moves; so does one that others wait for and got. Found by review: it was called starved.
+#[test]
+fn a_semaphore_that_moves() {
+    let scene = |waits_ns, granted_ns, total, longest_ns, contended| {
+        let holders = (0..total).map(|_| holder(task(9, 0), 9 * S)).collect();
+        let mut one = semaphore(1, total, holders, vec![waiter(task(2, 0), waits_ns)]);
+        one.exclusive.acquired = 20;
+        one.exclusive.contended = contended;
+        one.exclusive.longest_wait = Some(Longest {
+            ns: longest_ns,
+            ..Longest::default()
+        });
+        if let Some(permits) = &mut one.permits {
+            permits.last_granted_ns = granted_ns;
+        }
+        Scene::new(1, vec![one]).task(2, 1).task(9, 1)
     };
-    let lost = Resource {
-        kind: ResourceKind::Oneshot,
-        site: site(7),
-        ..channel(1, state, vec![read(waiter(task(1, 0), waits_ns))])
-    };
-    let others = Resource {
-        id: 2,
-        instances: answered,
-        waiters: Vec::new(),
-        channel: None,
-        shared: Uses {
-            acquired: answered,
-            wait,
-            ..Uses::default()
-        },
-        ..lost.clone()
-    };
-    Scene::new(1, vec![lost, others]).task(1, 1)
+    let starved = |scene: Scene| super::kinds_of(&scene) == [Kind::StarvedSemaphore];
+    // Two got some 991 ms ago; three seconds ago, while this one waited six.
+    scene(3_990 * MS, 991 * MS, 0, 0, 2).check(&[]);
+    scene(6 * S, 3 * S, 0, 0, 2).check(&[]);
+    // The only one who waits, as long as ever.
+    scene(2_500 * MS, 2_501 * MS, 0, 3 * S, 3).check(&[]);
+    // It has stopped: others got some long ago, or waits were never so long; or nobody ever got any.
+    assert!(starved(scene(100 * S, 99 * S, 0, 3 * S, 3)));
+    assert!(starved(scene(7 * S, 7_001 * MS, 0, 3 * S, 3)));
+    assert!(starved(scene(3 * S, 0, 0, 0, 0)));
+    // Who holds permits for as long as ever is told of.
+    scene(1_500 * MS, 20 * MS, 2, 3 * S, 3).check(&[]);
+    assert!(starved(scene(2_500 * MS, 2_501 * MS, 2, 3 * S, 3)));
 }
 
+/// Two tasks fill each other's channel before either has received: the receivers lie in their futures. Found by review: "nobody receives".
 #[test]
-fn a_sender_that_is_lost() {
-    let problems = oneshot(3 * S, 40, None).check(&[(
-        Kind::LostSender,
-        "task #1 (save) waits for a value from oneshot channel shop.rs:7, and the sender does not send",
+fn two_who_fill_each_others_channel() {
+    let full = |id, receiver: Option<_>, from| {
+        let state = Channel {
+            capacity: Some(1),
+            length: 1,
+            sent: 1,
+            senders: 1,
+            receivers: 1,
+            receiver,
+            receiver_found: receiver.is_some(),
+            ..Channel::default()
+        };
+        channel(id, state, vec![waiter(task(from, 0), 3 * S)])
+    };
+    let both = vec![full(1, Some(task(2, 0)), 1), full(2, Some(task(1, 0)), 2)];
+    let problems = Scene::new(1, both).task(1, 1).task(2, 1).check(&[(
+        Kind::PossibleDeadlock,
+        "task #1 (save) and task #2 (save) wait for each other",
     )]);
-    assert_eq!(problems[0].confidence, Confidence::Likely);
-    // The only one of its site: a signal to shut down, say. One that has not waited much longer than others. One that is closed: it is about to go on.
-    oneshot(3 * S, 0, None).check(&[]);
-    oneshot(40 * MS, 40, None).check(&[]);
-    oneshot(3 * S, 40, Some(Closed::SendersGone)).check(&[]);
+    assert_eq!(problems[0].confidence, Confidence::Possible);
+    let says = |words: &str| problems[0].evidence.iter().any(|one| one.contains(words));
+    assert!(says("its receiver was found in the memory of task #2"));
+    assert!(says("may have handed the receiver on"));
+    // One of them, whose receiver does something else; and one whose receiver is nowhere to be seen.
+    let one = Scene::new(1, vec![full(1, Some(task(2, 0)), 1)])
+        .task(1, 1)
+        .task(2, 1);
+    let problems = one.check(&[(
+        Kind::FullChannel,
+        "mpsc channel shop.rs:1 is full: task #2 (save) does not receive, one waits to send",
+    )]);
+    let evidence = &problems[0].evidence;
+    assert!(
+        (evidence.iter()).any(|one| one.contains("was found in the memory of task #2")),
+        "{evidence:?}"
+    );
+    let nobody = Scene::new(1, vec![full(1, None, 1)]).task(1, 1);
+    nobody.check(&[(
+        Kind::FullChannel,
+        "mpsc channel shop.rs:1 is full: nobody has received, and it is not known who would, one waits to send",
+    )]);
 }

@@ -129,8 +129,16 @@ fn a_task_that_ended_with_a_lock_or_a_permit() {
         kinds_of(&Scene::new(1, vec![permits]).task(2, 1).no_other_tasks()),
         [Kind::StarvedSemaphore]
     );
-    // A guard that could be sent on.
+    // A guard that could be sent on. By one who lives, too: it is not known who has it. Found by review.
     lock.holders[0].movable = true;
+    let problems = Scene::new(1, vec![lock.clone()])
+        .task(1, 2)
+        .task(2, 1)
+        .check(&[(
+            Kind::LongHold,
+            "task #1 (save) took mutex shop.rs:1, and has it or has handed it on, one waits",
+        )]);
+    assert_eq!(problems[0].confidence, Confidence::Likely);
     check(
         &lock,
         Kind::LongHold,

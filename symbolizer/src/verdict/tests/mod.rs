@@ -1,5 +1,6 @@
 //! Each verdict, and what looks like one and is none, on snapshots made by hand.
 
+mod answers;
 mod cycles;
 mod flow;
 mod holders;

@@ -5,7 +5,7 @@ use super::super::fixture::{
 };
 use super::super::problem::{Confidence, ProblemKind as Kind};
 use super::{kinds_of, read};
-use hotpoll_profile::{Channel, Library, Resource, ResourceKind};
+use hotpoll_profile::{Channel, Library, Resource, ResourceKind, Site, State, TaskState, Waker};
 
 /// A task that something else may wake is in a select, or has a time-out.
 #[test]
@@ -97,6 +97,112 @@ fn benign_idling() {
     assert_eq!(verdicts.problems, []);
     // All but the one that waits for the lock.
     assert_eq!((verdicts.idle, verdicts.external), (7, 0));
+    // One by one where that is asked for, each with its age and its call.
+    assert_eq!(verdicts.quiet, []);
+    let quiet = scene.quiet();
+    assert_eq!(quiet.len(), 7);
+    for one in &quiet {
+        assert_eq!(one.kind, Kind::BenignIdle, "{one:#?}");
+        assert_ne!(one.site, Site::default(), "{one:#?}");
+        assert_ne!(one.age_ns, 0);
+        assert!(!one.evidence.is_empty());
+    }
+    let receiver = quiet.iter().find(|one| one.resource == Some(2)).unwrap();
+    assert_eq!(
+        receiver.headline,
+        "task #2 (save) waits for mpsc channel shop.rs:2"
+    );
+    assert_eq!(
+        receiver.owner.as_ref().unwrap().actor,
+        Some(super::super::Actor::Task(3))
+    );
+}
+
+/// A task that waits for the world, and a thread.
+#[test]
+fn external_waits() {
+    let stack = "shop::main;shop::answer;std::net::tcp::TcpStream::read";
+    let profile =
+        crate::view::fixture::profile(&[("t0", stack, 1), ("t1", "shop::main;shop::load;read", 1)]);
+    let mut scene = Scene::new(2, Vec::new()).task(1, 1);
+    scene.snapshot.tasks.tasks[0].waits[0].stack = profile.samples[0].stack.clone();
+    scene.snapshot.tasks.tasks[0].waits[0].representative = true;
+    scene.snapshot.threads.remove(0);
+    scene.snapshot.threads[0].state = State::Io;
+    scene.snapshot.threads[0].stack = profile.samples[1].stack.clone();
+    scene.profile = profile;
+    let verdicts = scene.verdicts();
+    assert_eq!(
+        (verdicts.problems, verdicts.idle, verdicts.external),
+        (vec![], 0, 2)
+    );
+    for one in scene.quiet() {
+        assert_eq!(
+            (one.kind, one.age_ns),
+            (Kind::ExternalWait, 3 * S),
+            "{one:#?}"
+        );
+        assert_eq!(one.owner.unwrap().who, "somebody outside of the process");
+        assert_ne!(one.site, Site::default());
+    }
+}
+
+/// A thread in our `block_on` waits for a task, which counts by itself. Found by review: it counted twice.
+#[test]
+fn a_thread_that_is_blocked_on_a_task() {
+    let idle = |function: &str, poll_ns| {
+        let stack = format!("shop::main;{function};tokio::runtime::park::Inner::park");
+        let profile = crate::view::fixture::profile(&[("t0", &stack, 1)]);
+        let mut scene = Scene::new(1, Vec::new()).task((1 << 48) + 1, 1);
+        scene.snapshot.threads[0].stack = profile.samples[0].stack.clone();
+        scene.snapshot.threads[0].poll_ns = poll_ns;
+        scene.profile = profile;
+        scene.verdicts().idle
+    };
+    assert_eq!(idle("hotpoll_hooks::tasks::block_on::run", 0), 1);
+    assert_eq!(idle("tokio::runtime::runtime::Runtime::block_on", 0), 2);
+}
+
+/// What is wrong names its owner, where there is one, its age, the call, and why that is believed.
+#[test]
+fn what_is_said_of_each_problem() {
+    let mut woken = Scene::new(0, Vec::new()).task(1, 0).task(2, 1);
+    let lost = &mut woken.snapshot.tasks.tasks[0];
+    lost.state = TaskState::LostWaker;
+    (lost.last_waker, lost.last_wake_ns) = (Waker::Task(2), 5 * S);
+    let stack = "shop::main;shop::flush;shop::Gate::poll";
+    let profile = crate::view::fixture::profile(&[("t0", stack, 1)]);
+    lost.waits[0].stack = profile.samples[0].stack.clone();
+    woken.profile = profile;
+    let problems = woken.problems();
+    assert_eq!(problems[0].kind, Kind::LostWaker);
+    let words = "task #2 (save) woke it last, 5.00 s ago";
+    assert!(
+        problems[0].evidence.contains(&words.to_owned()),
+        "{problems:#?}"
+    );
+    assert_ne!(problems[0].site, Site::default());
+    let blocked = Scene::new(2, Vec::new())
+        .polls(0, 1, 4 * S)
+        .polls(1, 2, 3 * S);
+    let runtime = blocked.blocked_runtime(&[0, 1]).problems();
+    assert_eq!(runtime[0].kind, Kind::BlockedRuntime);
+    let poll = Scene::new(1, Vec::new()).polls(0, 1, 4 * S).problems();
+    let mut convoy = mutex(
+        1,
+        vec![holder(thread(0), MS)],
+        (1..5).map(|number| waiter(thread(number), 3 * S)).collect(),
+    );
+    (convoy.exclusive.acquired, convoy.exclusive.contended) = (100, 99);
+    convoy.holders[0].since = hotpoll_profile::Since::Exact;
+    let queue = Scene::new(5, vec![convoy]).problems();
+    for one in [&runtime[0], &poll[0], &queue[0]] {
+        assert_ne!(one.site, Site::default(), "{one:#?}");
+        let owner = one.owner.as_ref().unwrap();
+        assert!(owner.actor.is_some() && !owner.doing.is_empty(), "{one:#?}");
+        assert!(one.age_ns > 0 && !one.evidence.is_empty(), "{one:#?}");
+    }
+    assert_eq!(runtime[0].owner.as_ref().unwrap().who, "task #1 (save)");
 }
 
 /// The tasks are not seen at the same moment as the locks. Who was polled meanwhile may have had one waker in another wait; found by the storm of cli/tests/stuck.

@@ -67,7 +67,10 @@ fn guards_that_may_be_sent() {
         one.waiters[0].since_ns = 5 * MS;
         one.holders[0].since_ns = 5 * MS;
     }
-    Scene::new(1, young).task(1, 1).task(2, 1).check(&[]);
+    let young = Scene::new(1, young).task(1, 1).task(2, 1);
+    young.check(&[]);
+    // However little is asked for: the one who got it lets it go in time. Found by a storm that sends guards of leaked locks.
+    assert_eq!(young.problems_older_than(MS), []);
 }
 
 /// Nor is it certain who holds one for long.
