@@ -3,6 +3,7 @@
 //! # The known answer
 //! One problem: the task of the kind `asker` waits in `ask` for one value; the sender is alive, and nobody sends. Others of the same place were answered
 //! at once. It is no deadlock: nobody who is waited for waits. The task of the kind `shutdown` waits as long for a value of its own, and is no problem.
+//! It is told of after ten seconds, and as possible: an answer may take its time, and whoever has the sender (it lies in a list, where nobody looks) may work.
 //!
 //! `cargo run --release --example oneshot-sender-lost -- [SECONDS]` (60), then `hotpoll stuck`.
 

@@ -7,8 +7,17 @@ use serde_json::Value;
 
 /// The example's one problem, once the command finds it as known; nothing else is stuck then.
 fn problem(name: &str, kind: &str, known: impl Fn(&Value) -> bool) -> Value {
+    problem_older_than("1s", name, kind, known)
+}
+
+fn problem_older_than(
+    older_than: &str,
+    name: &str,
+    kind: &str,
+    known: impl Fn(&Value) -> bool,
+) -> Value {
     let example = Example::start(name);
-    let mut answer = example.until(&["stuck", "--older-than", "1s"], |answer| {
+    let mut answer = example.until(&["stuck", "--older-than", older_than], |answer| {
         row(answer, "problems", "kind", kind).is_some_and(&known)
     });
     let problems = rows(&answer, "problems");
@@ -64,7 +73,15 @@ fn a_starved_semaphore_and_its_holders() {
 
 #[test]
 fn a_lost_sender_is_no_deadlock() {
-    let problem = problem("oneshot-sender-lost", "lost sender", |_| true);
+    // Lost is what takes ten times as long.
+    let problem = problem_older_than("300ms", "oneshot-sender-lost", "lost sender", |_| true);
+    // Nobody knows who has it.
+    assert_eq!(problem["confidence"], "possible");
+    assert!(problem["owner"].is_null(), "{problem:#}");
+    assert!(
+        problem["age_ns"].as_u64() >= Some(3_000_000_000),
+        "{problem:#}"
+    );
     let [receiver] = rows(&problem, "victims") else {
         panic!("one waits: {problem:#}");
     };

@@ -5,7 +5,7 @@ use crate::now::Now;
 use crate::stuck;
 use hotpoll_profile::{Mode, Resource, Since};
 use hotpoll_symbolizer::verdict::{
-    Actor, Graph, Names, ProblemKind, Settings, Why, find, names, with_inferred,
+    Actor, Graph, Names, Problem, ProblemKind, Settings, Why, find, names, with_inferred,
 };
 use hotpoll_symbolizer::view::Frames;
 use regex::Regex;
@@ -19,7 +19,20 @@ pub fn collect(now: &Now, filter: Option<&Regex>, all: bool) -> Data {
     let names = Names::new(&frames, snapshot);
     let resources = with_inferred(&frames, snapshot);
     let graph = Graph::new(&frames, snapshot, &resources);
-    let verdicts = find(&frames, snapshot, &resources, Settings { older_than_ns: 0 });
+    let young = Settings {
+        older_than_ns: 0,
+        ..Settings::default()
+    };
+    let verdicts = find(&frames, snapshot, &resources, young);
+    // What `hotpoll stuck` tells of is shown here, whatever it is.
+    let told = find(&frames, snapshot, &resources, Settings::default());
+    let in_problems: BTreeSet<u64> = (told.problems.iter())
+        .flat_map(|one| {
+            let victims = one.victims.iter().map(|victim| victim.resource);
+            let members = one.cycle.iter().filter_map(|link| link.resource);
+            victims.chain(members).chain(one.resource)
+        })
+        .collect();
     let stuck: BTreeSet<Actor> = (verdicts.problems.iter())
         .filter(|one| {
             matches!(
@@ -39,14 +52,24 @@ pub fn collect(now: &Now, filter: Option<&Regex>, all: bool) -> Data {
         edges: Vec::new(),
         others: 0,
     };
+    let mut hidden = 0;
     for &resource in &graph.resources {
         let is_held_up = resource.kind.is_lock() || resource.permits.is_some() || resource.inferred;
         let sends = resource
             .waiters
             .iter()
             .any(|waiter| waiter.mode == Mode::Exclusive);
-        if !resource.waiters.is_empty() && (all || is_held_up || sends) {
-            drawing.resource(resource, all || !resource.kind.is_channel());
+        let is_told = in_problems.contains(&resource.id);
+        if !resource.waiters.is_empty() && (all || is_held_up || sends || is_told) {
+            drawing.resource(resource, all || is_told || !resource.kind.is_channel());
+        } else {
+            hidden += resource.waiters.len() as u64 + resource.more_waiters;
+        }
+    }
+    // Those that wait for nothing that is known, and are stuck all the same: nobody can wake them, or they keep a worker.
+    for problem in &told.problems {
+        if let Some(actor) = problem.subject {
+            drawing.told(actor, problem);
         }
     }
     for (&tid, polling) in &graph.polls {
@@ -78,6 +101,7 @@ pub fn collect(now: &Now, filter: Option<&Regex>, all: bool) -> Data {
         taken_unix_ns: snapshot.taken_unix_ns,
         nodes,
         edges,
+        hidden,
     }
 }
 
@@ -116,8 +140,17 @@ impl Drawing<'_> {
             name: self.names.actor(actor),
             detail: self.names.doing(actor).words,
             stuck: self.stuck.contains(&actor),
+            problem: "",
         });
         id
+    }
+
+    /// One whose problem is told by itself, and not by an edge.
+    fn told(&mut self, actor: Actor, problem: &Problem) {
+        let id = self.actor(actor);
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.problem = problem.kind.label();
+        }
     }
 
     /// One who waits or holds, or the name of one who cannot be told apart.
@@ -133,6 +166,7 @@ impl Drawing<'_> {
             name: name(),
             detail: String::new(),
             stuck: false,
+            problem: "",
         };
         self.nodes.insert(id.clone(), node);
         id
@@ -147,6 +181,7 @@ impl Drawing<'_> {
             name: names::resource(resource),
             detail: resource.site.to_string(),
             stuck: false,
+            problem: "",
         };
         self.nodes.insert(id.clone(), node);
         let names = self.names;

@@ -18,6 +18,8 @@ pub struct Data {
     pub nodes: Vec<NodeData>,
     /// What is between them.
     pub edges: Vec<EdgeData>,
+    /// Waits that are left out, as nobody is known to hold them up and nothing is wrong with them: for messages, notifications and times.
+    pub hidden: u64,
 }
 
 /// A thread, a task or a resource.
@@ -33,6 +35,8 @@ pub struct NodeData {
     pub detail: String,
     /// Whether it cannot go on: it is in a cycle, or waits for one who is.
     pub stuck: bool,
+    /// What `hotpoll stuck` calls its problem, where that is its own and no edge tells of it: `lost waker`, `long poll`, …; else empty.
+    pub problem: &'static str,
 }
 
 /// What is between two nodes.

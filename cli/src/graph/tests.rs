@@ -5,6 +5,7 @@ use crate::golden;
 use crate::stuck::fixture::locked;
 use crate::text::style::plain;
 use crate::text::width::width;
+use hotpoll_profile::{Channel, Library, Mode, Resource, ResourceKind, Resources, Tasks, Waiter};
 use regex::Regex;
 
 #[test]
@@ -56,4 +57,61 @@ fn readers_in_words() {
         text.contains("waited for by thread 4252 (tokio-rt-worker) to read (3.00s)"),
         "{text}"
     );
+}
+
+/// What `hotpoll stuck` tells of is there, and that nobody waits is said where nobody does. Found by review: a lost sender, and a graph without it.
+#[test]
+fn members_of_problems_are_shown() {
+    let drawn = |change: fn(&mut Resources)| {
+        let mut profile = crate::stuck::fixture::locked_profile();
+        if let Some(snapshot) = &mut profile.snapshot {
+            snapshot.threads.clear();
+            snapshot.tasks = Tasks::default();
+            snapshot.resources = Resources::default();
+            change(&mut snapshot.resources);
+        }
+        collect(&crate::now::Now::new(profile), None, false)
+    };
+    fn oneshot(waits_ns: u64) -> Resource {
+        let mut waiter = Waiter {
+            mode: Mode::Shared,
+            since_ns: waits_ns,
+            ..Waiter::default()
+        };
+        waiter.party.task = 9;
+        Resource {
+            id: 7,
+            kind: ResourceKind::Oneshot,
+            library: Library::Tokio,
+            name: "answer".to_owned(),
+            instances: 1,
+            waiters: vec![waiter],
+            channel: Some(Channel {
+                senders: 1,
+                receivers: 1,
+                ..Channel::default()
+            }),
+            ..Resource::default()
+        }
+    }
+    let lost = drawn(|resources| {
+        let one = oneshot(60_000_000_000);
+        let mut others = one.clone();
+        (others.id, others.instances, others.channel) = (8, 200, None);
+        others.waiters.clear();
+        others.shared.acquired = 200;
+        resources.resources = vec![one, others];
+    });
+    let nodes: Vec<&str> = lost.nodes.iter().map(|node| node.id.as_str()).collect();
+    assert_eq!(nodes, ["resource:7", "task:9"]);
+    assert_eq!((lost.edges.len(), lost.hidden), (1, 0));
+    let quiet = drawn(|resources| resources.resources = vec![oneshot(60_000_000_000)]);
+    assert!(quiet.nodes.is_empty());
+    let text = plain(&text::render(&quiet, 80));
+    assert!(
+        text.contains("nobody holds anybody up; 1 waits for something to do (--all)"),
+        "{text}"
+    );
+    let nobody = drawn(|_| {});
+    assert!(plain(&text::render(&nobody, 80)).contains("nobody waits for anybody"));
 }

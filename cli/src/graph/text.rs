@@ -71,8 +71,28 @@ pub fn render(data: &Data, columns: usize) -> String {
             keep_start(&text, columns.saturating_sub(4))
         ));
     }
+    let alone = data.nodes.iter().filter(|node| !node.problem.is_empty());
+    for (index, node) in alone.enumerate() {
+        if index == 0 {
+            lines.push(String::new());
+            lines.push(paint(STRONG, "by themselves"));
+        }
+        let text = format!("{}: {}", printable(&node.name), node.problem);
+        let text = keep_start(&text, columns.saturating_sub(4));
+        lines.push(format!("    {}", paint(ERROR, text)));
+    }
     if data.nodes.is_empty() {
-        lines.push("    nobody waits for anybody".to_owned());
+        lines.push(match data.hidden {
+            0 => "    nobody waits for anybody".to_owned(),
+            n => {
+                let waits = match n {
+                    1 => "1 waits".to_owned(),
+                    n => format!("{n} wait"),
+                };
+                let text = format!("nobody holds anybody up; {waits} for something to do (--all)");
+                format!("    {}", keep_start(&text, columns.saturating_sub(4)))
+            }
+        });
     }
     lines.join("\n") + "\n"
 }

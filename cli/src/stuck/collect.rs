@@ -9,14 +9,15 @@ use hotpoll_symbolizer::verdict::{self, Actor, Link, Owner, Problem, Settings, V
 use hotpoll_symbolizer::view::Frames;
 use std::time::Duration;
 
-/// What is stuck in a process for at least so long.
-pub fn collect(now: &Now, older_than: Duration) -> Data {
+/// What is stuck in a process for at least so long; with `all` those who wait with nothing wrong with that, too.
+pub fn collect(now: &Now, older_than: Duration, all: bool) -> Data {
     let profile = now.profile();
     let snapshot = now.snapshot();
     let frames = Frames::new(profile);
     let resources = verdict::with_inferred(&frames, snapshot);
     let settings = Settings {
         older_than_ns: source::nanoseconds(older_than),
+        quiet: all,
     };
     let verdicts = verdict::find(&frames, snapshot, &resources, settings);
     let mut notices = profile.process.notices.clone();
@@ -30,6 +31,9 @@ pub fn collect(now: &Now, older_than: Duration) -> Data {
         external: verdicts.external,
         notices,
         problems: (verdicts.problems.iter())
+            .map(|one| problem(&frames, one))
+            .collect(),
+        waits: (verdicts.quiet.iter())
             .map(|one| problem(&frames, one))
             .collect(),
     }

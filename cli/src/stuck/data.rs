@@ -25,6 +25,8 @@ pub struct Data {
     pub notices: Vec<String>,
     /// Problems, worst first.
     pub problems: Vec<ProblemData>,
+    /// With `--all`: the `external` and the `idle` one by one. No problems.
+    pub waits: Vec<ProblemData>,
 }
 
 /// Something that does not go on, and its cause.
@@ -32,7 +34,8 @@ pub struct Data {
 pub struct ProblemData {
     /// `deadlock`, `possible deadlock`, `lost waker`, `blocked runtime`, `leaked guard`, `held for long`, `starved semaphore`,
     /// `full channel, stalled receiver`, `writer starvation`, `starved waiter`, `lock convoy`, `lost sender`, `waits for a lock`, `blocked in a poll`,
-    /// `blocked worker`, `long poll`, `not polled`, `no processor`, `stuck in the kernel`.
+    /// `blocked worker`, `long poll`, `not polled`, `no processor`, `stuck in the kernel`; of those in `waits`, `external wait`
+    /// or `benign idling`.
     pub kind: &'static str,
     /// `certain`, `likely` or `possible`.
     pub confidence: &'static str,

@@ -20,7 +20,7 @@ fn text(data: &data::Data, columns: usize) -> String {
 
 #[test]
 fn the_deadlock_stands_first() {
-    let text = text(&collect(&locked(), SECOND), 80);
+    let text = text(&collect(&locked(), SECOND, false), 80);
     assert_eq!(
         text,
         "shop (pid 4242) · at 2025-11-22 00:06:50 UTC
@@ -51,7 +51,7 @@ fn the_deadlock_stands_first() {
 
 #[test]
 fn narrow_and_wide() {
-    let data = collect(&locked(), SECOND);
+    let data = collect(&locked(), SECOND, false);
     for columns in [60, 100, 160] {
         text(&data, columns);
     }
@@ -61,14 +61,14 @@ fn narrow_and_wide() {
 fn nothing_is_stuck() {
     let mut profile = super::fixture::locked_profile();
     profile.snapshot = Some(hotpoll_profile::Snapshot::default());
-    let data = collect(&crate::now::Now::new(profile), SECOND);
+    let data = collect(&crate::now::Now::new(profile), SECOND, false);
     assert!(data.problems.is_empty());
     assert!(text(&data, 80).contains("nothing is stuck (for 1.00 s or longer)"));
 }
 
 #[test]
 fn json_has_owners_and_members() {
-    let json = crate::envelope::line("stuck", data::SCHEMA, &collect(&locked(), SECOND));
+    let json = crate::envelope::line("stuck", data::SCHEMA, &collect(&locked(), SECOND, false));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let deadlock = &json["data"]["problems"][0];
     assert_eq!(deadlock["kind"], "deadlock");
@@ -77,4 +77,22 @@ fn json_has_owners_and_members() {
     assert_eq!(deadlock["cycle"][0]["resource"], 2);
     assert_eq!(deadlock["cycle"][0]["held_site"], "src/cache.rs:51:9");
     assert_eq!(deadlock["victims"][0]["task"], 9);
+}
+
+/// Those who wait with nothing wrong with that, where they are asked for.
+#[test]
+fn who_waits_besides() {
+    let quiet = collect(&locked(), SECOND, true);
+    assert_eq!(quiet.waits.len() as u64, quiet.idle + quiet.external);
+    assert_eq!(quiet.problems, collect(&locked(), SECOND, false).problems);
+    for columns in [60, 80, 160] {
+        let text = text(&quiet, columns);
+        assert!(
+            text.contains("waiting, and nothing is wrong with that"),
+            "{text}"
+        );
+        assert!(text.contains("benign idling (likely)"), "{text}");
+        assert!(text.contains("and 990 more (--top 1000)"), "{text}");
+    }
+    assert!(collect(&locked(), SECOND, false).waits.is_empty());
 }

@@ -2,6 +2,7 @@
 
 use super::data::{Data, ProblemData, WaitData};
 use crate::export::text::printable;
+use crate::locks::short;
 use crate::stack;
 use crate::text::number::{compact, counted, duration, moment};
 use crate::text::style::{DIM, ERROR, GOOD, HEADING, STRONG, WARNING, paint};
@@ -31,7 +32,50 @@ pub fn render(data: &Data, top: usize, columns: usize) -> String {
             ),
         ));
     }
+    lines.extend(waits(data, top, columns));
     lines.join("\n") + "\n"
+}
+
+/// Those who wait with nothing wrong with that, if they were asked for.
+fn waits(data: &Data, top: usize, columns: usize) -> Vec<String> {
+    const INDENT: &str = "           ";
+    let mut lines = Vec::new();
+    if !data.waits.is_empty() {
+        lines.push(String::new());
+        lines.push(paint(HEADING, "waiting, and nothing is wrong with that"));
+    }
+    for one in data.waits.iter().take(top) {
+        let since = pad_left(&compact(one.age_ns), 9);
+        let room = columns.saturating_sub(INDENT.len());
+        let headline = keep_start(&printable(&one.headline), room);
+        lines.push(format!("{since}  {headline}"));
+        let mut about = format!("{} ({})", one.kind, one.confidence);
+        if !one.site.is_empty() {
+            about += &format!(", at {}", short(&one.site));
+        }
+        if let Some(owner) = &one.owner {
+            about += &format!("; {} can end it", printable(&owner.who));
+        }
+        let about = keep_start(&about, room);
+        lines.push(format!("{INDENT}{}", paint(DIM, about)));
+        for sentence in &one.evidence {
+            for (index, line) in wrap(&printable(sentence), room.saturating_sub(2))
+                .iter()
+                .enumerate()
+            {
+                let sign = if index == 0 { "-" } else { " " };
+                lines.push(format!("{INDENT}{sign} {line}"));
+            }
+        }
+    }
+    let more = data.waits.len().saturating_sub(top);
+    if more > 0 {
+        lines.push(paint(
+            DIM,
+            format!("{INDENT}and {more} more (--top {})", data.waits.len()),
+        ));
+    }
+    lines
 }
 
 fn header(data: &Data, columns: usize) -> Vec<String> {
@@ -115,7 +159,10 @@ fn problem_lines(number: usize, problem: &ProblemData, columns: usize) -> Vec<St
         let who = format!("{} in ", printable(&link.who));
         lines.extend(place(INDENT, &who, &link.folded, columns));
     }
-    if let Some(owner) = &problem.owner {
+    // Who is its own owner is there already.
+    if let Some(owner) = &problem.owner
+        && owner.folded != problem.folded
+    {
         lines.extend(place(INDENT, "the owner is in ", &owner.folded, columns));
     }
     // One victim is in the evidence already.

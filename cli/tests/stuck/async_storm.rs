@@ -1,5 +1,5 @@
 //! The part of the storm that tasks make with tokio's primitives: locks in one order and over awaits, waits that are cancelled by a time-out or lose a
-//! select, guards that end in another task, a semaphore, a channel whose receiver holds nothing; children of a set of futures that sleep with a lock which others
+//! select, guards that end in another task (of a lock that was leaked, too: nothing shows that they were sent), guards that are leaked, a semaphore, a channel whose receiver holds nothing; children of a set of futures that sleep with a lock which others
 //! of the set wait for.
 
 use crate::process::Numbers;
@@ -27,6 +27,7 @@ pub struct AsyncLocks {
     permits: Semaphore,
     sender: mpsc::Sender<u64>,
     of_sets: [Mutex<u64>; 2],
+    leaked: Mutex<u64>,
     pub rounds: AtomicU64,
 }
 
@@ -45,6 +46,7 @@ impl AsyncLocks {
             permits: Semaphore::new(PERMITS),
             sender,
             of_sets: [Mutex::new(0), Mutex::new(0)],
+            leaked: Mutex::new(0),
             rounds: AtomicU64::new(0),
         })
     }
@@ -63,7 +65,7 @@ async fn round(locks: &Arc<AsyncLocks>, numbers: &mut Numbers) {
     let (one, other) = (numbers.below(LOCKS as u64), numbers.below(LOCKS as u64));
     let (first, second) = (one.min(other) as usize, one.max(other) as usize);
     let pause = Duration::from_micros(numbers.below(1_500));
-    match numbers.below(8) {
+    match numbers.below(10) {
         // In order: mutexes before read-write locks, permits last.
         0 => {
             let mut held = locks.mutexes[first].lock().await;
@@ -123,6 +125,24 @@ async fn round(locks: &Arc<AsyncLocks>, numbers: &mut Numbers) {
                 })
                 .collect();
             while children.next().await.is_some() {}
+        }
+        // Of a lock that lives for ever, on the heap: that it is one cannot be seen.
+        7 => {
+            // The storm keeps so many of them.
+            let lock: &'static Mutex<u64> = Box::leak(Box::new(Mutex::new(0)));
+            let held = lock.lock().await;
+            hotpoll::spawn_named("heir", async move {
+                tokio::time::sleep(NAP).await;
+                drop(held);
+            });
+            drop(lock.lock().await);
+        }
+        // One that was leaked with its guard: asked for with a time-out alone.
+        8 => {
+            let wait = tokio::time::timeout(pause, locks.leaked.lock());
+            if let Ok(held) = wait.await {
+                std::mem::forget(held);
+            }
         }
         // A task that is aborted while it holds, or waits.
         _ => {

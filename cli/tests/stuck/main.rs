@@ -4,6 +4,7 @@
 mod async_storm;
 mod planted;
 mod process;
+mod slow;
 mod storm;
 
 use process::ROLE;
@@ -20,7 +21,13 @@ fn be_the_process() {
         ["planted", members, seed] => {
             planted::be(members.parse().unwrap(), seed.parse().unwrap());
         }
-        ["planted-async", members] => planted::be_async(members.parse().unwrap()),
+        ["planted-async", members, seed] => {
+            planted::be_async(members.parse().unwrap(), seed.parse().unwrap());
+        }
+        ["planted-mixed", members, seed] => {
+            planted::be_mixed(members.parse().unwrap(), seed.parse().unwrap());
+        }
+        ["slow", what] => slow::be(what),
         ["storm", seconds, seed] => storm::be(seconds.parse().unwrap(), seed.parse().unwrap()),
         _ => panic!("no role {role}"),
     }

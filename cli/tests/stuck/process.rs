@@ -38,22 +38,30 @@ impl Live {
         Self(child, output.into_inner())
     }
 
-    /// What the command says is stuck; its exit code says whether anything is.
+    /// What the command says is stuck.
     pub fn stuck(&self, older_than: &str) -> Vec<Value> {
+        let mut answer = self.answer(older_than);
+        match answer["problems"].take() {
+            Value::Array(problems) => problems,
+            other => panic!("no problems: {other}"),
+        }
+    }
+
+    /// All that the command says, those who wait with nothing wrong with that, too; its exit code says whether anything is stuck.
+    pub fn answer(&self, older_than: &str) -> Value {
         let output = Command::new(env!("CARGO_BIN_EXE_hotpoll"))
             .args(["stuck", &self.0.id().to_string(), "--format", "json"])
-            .args(["--older-than", older_than])
+            .args(["--all", "--older-than", older_than])
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         let code = output.status.code().unwrap();
         assert!(code < 2, "{said}");
         let mut answer: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let Value::Array(problems) = answer["data"]["problems"].take() else {
-            panic!("no problems in {answer}");
-        };
+        let data = answer["data"].take();
+        let problems = data["problems"].as_array().expect("a list of problems");
         assert_eq!(code, i32::from(!problems.is_empty()));
-        problems
+        data
     }
 }
 
