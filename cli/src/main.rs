@@ -29,6 +29,8 @@ mod profile_file;
 mod progress;
 mod record;
 mod report;
+#[cfg(test)]
+mod sentences;
 mod source;
 mod stack;
 mod stuck;
