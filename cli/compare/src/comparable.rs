@@ -3,7 +3,7 @@
 use crate::scale::{Scale, choose_work, units};
 use crate::table::{Table, partners};
 use crate::variance::{paired_variance, pooled_variance};
-use crate::{Notice, Options, Run};
+use crate::{Notice, Options, Run, program};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -12,6 +12,8 @@ use std::fmt;
 pub struct NotComparable {
     /// Sentences, each a reason of its own.
     pub reasons: Vec<String>,
+    /// The runs are, and what was asked of them names something that is not in them: sentences without their full stop.
+    pub is_usage: bool,
 }
 
 impl fmt::Display for NotComparable {
@@ -32,6 +34,18 @@ const SMALL_LOST: f64 = 0.0025;
 /// Stacks cut short on one side by so much more of the samples hide callers there.
 const MAX_TRUNCATED_APART: f64 = 0.05;
 
+/// What our own runs are sampled by. Anything else is what another tool's file measures.
+const ENGINES: [&str; 3] = ["ctimer", "perf", "ctimer+perf"];
+/// What other tools' files call that. All else (heaps, contention, goroutines) is told in words that would be wrong.
+const CPU_KINDS: [&str; 6] = [
+    "cpu",
+    "samples",
+    "cycles",
+    "cpu-clock",
+    "task-clock",
+    "cpu_clock",
+];
+
 /// The counter that costs are divided by, if there is one; or why it cannot be compared.
 pub(crate) fn check(
     base: &[Run],
@@ -49,10 +63,14 @@ pub(crate) fn check(
         }
     }
     if !reasons.is_empty() {
-        return Err(NotComparable { reasons });
+        return Err(NotComparable {
+            reasons,
+            is_usage: false,
+        });
     }
     let sides = [base, new];
-    workload(sides, &mut reasons);
+    program::check(sides, options, &mut reasons, notices);
+    program::workload(sides, &mut reasons, notices);
     clock(sides, &mut reasons, notices);
     names(sides, &mut reasons, notices);
     losses(sides, &mut reasons, notices);
@@ -68,7 +86,14 @@ pub(crate) fn check(
     let work = choose_work(&all, options);
     if let Some(work) = &work {
         counted(&all, work, &mut reasons);
+        counted_twice(&all, work, notices);
     } else {
+        if let Some(budget) = options.budgets.first() {
+            reasons.push(format!(
+                "Nobody counted work, so the budget of {} is held against nothing: count it in the program (hotpoll::work), or record with --work NAME=N.",
+                budget.function
+            ));
+        }
         notices.push(Notice {
             text: "nobody counted work (hotpoll::work, or --work NAME=N): functions are compared with each other, and nothing can be said of the total".into(),
         });
@@ -76,50 +101,56 @@ pub(crate) fn check(
     if reasons.is_empty() {
         Ok(work)
     } else {
-        Err(NotComparable { reasons })
+        Err(NotComparable {
+            reasons,
+            is_usage: false,
+        })
     }
 }
 
-type Sides<'a> = [&'a [Run]; 2];
+pub(crate) type Sides<'a> = [&'a [Run]; 2];
 
-fn words<'a>(runs: &'a [Run], word: impl Fn(&'a Run) -> &'a str) -> BTreeSet<&'a str> {
+pub(crate) fn words<'a>(runs: &'a [Run], word: impl Fn(&'a Run) -> &'a str) -> BTreeSet<&'a str> {
     let words = runs.iter().map(word);
     words.filter(|word| !word.is_empty()).collect()
 }
 
-fn list(words: &BTreeSet<&str>) -> String {
+pub(crate) fn list(words: &BTreeSet<&str>) -> String {
     let words: Vec<&str> = words.iter().copied().collect();
     words.join(", ")
 }
 
-fn workload(sides: Sides<'_>, reasons: &mut Vec<String>) {
-    let [base, new] = sides.map(|runs| words(runs, |run| &run.fingerprint.workload));
-    let all: BTreeSet<&str> = base.union(&new).copied().collect();
-    if all.len() > 1 {
-        reasons.push(format!(
-            "The runs had different workloads: {} in the base, {} in the new build.",
-            list(&base),
-            list(&new)
-        ));
-    }
-}
-
-/// What our own runs are sampled by. Anything else is what another tool's file measures.
-const ENGINES: &[&str] = &["ctimer", "perf", "ctimer+perf"];
-
 fn clock(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mut Vec<Notice>) {
+    for run in sides.into_iter().flatten() {
+        if !is_cpu(&run.clock) {
+            reasons.push(format!(
+                "{} measures {}, and what is compared is CPU time.",
+                run.name, run.clock
+            ));
+        }
+    }
     let [base, new] = sides.map(|runs| words(runs, |run| &run.clock));
+    if base.iter().chain(&new).any(|clock| !is_cpu(clock)) {
+        return;
+    }
     let foreign = |clock: &&str| !ENGINES.contains(clock);
+    let all = || sides.into_iter().flatten();
     if base.union(&new).any(foreign) && base.union(&new).count() > 1 {
-        let all = sides.into_iter().flatten();
-        let all = all.map(|run| format!("{} ({})", run.clock, run.name));
+        let all = all().map(|run| format!("{} ({})", run.clock, run.name));
         reasons.push(format!(
             "The runs measure different things: {}.",
             all.collect::<Vec<String>>().join(", ")
         ));
-    } else if !base.is_empty() && !new.is_empty() && base.is_disjoint(&new) {
+        return;
+    }
+    if let Some(count) = base.iter().find(|clock| is_count(clock)) {
+        notices.push(Notice {
+            text: format!("the files measure {count}: costs are told as if each were a nanosecond"),
+        });
+    }
+    if !base.is_empty() && !new.is_empty() && base.is_disjoint(&new) {
         reasons.push(format!(
-            "The sides were sampled by different clocks: {} in the base, {} in the new build. Record both with the same --engine.",
+            "The sides were sampled by different clocks: {} in the base, {} in the new build. Record both with the same HOTPOLL_ENGINE (ctimer or perf).",
             list(&base),
             list(&new)
         ));
@@ -138,7 +169,7 @@ fn clock(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mut Vec<Notice>)
     });
     if base.is_disjoint(&new) {
         reasons.push(
-            "Time in the kernel has samples on one side only. Record both with the same --engine."
+            "Time in the kernel has samples on one side only. Record both with the same HOTPOLL_ENGINE (ctimer or perf)."
                 .into(),
         );
     }
@@ -154,6 +185,17 @@ fn clock(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mut Vec<Notice>)
             1e9 / new
         ));
     }
+}
+
+/// Sampled by one of our engines, or by another tool what stands for time on a processor.
+fn is_cpu(clock: &str) -> bool {
+    let kind = clock.split(" in ").next().unwrap_or(clock);
+    kind.is_empty() || ENGINES.contains(&kind) || CPU_KINDS.iter().any(|cpu| kind.starts_with(cpu))
+}
+
+/// A figure that goes with time on a processor and is no time.
+fn is_count(clock: &str) -> bool {
+    clock.contains(" in ")
 }
 
 fn names(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mut Vec<Notice>) {
@@ -207,16 +249,6 @@ fn losses(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mut Vec<Notice>
 }
 
 fn fingerprints(sides: Sides<'_>, notices: &mut Vec<Notice>) {
-    let [base, new] = sides.map(|runs| words(runs, |run| &run.program));
-    if base != new && !base.is_empty() && !new.is_empty() {
-        notices.push(Notice {
-            text: format!(
-                "the programs have different names: {} and {}",
-                list(&base),
-                list(&new)
-            ),
-        });
-    }
     let facts = |runs: &[Run]| -> BTreeSet<(&'static str, String)> {
         let facts = runs.iter().flat_map(|run| {
             let machine = run.fingerprint.machine.iter().map(|fact| ("machine", fact));
@@ -307,5 +339,28 @@ fn counted(runs: &[&Run], work: &str, reasons: &mut Vec<String>) {
             "No {work} were counted in {}: there is nothing to divide its cost by.",
             without.join(", ")
         ));
+    }
+}
+
+/// What whoever recorded said goes before what the program counted, and is told where the two do not agree.
+fn counted_twice(runs: &[&Run], work: &str, notices: &mut Vec<Notice>) {
+    let differs = |run: &&&Run| {
+        let mut all = run.work.iter().filter(|counter| counter.name == work);
+        let others = all.next().map(|first| (first, all));
+        others.is_some_and(|(first, mut others)| others.any(|other| other.units != first.units))
+    };
+    if let Some(run) = runs.iter().find(differs) {
+        let given = units(run, work).unwrap_or_default();
+        let all = run.work.iter().filter(|counter| counter.name == work);
+        let counted = all
+            .map(|counter| counter.units)
+            .find(|&units| units != given);
+        notices.push(Notice {
+            text: format!(
+                "--work said {given} {work} of {}, and the program counted {}: costs are told by what was said",
+                run.name,
+                counted.unwrap_or_default()
+            ),
+        });
     }
 }

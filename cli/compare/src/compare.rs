@@ -10,7 +10,7 @@ use crate::table::Table;
 use crate::variance::mean;
 use crate::{
     Comparison, Effect, Notice, Options, Presence, Run, Side, Unit, Verdict, budget, cause,
-    counted, discovery, flame, gate, shift, total,
+    counted, discovery, flame, gate, noise, program, rename, shift, total,
 };
 
 /// The part of the chance of a false alarm that the families share; the total has the rest.
@@ -23,8 +23,10 @@ pub(crate) const FAMILIES_PART: f64 = 1.0 - total::PART;
 pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Comparison, NotComparable> {
     let mut notices = Vec::new();
     let work = comparable::check(base, new, options, &mut notices)?;
-    let known = noise_of(base, new, options, &mut notices);
-    let options = known.as_ref().unwrap_or(options);
+    let mut fitting = options.clone();
+    noise::leave_out(base, new, &mut fitting, &mut notices);
+    rename::resolve(base, new, &mut fitting, &mut notices);
+    let options = &fitting;
     let table = Table::new(base, new, options);
     let scale = Scale::new(&table, work.as_deref(), &mut notices);
     if scale.unit != Unit::MedianOfRatios {
@@ -41,9 +43,17 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         rows
     });
     let judged = can_judge(&table, options);
+    let held = budget::hold(&table, &scale, &functions, judged, options)?;
     if !judged {
         notices.push(Notice {
-            text: "one run a side and no noise model of this machine: intervals tell sampling noise only, and nothing fails".into(),
+            text: format!(
+                "{} and no noise model of this program on this machine: intervals tell sampling noise only, and nothing fails",
+                match table.sides() {
+                    [1, 1] => "one run a side",
+                    [1, _] => "one run of the base",
+                    _ => "one run of the new build",
+                }
+            ),
         });
     }
     let [polls, delays, locks] = &mut counted;
@@ -80,6 +90,7 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         total,
         permutation_p,
         untested,
+        doubts: program::executables([base, new]),
         notices,
         same_names,
         flame,
@@ -87,63 +98,15 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         ..Comparison::default()
     };
     comparison.causes = cause::find(&comparison.rows, of_functions, &overlaps, whole, options);
-    let costs = budget::costs(&table, &scale, options);
     gate::close(
         &mut comparison,
         &overlaps,
         of_functions,
-        &costs,
+        held,
         judged,
         options,
     );
     Ok(comparison)
-}
-
-/// Says what is known of the machine's noise; gives options without it where it is another machine's.
-fn noise_of(
-    base: &[Run],
-    new: &[Run],
-    options: &Options,
-    notices: &mut Vec<Notice>,
-) -> Option<Options> {
-    let noise = options.noise.as_ref()?;
-    if options.pair {
-        notices.push(Notice {
-            text: "what is known of this machine's noise was left out: it is not told for pairs of runs".into(),
-        });
-        return Some(Options {
-            noise: None,
-            ..options.clone()
-        });
-    }
-    let machines = base.iter().chain(new).map(Run::machine);
-    let other = machines
-        .into_iter()
-        .find(|machine| *machine != noise.machine);
-    let Some(other) = other else {
-        notices.push(Notice {
-            text: format!(
-                "what is known of this machine's noise was taken into account: runs differ by {:.1} %",
-                100.0 * noise.total_variance.sqrt()
-            ),
-        });
-        return None;
-    };
-    let named = |machine: &str| match machine {
-        "" => "an unknown machine".to_owned(),
-        machine => machine.to_owned(),
-    };
-    notices.push(Notice {
-        text: format!(
-            "the noise model is of {}, and runs are of {}: it was left out",
-            named(&noise.machine),
-            named(&other)
-        ),
-    });
-    Some(Options {
-        noise: None,
-        ..options.clone()
-    })
 }
 
 /// Whether anything can be said of how runs differ.

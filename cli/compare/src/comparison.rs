@@ -29,6 +29,8 @@ pub struct Comparison {
     pub causes: Vec<Cause>,
     /// Functions that were left out for want of samples or share.
     pub untested: u32,
+    /// What casts doubt on all of it, and stands beside the verdict: both sides are one executable.
+    pub doubts: Vec<Notice>,
     /// What a reader has to know: differences of the machines, few samples, no work units.
     pub notices: Vec<Notice>,
     /// How much of the cost lies in functions that both builds have.
@@ -233,8 +235,18 @@ pub struct Cause {
     pub fails: bool,
     /// Why it does not fail though it regressed: the waiver's reason and last day.
     pub waived: Option<String>,
-    /// The budget that it broke: nanoseconds per unit.
+    /// The budget that it broke, or may have broken: nanoseconds per unit.
     pub budget: Option<f64>,
+    /// What the budget was held against: the interval of the new build's cost. With `budget` alone that is broken.
+    pub cost: Option<Interval>,
+}
+
+impl Cause {
+    /// Whether it broke a budget; otherwise it may be within it.
+    pub fn breaks_budget(&self) -> bool {
+        let surely = |budget: f64| self.cost.is_none_or(|cost| cost.low > budget);
+        self.budget.is_some_and(surely)
+    }
 }
 
 /// A sentence that a reader has to know.

@@ -1,13 +1,12 @@
 //! What a gate makes of it: verdicts, what fails, the outcome. Budgets and waivers have files of their own.
 
-use crate::budget::{self, BudgetCosts};
 use crate::cause::EXPLAINS;
 use crate::named::TOTAL;
 use crate::overlaps::{Overlaps, sum};
 use crate::waiver::{self, waived, waiver};
 use crate::{
     Cause, Comparison, Effect, FailOn, Family, OnInconclusive, Options, Outcome, Presence, Row,
-    Unit, Verdict,
+    Unit, Verdict, budget,
 };
 
 /// What can be said of an effect whose `q` is known.
@@ -30,7 +29,7 @@ pub(crate) fn close(
     comparison: &mut Comparison,
     overlaps: &Overlaps,
     of_functions: usize,
-    costs: &[BudgetCosts],
+    held: Vec<budget::Held>,
     judged: bool,
     options: &Options,
 ) {
@@ -48,17 +47,19 @@ pub(crate) fn close(
         cause.fails = fails && waived.is_none();
         cause.waived = waived;
     }
-    let all_looked_at = budget::check(comparison, costs, options);
+    let unsettled = budget::check(comparison, held, options);
     total(comparison, overlaps, of_functions, options);
     waiver::unneeded(comparison, options);
 
     let fails = comparison.causes.iter().any(|cause| cause.fails);
     let blind = blind(comparison, judged, options);
-    comparison.blind = !blind.is_empty() || !all_looked_at;
+    comparison.blind = !blind.is_empty() || unsettled;
     comparison.more_runs = more_runs(comparison, &blind, judged);
+    // Where nothing was to fail, not seeing it is no failure either.
+    let asked = !options.fail_on.is_empty() || !options.budgets.is_empty();
     comparison.outcome = if fails {
         Outcome::Regression
-    } else if comparison.blind && options.on_inconclusive != OnInconclusive::Pass {
+    } else if comparison.blind && asked && options.on_inconclusive != OnInconclusive::Pass {
         Outcome::UnderPowered
     } else {
         Outcome::Pass

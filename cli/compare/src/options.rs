@@ -22,6 +22,8 @@ pub struct Options {
     pub min_change: f64,
     /// Functions that have another name in the new build: (base, new).
     pub renames: Vec<(String, String)>,
+    /// Whether programs of different names are compared: where only the name changed.
+    pub other_program: bool,
     /// What fails.
     pub fail_on: Vec<FailOn>,
     /// What an inconclusive total or function means for the outcome.
@@ -87,11 +89,15 @@ pub struct Waiver {
     pub until: u32,
 }
 
-/// How runs of one build differ on one machine: what `hotpoll aa` learned.
+/// How runs of one program differ on one machine: what `hotpoll aa` learned of one build of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NoiseModel {
-    /// The machine class that it holds for.
+    /// The machine class that it holds for,
     pub machine: String,
+    /// the executable's name,
+    pub program: String,
+    /// and what it was given to do; empty where nobody named that.
+    pub workload: String,
     /// Comparisons of a build with itself that it was learned from.
     pub pairs: u32,
     /// The variance of the logarithm of a function's cost between runs, beyond what sampling gives.
@@ -113,6 +119,7 @@ impl Default for Options {
             min_samples: 30.0,
             min_change: 0.005,
             renames: Vec::new(),
+            other_program: false,
             fail_on: vec![FailOn::Total, FailOn::Function, FailOn::Poll, FailOn::Lock],
             on_inconclusive: OnInconclusive::default(),
             budgets: Vec::new(),

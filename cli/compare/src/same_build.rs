@@ -8,6 +8,7 @@ use crate::variance::pooled_variance;
 use crate::{
     Comparison, Effect, Family, NoiseModel, NotComparable, Options, Outcome, Run, Verdict, compare,
 };
+use std::collections::BTreeSet;
 
 /// What came of it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -64,12 +65,17 @@ pub fn same_build(
     if side < 2 || runs.len() < 2 * side {
         return Err(NotComparable {
             reasons: vec![format!(
-                "There are {} runs: two sides take at least two runs each, and these {}.",
-                runs.len(),
+                "There {}: two sides take at least two runs each, {} in all.",
+                match runs.len() {
+                    1 => "is 1 run".to_owned(),
+                    runs => format!("are {runs} runs"),
+                },
                 2 * side.max(2)
             )],
+            is_usage: false,
         });
     }
+    one_build(runs)?;
     // What the machine was said to do before is what is in question.
     let options = Options {
         noise: None,
@@ -130,6 +136,38 @@ fn in_turns<'a>(runs: &[&'a Run], numbers: &mut u64) -> Vec<&'a Run> {
     base
 }
 
+/// Refuses runs of which it is known that they are of several programs or builds: their difference would be taken for noise, and then hide regressions.
+fn one_build(runs: &[Run]) -> Result<(), NotComparable> {
+    let mut reasons = Vec::new();
+    let mut check = |what: &str, of: fn(&Run) -> Option<&str>| {
+        let all: BTreeSet<&str> = runs.iter().filter_map(of).collect();
+        if all.len() > 1 {
+            let all: Vec<&str> = all.into_iter().collect();
+            reasons.push(format!(
+                "These are runs of {} {what}: {}.",
+                all.len(),
+                all.join(", ")
+            ));
+        }
+    };
+    check("programs", |run| {
+        Some(&*run.program).filter(|name| !name.is_empty())
+    });
+    check("builds, by their build IDs", |run| {
+        run.fingerprint.build("build-id")
+    });
+    check("workloads", |run| {
+        Some(&*run.fingerprint.workload).filter(|name| !name.is_empty())
+    });
+    match reasons.is_empty() {
+        true => Ok(()),
+        false => Err(NotComparable {
+            reasons,
+            is_usage: false,
+        }),
+    }
+}
+
 impl Alarms {
     /// Compares the first runs with the others.
     fn add(
@@ -176,6 +214,13 @@ fn noise(runs: &[Run], options: &Options) -> Result<NoiseModel, NotComparable> {
     let total = pooled_variance([base, new]);
     Ok(NoiseModel {
         machine: runs.first().map(Run::machine).unwrap_or_default(),
+        program: runs
+            .first()
+            .map(|run| run.program.clone())
+            .unwrap_or_default(),
+        workload: (runs.first())
+            .map(|run| run.fingerprint.workload.clone())
+            .unwrap_or_default(),
         pairs: 0,
         variance: prior.variance,
         degrees: total.degrees,

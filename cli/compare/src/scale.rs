@@ -51,9 +51,10 @@ pub(crate) fn sampled_ns(run: &Run) -> u64 {
     run.cpu_ns.saturating_sub(blind).max(1)
 }
 
-/// Units of the run's counter with this name.
+/// Units of the run's counter with this name: what whoever recorded said, before what the program counted by the same name.
 pub(crate) fn units(run: &Run, work: &str) -> Option<u64> {
-    let counter = run.work.iter().find(|counter| counter.name == work);
+    let counters = run.work.iter().filter(|counter| counter.name == work);
+    let counter = counters.min_by_key(|counter| counter.source != WorkSource::Given);
     counter.map(|counter| counter.units)
 }
 

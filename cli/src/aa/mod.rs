@@ -27,7 +27,7 @@ Examples:
 /// Compare runs of one build with each other: how often that alarms, and how much runs differ here
 ///
 /// CMD is run again and again and recorded as `hotpoll bench` does. The runs are dealt to two sides and compared as `hotpoll diff` does: each alarm is a false
-/// one. What runs differ by is kept for `hotpoll diff`, which then says more of few runs. The exit code is 1 where alarms are surely more than
+/// one. What runs differ by is kept for `hotpoll diff`, which then says more of few runs of the same program with the same workload. The exit code is 1 where alarms are surely more than
 /// the one in a hundred that is promised.
 #[derive(Debug, Args)]
 #[command(
@@ -52,6 +52,15 @@ pub struct AaArgs {
     /// A folder to keep the runs of CMD in
     #[arg(long, short, value_name = "DIR", conflicts_with = "files")]
     output: Option<PathBuf>,
+    /// What CMD is given to do: the noise model holds for runs of that name, `hotpoll bench --workload`
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true,
+        conflicts_with = "files"
+    )]
+    workload: String,
     /// Runs on each side of a comparison; half of them by default, and five at most
     #[arg(long, value_name = "N")]
     side: Option<usize>,
@@ -88,12 +97,12 @@ pub fn run(args: &AaArgs) -> Outcome {
     let same = same_build(&runs, side, args.deals, &options).map_err(|refused| {
         let reasons = refused.to_string();
         Failure::new(reasons.trim_end_matches('.'))
-            .next("record more runs of one build, with the same work: `hotpoll aa -- CMD` does")
+            .next("record runs of one build, with the same work: `hotpoll aa -- CMD` does")
     })?;
-    let mut text = text::told(&same, runs.len());
+    let mut text = text::told(&same, runs.len(), terminal::columns());
     if let Some(path) = kept_in {
         noise::keep(&path, &same.noise)?;
-        text += &format!("The noise model is kept in {}.\n", path.display());
+        text += &text::kept(&same.noise, &path, terminal::columns());
     }
     terminal::print(&text)?;
     // A single alarm of twenty comparisons says little of the rate.
@@ -106,7 +115,8 @@ pub fn run(args: &AaArgs) -> Outcome {
 
 fn runs(args: &AaArgs, options: &Options) -> Result<Vec<Run>, Failure> {
     if !args.command.is_empty() {
-        return recording::record(&args.command, args.runs, args.output.as_deref(), options);
+        let folder = args.output.as_deref();
+        return recording::record(&args.command, args.runs, folder, &args.workload, options);
     }
     let found = Sides::find(&args.files, &[], None, &ThisHost::asked_by("aa"))?;
     load::runs(&found.base, "build", options, &mut Seen::default())

@@ -3,7 +3,7 @@
 use crate::bench::progress::Plan;
 use crate::bench::side::{self, Side};
 use crate::exit::Failure;
-use crate::record::given::{Given, delivered};
+use crate::record::given::{Given, GivenArgs, delivered};
 use crate::text::number::counted;
 use crate::text::terminal;
 use crate::{interrupt, profile_file, source};
@@ -20,12 +20,16 @@ pub fn record(
     command: &[OsString],
     runs: u32,
     folder: Option<&Path>,
+    workload: &str,
     options: &Options,
 ) -> Result<Vec<Run>, Failure> {
     folder.map(open).transpose()?;
     let given = Given {
         ci: true,
-        ..Given::default()
+        args: GivenArgs {
+            workload: workload.to_owned(),
+            ..GivenArgs::default()
+        },
     };
     let side = Side::of_words("run", command);
     interrupt::listen();

@@ -1,19 +1,52 @@
 //! What runs of one build say, in words.
 
+use crate::diff::text::wrapped;
+use crate::export::text::printable;
 use crate::text::number::counted;
 use hotpoll_compare::{Alarms, LARGE, NoiseModel, SameBuild};
+use std::path::Path;
 
 /// All of it.
-pub fn told(same: &SameBuild, runs: usize) -> String {
+pub fn told(same: &SameBuild, runs: usize, columns: usize) -> String {
     let side = counted(same.side as u64, "run");
-    format!(
-        "{} of one build, {side} a side.\n  {}\n  {}\n{}{}",
-        counted(runs as u64, "run"),
-        independent(&same.independent),
-        dealt(&same.dealt),
-        noise_told(&same.noise),
-        power(same),
-    )
+    let said = [
+        (
+            "",
+            format!(
+                "{} of one build, {side} a side.",
+                counted(runs as u64, "run")
+            ),
+        ),
+        ("  ", independent(&same.independent)),
+        ("  ", dealt(&same.dealt)),
+        ("", noise_told(&same.noise)),
+        ("", power(same)),
+    ];
+    said.iter()
+        .map(|(indent, text)| lines(indent, text, columns))
+        .collect()
+}
+
+/// Where the model went, and what it holds for.
+pub fn kept(noise: &NoiseModel, path: &Path, columns: usize) -> String {
+    let workload = match &*noise.workload {
+        "" => String::new(),
+        workload => format!(" with the workload {}", printable(workload)),
+    };
+    let of = format!(
+        "The noise model holds for runs of {}{workload} on this machine, and is kept in {}.",
+        printable(&noise.program),
+        path.display()
+    );
+    lines("", &of, columns)
+}
+
+fn lines(indent: &str, text: &str, columns: usize) -> String {
+    let lines = wrapped(text, columns.saturating_sub(indent.len()));
+    lines
+        .iter()
+        .map(|line| format!("{indent}{line}\n"))
+        .collect()
 }
 
 fn independent(alarms: &Alarms) -> String {
@@ -58,7 +91,7 @@ fn inconclusive(alarms: &Alarms) -> String {
 
 fn noise_told(noise: &NoiseModel) -> String {
     format!(
-        "Runs differ by {} in all, and a function by {} of its own.\n",
+        "Runs differ by {} in all, and a function by {} of its own.",
         percent(noise.total_variance.sqrt()),
         percent(noise.variance.sqrt()),
     )
@@ -80,7 +113,7 @@ fn power(same: &SameBuild) -> String {
     match found.is_empty() {
         true => String::new(),
         false => format!(
-            "So many runs a side find a change four times out of five: {}.\n",
+            "So many runs a side find a change four times out of five: {}.",
             found.join(", ")
         ),
     }
@@ -94,6 +127,7 @@ fn percent(part: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::width::width;
 
     #[test]
     fn what_is_told() {
@@ -118,7 +152,11 @@ mod tests {
             detectable: 0.09,
             detectable_function: 0.17,
         };
-        let text = told(&same, 20);
+        for columns in [60, 80] {
+            let text = told(&same, 20, columns);
+            assert!(text.lines().all(|line| width(line) <= columns), "{text}");
+        }
+        let text = told(&same, 20, 1_000);
         for part in [
             "20 runs of one build, 5 runs a side.",
             "2 comparisons without a run in common: 0 would have failed (0.0 % to 77.6 %",

@@ -1,6 +1,7 @@
 //! The arguments that are more than a word: margins, budgets, renames, outputs.
 
 use super::format::Format;
+use crate::exit::Failure;
 use clap::ValueEnum;
 use hotpoll_compare::{Budget, FailOn, Generics, OnInconclusive};
 use std::path::PathBuf;
@@ -93,6 +94,17 @@ pub fn margin(text: &str) -> Result<f64, String> {
 
 const MARGIN: &str = "write a margin like 5%";
 
+/// What fails, where it is a list that makes sense.
+pub fn fail_on(given: &[FailOnArg]) -> Result<Vec<FailOn>, Failure> {
+    if given.len() > 1 && given.contains(&FailOnArg::None) {
+        return Err(
+            Failure::new("--fail-on none and something else contradict each other")
+                .next("say --fail-on none alone to have a report only"),
+        );
+    }
+    Ok(given.iter().filter_map(|what| what.option()).collect())
+}
+
 /// `json::parse=1.2us/request`.
 pub fn budget(text: &str) -> Result<Budget, String> {
     const HOW: &str = "write a budget like 'parse=1.2us/request' or 'total=3ms'";
@@ -110,13 +122,24 @@ pub fn budget(text: &str) -> Result<Budget, String> {
         _ => return Err(HOW.to_owned()),
     };
     let number: f64 = number.parse().map_err(|_| HOW.to_owned())?;
+    // `1.2ms/1000 requests`
+    let unit = unit.trim();
+    let ends = unit.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '_'));
+    let (of, unit) = match unit.split_at(ends.unwrap_or(unit.len())) {
+        ("", unit) => (1.0, unit),
+        (_, "") => return Err(HOW.to_owned()),
+        (of, unit) => (
+            of.replace('_', "").parse().map_err(|_| HOW.to_owned())?,
+            unit,
+        ),
+    };
     let function = function.trim();
-    if function.is_empty() || number <= 0.0 {
+    if function.is_empty() || number <= 0.0 || of <= 0.0 {
         return Err(HOW.to_owned());
     }
     Ok(Budget {
         function: function.to_owned(),
-        ns_per_unit: number * scale,
+        ns_per_unit: number * scale / of,
         unit: unit.trim().to_owned(),
     })
 }
@@ -180,6 +203,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_all_or_nothing() {
+        assert_eq!(fail_on(&[FailOnArg::None]), Ok(Vec::new()));
+        assert_eq!(
+            fail_on(&[FailOnArg::Total, FailOnArg::Lock]),
+            Ok(vec![FailOn::Total, FailOn::Lock])
+        );
+        let refused = fail_on(&[FailOnArg::None, FailOnArg::Total]).unwrap_err();
+        assert!(refused.to_string().contains("contradict"), "{refused}");
+    }
+
+    #[test]
     fn budgets() {
         let check = |text, function: &str, ns_per_unit, unit: &str| {
             let expected = Budget {
@@ -191,6 +225,8 @@ mod tests {
         };
         check("parse=1.2us/request", "parse", 1_200.0, "request");
         check("total = 3 ms", "total", 3e6, "");
+        check("parse=1.2us/1000 requests", "parse", 1.2, "requests");
+        check("parse=1us/1_000 rows", "parse", 1.0, "rows");
         check(
             "<T as Iterator<Item = u8>>::next=5ns/row",
             "<T as Iterator<Item = u8>>::next",
@@ -204,6 +240,8 @@ mod tests {
             "parse=us",
             "parse=0ns",
             "parse=-1us",
+            "parse=1us/0 requests",
+            "parse=1us/1000",
         ] {
             assert!(budget(wrong).is_err(), "{wrong}");
         }

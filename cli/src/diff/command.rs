@@ -83,7 +83,10 @@ pub struct DiffArgs {
     /// Compare each run with the one that was made beside it, as `hotpoll bench` makes them: sees more on a machine that drifts, and less on one that does not
     #[arg(long)]
     pair: bool,
-    /// What `hotpoll aa` learned of this machine's noise; $XDG_STATE_HOME/hotpoll/noise.json by default, if it is there
+    /// Compare programs of different names: the new build's executable has another one
+    #[arg(long)]
+    other_program: bool,
+    /// What `hotpoll aa` learned of this program's noise on this machine; $XDG_STATE_HOME/hotpoll/noise.json by default, if it is there
     #[arg(long, value_name = "FILE")]
     noise: Option<PathBuf>,
     /// Causes shown at most; the rest is folded away or left out
@@ -118,13 +121,20 @@ pub fn run(args: &DiffArgs) -> Outcome {
     let mut seen = Seen::default();
     let base = load::runs(&found.base, "base", &options, &mut seen)?;
     let new = load::runs(&found.new, "new build", &options, &mut seen)?;
-    let machine = new.first().map(Run::machine).unwrap_or_default();
-    options.noise = noise::find(args.noise.as_deref(), &machine)?;
+    let mut notices = found.notices;
+    if let Some(run) = new.first() {
+        let (model, notice) = noise::find(args.noise.as_deref(), run)?;
+        options.noise = model;
+        notices.extend(notice);
+    }
     let comparison = match compare(&base, &new, &options) {
         Ok(comparison) => comparison,
+        Err(refused) if refused.is_usage => {
+            return Err(Failure::new(refused.to_string())
+                .next("name what is there: `hotpoll diff --all` shows what was compared"));
+        }
         Err(refused) => return refuse(&refused, &outputs),
     };
-    let mut notices = found.notices;
     notices.extend(waivers::over(&options.waivers, options.today));
     let report = Report {
         trend: trend(args, &comparison, &options)?,
@@ -155,11 +165,8 @@ fn options(args: &DiffArgs) -> Result<Options, Failure> {
         work: args.work.clone(),
         generics: args.generics.into(),
         renames: args.rename.clone(),
-        fail_on: args
-            .fail_on
-            .iter()
-            .filter_map(|what| what.option())
-            .collect(),
+        fail_on: arguments::fail_on(&args.fail_on)?,
+        other_program: args.other_program,
         on_inconclusive: args.on_inconclusive.into(),
         budgets: args.budget.clone(),
         waivers: match &args.waivers {

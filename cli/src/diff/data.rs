@@ -45,6 +45,8 @@ pub struct Data {
     pub trend: Vec<PointData>,
     /// Sentences that a reader has to know.
     pub notices: Vec<String>,
+    /// What casts doubt on all of it.
+    doubts: Vec<String>,
 }
 
 /// A cost on both sides.
@@ -114,6 +116,9 @@ pub struct CauseData {
     fails: bool,
     waived: Option<String>,
     budget_ns: Option<f64>,
+    /// The interval of the new build's cost that the budget was held against; null without one.
+    budget_low_ns: Option<f64>,
+    budget_high_ns: Option<f64>,
 }
 
 /// One build's place in a trend.
@@ -197,6 +202,9 @@ pub fn data(report: &Report) -> Data {
         same_names: same_names(&comparison.same_names),
         run_ns: report.run_ns,
         trend: report.trend.iter().map(point).collect(),
+        doubts: (comparison.doubts.iter())
+            .map(|doubt| doubt.text.clone())
+            .collect(),
         notices: report.notices().map(str::to_owned).collect(),
     }
 }
@@ -296,6 +304,8 @@ fn cause(cause: &Cause) -> CauseData {
         fails: cause.fails,
         waived: cause.waived.clone(),
         budget_ns: cause.budget,
+        budget_low_ns: cause.cost.map(|cost| cost.low),
+        budget_high_ns: cause.cost.map(|cost| cost.high),
     }
 }
 

@@ -267,6 +267,7 @@ pub fn regressed() -> Report {
             causes,
             untested: 412,
             same_names: SameNames::default(),
+            doubts: Vec::new(),
             notices: vec![Notice {
                 text: "the kernels differ: 6.18.3 and 6.18.5".into(),
             }],
@@ -281,6 +282,38 @@ pub fn regressed() -> Report {
             .collect(),
         notices: vec!["the waiver for shop::old ended on 2026-10-01 (#377: rewrite)".into()],
     }
+}
+
+/// One executable on both sides, and a budget that may be kept or broken.
+pub fn doubtful() -> Report {
+    let mut report = regressed();
+    let comparison = &mut report.comparison;
+    comparison.outcome = Outcome::Pass;
+    comparison.verdict = Verdict::Inconclusive;
+    comparison.blind = true;
+    comparison.total = effect(10.0 * MS, 10.04 * MS, 0.011, Verdict::Equivalent);
+    comparison.rows = vec![parse(effect(
+        1.3 * MS,
+        1.31 * MS,
+        0.02,
+        Verdict::Equivalent,
+    ))];
+    comparison.causes = vec![Cause {
+        row: Some(0),
+        budget: Some(1.3 * MS),
+        cost: Some(Interval {
+            low: 1.28 * MS,
+            high: 1.34 * MS,
+        }),
+        ..Cause::default()
+    }];
+    comparison.doubts = vec![Notice {
+        text: "Both sides ran the same executable (build ID aee5e1abcc29): what differs is how it was started, or noise.".into(),
+    }];
+    comparison.notices.clear();
+    report.notices.clear();
+    report.trend.clear();
+    report
 }
 
 /// The mirror image of a regression: the total and one function are cheaper.

@@ -49,6 +49,7 @@ pub fn headline(report: &Report) -> Headline {
         _ => None,
     };
     let mut more = Vec::new();
+    let mut budgets: Vec<String> = budgets(report).collect();
     let sentence = match lead {
         Some((cause, causes)) if cause.row.is_some() => {
             more.push(format!("{}.", capital(&whole)));
@@ -59,8 +60,19 @@ pub fn headline(report: &Report) -> Headline {
             format!("{}{others}", sentence(report, cause))
         }
         Some((cause, _)) => sentence(report, cause),
+        // What is not known comes first, and what is known of the whole after it.
+        None if word == "INCONCLUSIVE" && comparison.total.verdict == Verdict::Equivalent => {
+            more.push(format!("{}.", capital(&whole)));
+            match budgets.is_empty() {
+                true => "something smaller than the whole cannot be told".to_owned(),
+                false => budgets.remove(0),
+            }
+        }
         None => whole,
     };
+    let doubts = comparison.doubts.iter();
+    more.extend(doubts.map(|doubt| doubt.text.clone()));
+    more.extend(budgets.iter().map(|budget| format!("{}.", capital(budget))));
     if word == "REGRESSED" && !fails {
         more.push("This does not fail: it is waived, or not among what --fail-on names.".into());
     }
@@ -141,14 +153,43 @@ pub fn sentence(report: &Report, cause: &Cause) -> String {
         }
     };
     match cause.budget {
-        Some(budget) => format!(
-            "{name} costs {} {} and its budget is {}",
+        Some(budget) if cause.breaks_budget() => format!(
+            "{name} costs {} {}{} and its budget is {}",
             words::cost(cost),
             per(unit),
+            between(cause),
             words::cost(budget)
         ),
-        None => said,
+        _ => said,
     }
+}
+
+/// The interval that a budget was held against: ` (40.9 µs to 42.3 µs)`.
+fn between(cause: &Cause) -> String {
+    cause.cost.map_or_else(String::new, |cost| {
+        format!(" ({} to {})", words::cost(cost.low), words::cost(cost.high))
+    })
+}
+
+/// Budgets of which nobody knows whether they are kept: a sentence each, without its full stop.
+fn budgets(report: &Report) -> impl Iterator<Item = String> {
+    let causes = report.comparison.causes.iter();
+    let unclear = causes.filter(|cause| !cause.breaks_budget() && cause.waived.is_none());
+    unclear.filter_map(|cause| {
+        let row = report.row(cause);
+        let name = row.map_or_else(
+            || "new build".to_owned(),
+            |row| subject(row, &short(&row.name)),
+        );
+        let cost = row.map_or(report.comparison.total.new, |row| row.total.new);
+        Some(format!(
+            "{name} costs {} {}{}, and it cannot be told whether that keeps its budget of {}",
+            words::cost(cost),
+            per(&report.comparison.unit),
+            between(cause),
+            words::cost(cause.budget?)
+        ))
+    })
 }
 
 /// The cost of all of it, as a sentence without its full stop.

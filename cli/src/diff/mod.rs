@@ -25,7 +25,7 @@ mod sarif;
 mod separator;
 pub mod sides;
 mod svg;
-mod text;
+pub mod text;
 mod waivers;
 mod words;
 

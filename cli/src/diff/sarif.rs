@@ -112,7 +112,7 @@ fn rule((id, short, full): &(&str, &str, &str)) -> Value {
 fn result(report: &Report, cause: &Cause, place: Option<Place>) -> Value {
     let row = report.row(cause);
     let rule = match row.map(|row| row.family) {
-        _ if cause.budget.is_some() => "budget",
+        _ if cause.breaks_budget() => "budget",
         None => "total",
         Some(Family::Cpu) => "function",
         Some(Family::Poll) => "poll",

@@ -44,6 +44,7 @@ fn text_says_the_verdict_first() {
     );
     check_text("without-work", &fixture::without_work());
     check_text("total-only", &fixture::total_only());
+    check_text("doubtful", &fixture::doubtful());
     check_text("hostile", &fixture::hostile());
 }
 
@@ -76,6 +77,9 @@ fn first_lines() {
 fn all_rows_and_few_causes() {
     let all = Shown { top: 2, all: true };
     let text = plain(&text::render(&fixture::regressed(), all, 80));
+    for line in text.lines() {
+        assert!(width(line) <= 80, "{line}");
+    }
     golden::check_in("diff", "regressed.all.txt", &text);
 }
 

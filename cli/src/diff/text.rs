@@ -5,7 +5,7 @@ use super::headline::{detectable, headline};
 use super::report::Report;
 use super::words::{self, costs, counted, per, signed, signed_interval, told, told_effect};
 use crate::export::text::printable;
-use crate::text::name::{fit, short};
+use crate::text::name::fit;
 use crate::text::number::{compact_count, count};
 use crate::text::style::{DIM, ERROR, GOOD, HEADING, STRONG, WARNING, paint};
 use crate::text::width::{keep_end, pad_left, pad_right, width, wrap};
@@ -175,7 +175,7 @@ pub fn sparkline(values: &[f64]) -> String {
 fn mark(report: &Report, cause: &Cause) -> (&'static str, Style) {
     let family = report.row(cause).map_or(Family::Cpu, |row| row.family);
     match report.verdict(cause) {
-        _ if cause.fails && cause.budget.is_some() => ("BUDGET", ERROR),
+        _ if cause.fails && cause.breaks_budget() => ("BUDGET", ERROR),
         _ if cause.fails => ("FAILS", ERROR),
         _ if cause.waived.is_some() => ("waived", WARNING),
         Verdict::Improved if family == Family::Cpu => ("cheaper", GOOD),
@@ -312,7 +312,19 @@ fn table(lines: &mut Vec<String>, report: &Report, family: Family, columns: usiz
     ));
     lines.push(paint(
         DIM,
-        "  change      95 % interval     share  samples, base → new  verdict",
+        format!(
+            "  change      95 % interval {} {}  verdict",
+            // Time in polls and waits is no part of the CPU time: it is more than all of that where many wait at once.
+            pad_left(
+                if family == Family::Cpu {
+                    "share"
+                } else {
+                    "of CPU"
+                },
+                9
+            ),
+            pad_left(&format!("{}, base → new", counted(family)), 20),
+        ),
     ));
     for row in rows {
         let (change, interval) = match row.presence {
@@ -323,7 +335,7 @@ fn table(lines: &mut Vec<String>, report: &Report, family: Family, columns: usiz
             ),
         };
         let verdict = match &row.moved {
-            Some(moved) => format!("moved from {}", short(&moved.from)),
+            Some(_) => "moved".to_owned(),
             None => words::verdict(row.total.verdict).to_owned(),
         };
         let figures = format!(
@@ -346,6 +358,12 @@ fn table(lines: &mut Vec<String>, report: &Report, family: Family, columns: usiz
             "         {}",
             fit(&row.name, columns.saturating_sub(9))
         ));
+        if let Some(moved) = &row.moved {
+            lines.push(format!(
+                "         from {}",
+                fit(&moved.from, columns.saturating_sub(14))
+            ));
+        }
     }
 }
 
@@ -379,7 +397,7 @@ fn sides(lines: &mut Vec<String>, report: &Report, columns: usize) {
 }
 
 /// Lines of words; a figure and its sign stay together.
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     // In the place of the space between them, while lines are made: nobody writes this character.
     const TIED: &str = "\u{e000}";
     let tied = text.replace(" %", &format!("{TIED}%"));
