@@ -352,7 +352,8 @@ fn others(frames: &Frames, one: &LiveTask<'_>) -> Vec<LevelData> {
         .collect()
 }
 
-/// The places where tasks wait: those with lost wakers first, then rare ones, then those where most wait.
+/// The places where tasks wait: those with lost wakers first, then rare ones (where one waits for long before the others), then those where
+/// most wait.
 fn places(frames: &Frames, live: &[LiveTask<'_>], top: usize) -> Vec<PlaceData> {
     let is_suspended = |one: &&LiveTask<'_>| {
         matches!(
@@ -380,7 +381,7 @@ fn places(frames: &Frames, live: &[LiveTask<'_>], top: usize) -> Vec<PlaceData> 
             None => groups.push(vec![one]),
         }
     }
-    let mut places: Vec<(bool, PlaceData)> = groups
+    let mut places: Vec<(u8, PlaceData)> = groups
         .into_iter()
         .map(|mut group| {
             group.sort_by_key(|one| (std::cmp::Reverse(one.task.state_ns), one.task.id));
@@ -399,11 +400,12 @@ fn places(frames: &Frames, live: &[LiveTask<'_>], top: usize) -> Vec<PlaceData> 
                 no_stack: no_stack(first),
                 others: others(frames, first),
             };
-            (first.rare.is_some(), place)
+            let rare = first.rare.is_some();
+            (u8::from(rare) + u8::from(rare && first.longer), place)
         })
         .collect();
-    places.sort_by_key(|(rare, place)| {
-        std::cmp::Reverse((place.lost_wakers, *rare, place.tasks, place.longest_ns))
+    places.sort_by_key(|(odd, place)| {
+        std::cmp::Reverse((place.lost_wakers, *odd, place.tasks, place.longest_ns))
     });
     let places = places.into_iter().map(|(_, place)| place);
     places.take(top).collect()
