@@ -62,8 +62,14 @@ fn questions(arguments: &Arguments, figures: &mut Figures, what: &str) {
         false => (31, 2_000_000, Duration::from_millis(100)),
     };
     let only = std::env::args().nth(1).filter(|row| !row.starts_with("--"));
-    let (bare, ours) = (parking_lot::Mutex::new(0u64), sync::Mutex::new(0u64));
-    let (bare_rw, ours_rw) = (parking_lot::RwLock::new(0u64), sync::RwLock::new(0u64));
+    let (bare, ours) = (
+        parking_lot::Mutex::new(0u64),
+        sync::Mutex::new(0u64).named("mutex"),
+    );
+    let (bare_rw, ours_rw) = (
+        parking_lot::RwLock::new(0u64),
+        sync::RwLock::new(0u64).named("rwlock"),
+    );
     let pairs = [
         Pair {
             name: "mutex",
@@ -114,6 +120,14 @@ fn questions(arguments: &Arguments, figures: &mut Figures, what: &str) {
             figures.push(format!("{name}_bare"), median(&mut bare), "ns");
             figures.push(name.clone(), median(&mut ours), "ns");
             figures.push(format!("{name}_ratio"), median(&mut ratios), "times");
+            if question != "alone" {
+                let lock = if pair.name == "mutex" {
+                    "mutex"
+                } else {
+                    "rwlock"
+                };
+                shares(figures, &name, lock);
+            }
         };
         row("alone", &Ask::Alone(times), rounds);
         if what == "on" {
@@ -123,6 +137,22 @@ fn questions(arguments: &Arguments, figures: &mut Figures, what: &str) {
     }
     if what == "off" && only.is_none() {
         others(figures, times, time, rounds);
+    }
+}
+
+/// Of all acquisitions so far, how many waited and how many of the holds were timed: what a contended one costs comes from there.
+fn shares(figures: &mut Figures, name: &str, lock: &str) {
+    let seen = sync::snapshot(&mut |_| Vec::new(), sync::Limits::default());
+    let Some(lock) = seen.resources.iter().find(|each| each.name == lock) else {
+        return;
+    };
+    for (side, uses) in [("", &lock.exclusive), ("_shared", &lock.shared)] {
+        if uses.contended > 0 {
+            let share = |count: u64| 100.0 * count as f64 / uses.acquired as f64;
+            figures.push(format!("{name}{side}_waited"), share(uses.contended), "%");
+            let timed = share(uses.holds_timed);
+            figures.push(format!("{name}{side}_holds_timed"), timed, "%");
+        }
     }
 }
 

@@ -320,7 +320,7 @@ pub enum Since {
     Exact,
     /// It has been held for at least so long: since the first waiter came.
     AtLeast,
-    /// It was seen held so long ago by a sample.
+    /// It was seen held so long ago by a look, and has been held for at least so long: nobody waited when it was taken, or waits now.
     Sampled,
     /// Nothing is known.
     #[default]

@@ -17,11 +17,20 @@ mod tokio_threads;
 #[cfg(feature = "tokio")]
 pub use tokio_threads::{Hooks, runtime};
 
-// The two parts that threads race in, for loom, under which tokio does not build.
+// The parts that threads race in, for loom, under which tokio does not build.
 #[cfg(all(test, loom))]
 #[allow(dead_code)] // what the model does not call
-#[path = "tasks"]
+#[path = "."]
 mod model {
+    mod atomics {
+        pub(super) use loom::sync::atomic::{AtomicU64, fence};
+    }
+    #[path = "tasks/inner_waker.rs"]
     mod inner_waker;
+    #[path = "sync/core/owner.rs"]
+    mod owner;
+    #[path = "sync/core/record.rs"]
+    mod record;
+    #[path = "tasks/wake_stamp.rs"]
     mod wake_stamp;
 }

@@ -61,7 +61,8 @@ fn holder_and_waiters_are_named_in_order() {
     let held = &resource.holders[0];
     assert_eq!((held.party.tid, held.mode), (holds, Mode::Exclusive));
     assert!(held.confirmed && held.site.file.ends_with("locks.rs"));
-    assert_eq!(held.since, Since::AtLeast);
+    // A look may have found it just before the first waiter told of itself.
+    assert!(matches!(held.since, Since::AtLeast | Since::Sampled));
     assert!(held.since_ns >= resource.waiters[0].since_ns);
     assert!(
         resource
@@ -101,6 +102,57 @@ fn holder_and_waiters_are_named_in_order() {
     assert!(longest.stack[0] > 3);
     assert_eq!(uses.longest_hold.as_ref().unwrap().who.tid, holds);
     assert_eq!(*lock.lock(), 3);
+}
+
+/// Held when nobody waits: no clock was read, so it is since the first look that found it.
+#[test]
+fn what_nobody_waits_for_is_held_since_a_look() {
+    sampling();
+    let lock = Arc::new(Mutex::new(()).named("looked at"));
+    // So often that it has a row; the one after that is not timed.
+    (0..64).for_each(|_| drop(lock.lock()));
+    let begun = Instant::now();
+    let (thread, stop, holds) = holder(&lock);
+    let is_held = |resource: &Resource| resource.holders.len() == 1;
+    until("looked at", is_held);
+    let looked = Instant::now();
+    std::thread::sleep(Duration::from_millis(20));
+    hotpoll_hooks::sync::look();
+    let least = looked.elapsed();
+    let seen = snapshot();
+    let held = &one(&seen, "looked at").holders[0];
+    let most = begun.elapsed();
+    assert_eq!((held.party.tid, held.since), (holds, Since::Sampled));
+    assert!(held.confirmed);
+    let ns = u128::from(held.since_ns);
+    assert!(least.as_nanos() <= ns && ns <= most.as_nanos(), "{held:?}");
+    drop(stop);
+    thread.join().unwrap();
+    // Another acquisition is another one, though by the same thread from the same place.
+    let guard = lock.lock();
+    let again = Instant::now();
+    let seen = snapshot();
+    let held = &one(&seen, "looked at").holders[0];
+    assert_eq!((held.party.tid, held.since), (tid(), Since::Sampled));
+    assert!(u128::from(held.since_ns) <= again.elapsed().as_nanos());
+    drop(guard);
+}
+
+/// The same for readers, whose lines are looked at.
+#[test]
+fn what_is_read_is_held_since_a_look_too() {
+    sampling();
+    let lock = hotpoll_hooks::sync::RwLock::new(()).named("read while looked at");
+    let guard = lock.read();
+    hotpoll_hooks::sync::look();
+    let looked = Instant::now();
+    std::thread::sleep(Duration::from_millis(10));
+    let least = looked.elapsed();
+    let seen = snapshot();
+    let held = &one(&seen, "read while looked at").holders[0];
+    assert_eq!((held.party.tid, held.since), (tid(), Since::Sampled));
+    assert!(u128::from(held.since_ns) >= least.as_nanos(), "{held:?}");
+    drop(guard);
 }
 
 /// Waits against a clock of the test's own.
@@ -330,6 +382,45 @@ fn a_lock_that_moves_is_found_again() {
 }
 
 /// Every acquisition and release under contention: nobody is named who does not hold it.
+/// What a moved lock has left behind is freed memory: the allocator writes its own links there, and others their values. It killed the process: the links
+/// were taken for the place where the lock had been taken.
+#[test]
+fn what_a_moved_lock_left_behind_is_nobodys() {
+    sampling();
+    for (room, name) in [
+        (1usize, "moved by 1"),
+        (4, "moved by 4"),
+        (40, "moved by 40"),
+    ] {
+        let mut locks: Vec<Mutex<u32>> = Vec::with_capacity(room);
+        locks.push(Mutex::new(0).named(name));
+        // It has a row, and was seen here.
+        (0..64).for_each(|_| *locks[0].lock() += 1);
+        let before = locks.as_ptr();
+        locks.reserve(100 * room);
+        assert_ne!(before, locks.as_ptr(), "it has moved");
+        // Others get what was freed, and fill it with what looks like words.
+        let mut others: Vec<Vec<u64>> = Vec::new();
+        for filled in 0..3 {
+            for _ in 0..200 {
+                let words = room * size_of::<Mutex<u32>>() / 8;
+                let other: Vec<u64> = (0..words as u64)
+                    .map(|at| (at << 40) | (0x5000 + at * 8))
+                    .collect();
+                others.push(other);
+            }
+            for _ in 0..20 {
+                let seen = snapshot();
+                let lock = one(&seen, name);
+                assert!(lock.holders.is_empty(), "{filled}: {lock:?}");
+                assert!(lock.exclusive.acquired >= 64, "{lock:?}");
+            }
+            others.clear();
+        }
+        *locks[0].lock() += 1;
+    }
+}
+
 #[test]
 fn the_holder_is_the_holder_or_nobody() {
     sampling();

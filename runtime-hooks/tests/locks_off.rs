@@ -76,7 +76,9 @@ fn locks_tell_nothing_while_sampling_does_not_run() {
     });
     let seen = until("early", |each| each.waiters.len() == 1);
     let held = &one(&seen, "early").holders[0];
-    assert_eq!((held.party.tid, held.since), (tid(), Since::AtLeast));
+    assert_eq!(held.party.tid, tid());
+    // A look may have found it before the waiter came.
+    assert!(matches!(held.since, Since::AtLeast | Since::Sampled));
     drop(guard);
     waiter.join().unwrap();
     let reader = read.read();

@@ -20,6 +20,9 @@ const FINDINGS_A_LOCK: usize = 64;
 /// How often it is asked how long polls have waited for a processor.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
+/// How often a part of all locks is looked at: what is held though nobody waits is held since such a look, at least.
+const LOCKS_EVERY: Duration = Duration::from_millis(500);
+
 /// Runs until it is told to end. A rate of 0 is no looks, and a threshold of 0 no watch for long polls.
 pub(super) fn run(shared: &Shared, hz: u32, long_poll: Duration) {
     shared.i_am_the_wall_thread();
@@ -78,9 +81,10 @@ struct Rounds<'s> {
     notes: Notes,
     delays: RunDelays,
     tell_next: Instant,
+    locks_next: Instant,
     next: Instant,
     last: Instant,
-    /// What telling has cost since the last round.
+    /// What telling, and looking at locks, has cost since the last round.
     told: Duration,
     threads: usize,
 }
@@ -97,6 +101,7 @@ impl<'s> Rounds<'s> {
             notes: Notes::default(),
             delays: RunDelays::default(),
             tell_next: now + TELL_EVERY,
+            locks_next: now + LOCKS_EVERY,
             last: now,
             told: Duration::ZERO,
             threads: 0,
@@ -121,7 +126,13 @@ impl<'s> Rounds<'s> {
             self.told += own_cpu().saturating_sub(before);
             self.tell_next = now + TELL_EVERY;
         }
-        self.next.min(self.tell_next)
+        if now >= self.locks_next {
+            let before = own_cpu();
+            hotpoll_hooks::sync::look();
+            self.told += own_cpu().saturating_sub(before);
+            self.locks_next = now + LOCKS_EVERY;
+        }
+        self.next.min(self.tell_next).min(self.locks_next)
     }
 
     fn run(&mut self) {

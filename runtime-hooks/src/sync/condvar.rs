@@ -4,6 +4,7 @@
 //! was notified and has not come back yet waits for the mutex, and is told of so (`core/notified.rs`).
 #![allow(unsafe_code)] // The raw condvar's contract is parking_lot's own, passed on.
 
+use super::GivesUp;
 use super::core::Notified;
 use super::mutex::MutexGuard;
 use hotpoll_profile::{Library, ResourceKind};
@@ -77,7 +78,7 @@ impl Condvar {
     #[inline]
     #[track_caller]
     pub fn wait<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>) {
-        self.block(guard, false, |raw, mutex, state| {
+        self.block(guard, GivesUp::Never, |raw, mutex, state| {
             // SAFETY: the guard, which is borrowed here alone, has the mutex.
             unsafe { raw.wait(mutex, state) };
             false
@@ -105,10 +106,12 @@ impl Condvar {
         guard: &mut MutexGuard<'_, T>,
         timeout: Instant,
     ) -> WaitTimeoutResult {
-        WaitTimeoutResult(self.block(guard, true, |raw, mutex, state| {
-            // SAFETY: as in `wait`.
-            unsafe { raw.wait_until(mutex, state, &timeout) }
-        }))
+        WaitTimeoutResult(
+            self.block(guard, GivesUp::At(timeout), |raw, mutex, state| {
+                // SAFETY: as in `wait`.
+                unsafe { raw.wait_until(mutex, state, &timeout) }
+            }),
+        )
     }
 
     /// Waits to be notified, at most so long.
@@ -119,10 +122,12 @@ impl Condvar {
         guard: &mut MutexGuard<'_, T>,
         timeout: Duration,
     ) -> WaitTimeoutResult {
-        WaitTimeoutResult(self.block(guard, true, |raw, mutex, state| {
-            // SAFETY: as in `wait`.
-            unsafe { raw.wait_for(mutex, state, &timeout) }
-        }))
+        WaitTimeoutResult(
+            self.block(guard, GivesUp::In(timeout), |raw, mutex, state| {
+                // SAFETY: as in `wait`.
+                unsafe { raw.wait_for(mutex, state, &timeout) }
+            }),
+        )
     }
 
     /// Waits while the condition holds, at most until then. Timed out: the condition still held.
@@ -170,7 +175,7 @@ impl Condvar {
     fn block<T: ?Sized>(
         &self,
         guard: &mut MutexGuard<'_, T>,
-        timed: bool,
+        ends: GivesUp,
         wait: impl FnOnce(&parking_lot::RawCondvar, &parking_lot::RawMutex, &mut Guard) -> bool,
     ) -> bool {
         let site = Location::caller();
@@ -179,7 +184,7 @@ impl Condvar {
         // The state of every acquisition is the same: it has no size.
         let mut state = Guard::new();
         let block = || wait(&self.raw, &mutex.raw, &mut state);
-        self.told.wait(&mutex.words, timed, site, block)
+        self.told.wait(&mutex.words, ends, site, block)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What `core` has, where nobody samples: everything compiles, and nothing is told.
 
+use super::GivesUp;
 use hotpoll_profile::{Closed, Library, Mode, Permits, ResourceKind, Resources};
 use std::panic::Location;
 
@@ -32,6 +33,9 @@ pub struct Limits {
 pub fn snapshot(_intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, _limits: Limits) -> Resources {
     Resources::default()
 }
+
+/// Nothing.
+pub fn look() {}
 
 /// What a lock carries: nothing.
 #[derive(Debug)]
@@ -81,7 +85,7 @@ impl LockWords {
     pub fn wait_for<G>(
         &self,
         _mode: Mode,
-        _timed: bool,
+        _ends: GivesUp,
         _site: Site,
         _again: impl Fn() -> Option<G>,
         block: impl FnOnce() -> Option<G>,
@@ -91,7 +95,7 @@ impl LockWords {
 
     pub fn wait_to_upgrade<G>(
         &self,
-        _timed: bool,
+        _ends: GivesUp,
         _site: Site,
         block: impl FnOnce() -> Option<G>,
     ) -> Option<G> {
@@ -106,7 +110,7 @@ impl LockWords {
 
     pub fn wait_for_shared<G>(
         &self,
-        _timed: bool,
+        _ends: GivesUp,
         _site: Site,
         _again: impl Fn() -> Option<G>,
         block: impl FnOnce() -> Option<G>,
@@ -132,7 +136,7 @@ impl Notified {
     pub fn wait(
         &self,
         _mutex: &LockWords,
-        _timed: bool,
+        _ends: GivesUp,
         _site: Site,
         wait: impl FnOnce() -> bool,
     ) -> bool {
@@ -195,7 +199,7 @@ impl Resource {
         0
     }
 
-    pub fn begin_block(&self, _mode: Mode, _timed: bool, _site: Site) -> Blocking {
+    pub fn begin_block(&self, _mode: Mode, _ends: GivesUp, _site: Site) -> Blocking {
         Blocking
     }
 
@@ -227,7 +231,7 @@ impl Resource {
     pub fn block_on<T>(
         &self,
         _mode: Mode,
-        _timed: bool,
+        _ends: GivesUp,
         _site: Site,
         block: impl FnOnce() -> (T, bool),
     ) -> T {

@@ -20,6 +20,7 @@ pub mod core;
 
 #[cfg(feature = "parking_lot")]
 mod condvar;
+mod gives_up;
 #[cfg(feature = "parking_lot")]
 mod mutex;
 #[cfg(feature = "parking_lot")]
@@ -38,7 +39,7 @@ pub mod standard;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
-pub use self::core::{Limits, begin, end, snapshot};
+pub use self::core::{Limits, begin, end, look, snapshot};
 #[cfg(feature = "parking_lot")]
 pub use self::{
     condvar::{Condvar, WaitTimeoutResult},
@@ -62,5 +63,6 @@ pub use self::{
         RwLockUpgradableReadGuard, RwLockWriteGuard, ToldRwLock, const_rwlock,
     },
 };
+pub use gives_up::GivesUp;
 #[cfg(feature = "parking_lot")]
 pub use parking_lot::lock_api;

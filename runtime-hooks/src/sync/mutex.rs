@@ -235,4 +235,4 @@ impl<R: Library, T> From<T> for ToldMutex<R, T> {
     }
 }
 
-const _: () = assert!(std::mem::size_of::<Mutex<u8>>() <= 80);
+const _: () = assert!(std::mem::size_of::<Mutex<u8>>() <= 88);

@@ -1,5 +1,6 @@
 //! `Once`, with parking_lot's API.
 
+use super::GivesUp;
 use super::core::{Resource, is_on};
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use std::fmt;
@@ -106,7 +107,7 @@ impl Once {
         if !is_on() || self.raw.is_completed() || self.raw.state() != OnceState::InProgress {
             return block();
         }
-        (self.told).block_on(Mode::Exclusive, false, site, || (block(), true));
+        (self.told).block_on(Mode::Exclusive, GivesUp::Never, site, || (block(), true));
     }
 }
 

@@ -1,6 +1,7 @@
 //! parking_lot's raw mutexes, told of: `lock_api` makes every guard from them.
 #![allow(unsafe_code)] // The raw lock's contract is parking_lot's own, passed on.
 
+use super::GivesUp;
 use super::core::{LockWords, is_on};
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use lock_api::{RawMutex as Raw, RawMutexFair, RawMutexTimed};
@@ -50,7 +51,7 @@ impl<R: Inner> RawMutex<R> {
         }
         let again = || self.raw.try_lock();
         let block = || Some(self.raw.lock());
-        match (self.words).wait_for(Mode::Exclusive, false, site, again, block) {
+        match (self.words).wait_for(Mode::Exclusive, GivesUp::Never, site, again, block) {
             Some(guard) => guard,
             None => unreachable!("parking_lot's lock comes back with the lock"),
         }
@@ -71,6 +72,7 @@ impl<R: Inner> RawMutex<R> {
     #[inline(always)]
     pub(super) fn timed(
         &self,
+        ends: GivesUp,
         site: &'static Location<'static>,
         block: impl FnOnce() -> Option<Guard>,
     ) -> Option<Guard> {
@@ -82,7 +84,7 @@ impl<R: Inner> RawMutex<R> {
             return Some(guard);
         }
         let again = || self.raw.try_lock();
-        (self.words).wait_for(Mode::Exclusive, true, site, again, block)
+        (self.words).wait_for(Mode::Exclusive, ends, site, again, block)
     }
 }
 
@@ -159,12 +161,18 @@ unsafe impl<R: Inner> RawMutexTimed for RawMutex<R> {
     #[inline]
     #[track_caller]
     fn try_lock_for(&self, timeout: Duration) -> Option<Guard> {
-        self.timed(Location::caller(), || self.raw.try_lock_for(timeout))
+        let site = Location::caller();
+        self.timed(GivesUp::In(timeout), site, || {
+            self.raw.try_lock_for(timeout)
+        })
     }
 
     #[inline]
     #[track_caller]
     fn try_lock_until(&self, timeout: Instant) -> Option<Guard> {
-        self.timed(Location::caller(), || self.raw.try_lock_until(timeout))
+        let site = Location::caller();
+        self.timed(GivesUp::At(timeout), site, || {
+            self.raw.try_lock_until(timeout)
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! parking_lot's raw reader-writer locks, told of: `lock_api` makes every guard from them.
 #![allow(unsafe_code)] // The raw lock's contract is parking_lot's own, passed on.
 
+use super::GivesUp;
 use super::core::{LockWords, SharedHold, is_on};
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use lock_api::{
@@ -56,7 +57,7 @@ impl<R: Inner> RawRwLock<R> {
     #[inline(always)]
     fn exclusive(
         &self,
-        timed: bool,
+        ends: GivesUp,
         site: Site,
         block: impl FnOnce() -> Option<Exclusive<R>>,
     ) -> Option<Exclusive<R>> {
@@ -68,13 +69,13 @@ impl<R: Inner> RawRwLock<R> {
             return Some(guard);
         }
         let again = || self.raw.try_lock_exclusive();
-        (self.words).wait_for(Mode::Exclusive, timed, site, again, block)
+        (self.words).wait_for(Mode::Exclusive, ends, site, again, block)
     }
 
     #[inline(always)]
     fn upgradable(
         &self,
-        timed: bool,
+        ends: GivesUp,
         site: Site,
         block: impl FnOnce() -> Option<Upgradable<R>>,
     ) -> Option<Upgradable<R>> {
@@ -86,13 +87,13 @@ impl<R: Inner> RawRwLock<R> {
             return Some(guard);
         }
         let again = || self.raw.try_lock_upgradable();
-        (self.words).wait_for(Mode::Upgradable, timed, site, again, block)
+        (self.words).wait_for(Mode::Upgradable, ends, site, again, block)
     }
 
     #[inline(always)]
     fn shared(
         &self,
-        timed: bool,
+        ends: GivesUp,
         site: Site,
         block: impl FnOnce() -> Option<R::SharedGuard>,
     ) -> Option<SharedGuard<R>> {
@@ -107,7 +108,7 @@ impl<R: Inner> RawRwLock<R> {
             return Some(SharedGuard { raw, hold });
         }
         let again = || self.raw.try_lock_shared();
-        let (raw, hold) = (self.words).wait_for_shared(timed, site, again, block)?;
+        let (raw, hold) = (self.words).wait_for_shared(ends, site, again, block)?;
         Some(SharedGuard { raw, hold })
     }
 
@@ -151,7 +152,7 @@ unsafe impl<R: Inner> Raw for RawRwLock<R> {
     #[track_caller]
     fn lock_shared(&self) -> SharedGuard<R> {
         let block = || Some(self.raw.lock_shared());
-        certain(self.shared(false, Location::caller(), block))
+        certain(self.shared(GivesUp::Never, Location::caller(), block))
     }
 
     #[inline]
@@ -177,7 +178,7 @@ unsafe impl<R: Inner> Raw for RawRwLock<R> {
     #[track_caller]
     fn lock_exclusive(&self) -> Exclusive<R> {
         let block = || Some(self.raw.lock_exclusive());
-        certain(self.exclusive(false, Location::caller(), block))
+        certain(self.exclusive(GivesUp::Never, Location::caller(), block))
     }
 
     #[inline]
@@ -276,28 +277,28 @@ unsafe impl<R: Inner> RawRwLockTimed for RawRwLock<R> {
     #[track_caller]
     fn try_lock_shared_for(&self, timeout: Duration) -> Option<SharedGuard<R>> {
         let block = || self.raw.try_lock_shared_for(timeout);
-        self.shared(true, Location::caller(), block)
+        self.shared(GivesUp::In(timeout), Location::caller(), block)
     }
 
     #[inline]
     #[track_caller]
     fn try_lock_shared_until(&self, timeout: Instant) -> Option<SharedGuard<R>> {
         let block = || self.raw.try_lock_shared_until(timeout);
-        self.shared(true, Location::caller(), block)
+        self.shared(GivesUp::At(timeout), Location::caller(), block)
     }
 
     #[inline]
     #[track_caller]
     fn try_lock_exclusive_for(&self, timeout: Duration) -> Option<Exclusive<R>> {
         let block = || self.raw.try_lock_exclusive_for(timeout);
-        self.exclusive(true, Location::caller(), block)
+        self.exclusive(GivesUp::In(timeout), Location::caller(), block)
     }
 
     #[inline]
     #[track_caller]
     fn try_lock_exclusive_until(&self, timeout: Instant) -> Option<Exclusive<R>> {
         let block = || self.raw.try_lock_exclusive_until(timeout);
-        self.exclusive(true, Location::caller(), block)
+        self.exclusive(GivesUp::At(timeout), Location::caller(), block)
     }
 }
 
@@ -309,7 +310,7 @@ unsafe impl<R: Inner> RawRwLockUpgrade for RawRwLock<R> {
     #[track_caller]
     fn lock_upgradable(&self) -> Upgradable<R> {
         let block = || Some(self.raw.lock_upgradable());
-        certain(self.upgradable(false, Location::caller(), block))
+        certain(self.upgradable(GivesUp::Never, Location::caller(), block))
     }
 
     #[inline]
@@ -341,7 +342,7 @@ unsafe impl<R: Inner> RawRwLockUpgrade for RawRwLock<R> {
             Err(guard) => {
                 // SAFETY: as above.
                 let block = || Some(unsafe { self.raw.upgrade(guard) });
-                certain((self.words).wait_to_upgrade(false, site, block))
+                certain((self.words).wait_to_upgrade(GivesUp::Never, site, block))
             }
         }
     }
@@ -408,14 +409,14 @@ unsafe impl<R: Inner> RawRwLockUpgradeTimed for RawRwLock<R> {
     #[track_caller]
     fn try_lock_upgradable_for(&self, timeout: Duration) -> Option<Upgradable<R>> {
         let block = || self.raw.try_lock_upgradable_for(timeout);
-        self.upgradable(true, Location::caller(), block)
+        self.upgradable(GivesUp::In(timeout), Location::caller(), block)
     }
 
     #[inline]
     #[track_caller]
     fn try_lock_upgradable_until(&self, timeout: Instant) -> Option<Upgradable<R>> {
         let block = || self.raw.try_lock_upgradable_until(timeout);
-        self.upgradable(true, Location::caller(), block)
+        self.upgradable(GivesUp::At(timeout), Location::caller(), block)
     }
 
     #[inline]
@@ -429,7 +430,7 @@ unsafe impl<R: Inner> RawRwLockUpgradeTimed for RawRwLock<R> {
         // SAFETY: the caller's word, here and below.
         match unsafe { self.try_upgrade(guard) } {
             Ok(guard) => Ok(guard),
-            Err(guard) => self.upgrade_within(site, guard, |guard| {
+            Err(guard) => self.upgrade_within(GivesUp::In(timeout), site, guard, |guard| {
                 // SAFETY: as above.
                 unsafe { self.raw.try_upgrade_for(guard, timeout) }
             }),
@@ -447,7 +448,7 @@ unsafe impl<R: Inner> RawRwLockUpgradeTimed for RawRwLock<R> {
         // SAFETY: the caller's word, here and below.
         match unsafe { self.try_upgrade(guard) } {
             Ok(guard) => Ok(guard),
-            Err(guard) => self.upgrade_within(site, guard, |guard| {
+            Err(guard) => self.upgrade_within(GivesUp::At(timeout), site, guard, |guard| {
                 // SAFETY: as above.
                 unsafe { self.raw.try_upgrade_until(guard, timeout) }
             }),
@@ -459,12 +460,13 @@ impl<R: Inner> RawRwLock<R> {
     /// Waits to upgrade, for a time.
     fn upgrade_within(
         &self,
+        ends: GivesUp,
         site: Site,
         guard: Upgradable<R>,
         wait: impl FnOnce(Upgradable<R>) -> Result<Exclusive<R>, Upgradable<R>>,
     ) -> Result<Exclusive<R>, Upgradable<R>> {
         let mut kept = None;
-        let upgraded = (self.words).wait_to_upgrade(true, site, || match wait(guard) {
+        let upgraded = (self.words).wait_to_upgrade(ends, site, || match wait(guard) {
             Ok(guard) => Some(guard),
             Err(guard) => {
                 kept = Some(guard);

@@ -1,6 +1,7 @@
 //! `ReentrantMutex`, with parking_lot's API.
 #![allow(unsafe_code)] // The raw lock's contract is parking_lot's own, passed on; and an Arc of the same memory.
 
+use super::GivesUp;
 use super::raw_mutex::RawMutex;
 use hotpoll_profile::ResourceKind;
 use lock_api::{GetThreadId as _, RawMutex as Raw, RawMutexFair, RawMutexTimed};
@@ -92,12 +93,16 @@ unsafe impl RawMutexTimed for RawReentrant {
 
     #[inline]
     fn try_lock_for(&self, timeout: Duration) -> Option<Guard> {
-        (self.0).timed(site(), || self.0.raw.try_lock_for(timeout))
+        (self.0).timed(GivesUp::In(timeout), site(), || {
+            self.0.raw.try_lock_for(timeout)
+        })
     }
 
     #[inline]
     fn try_lock_until(&self, timeout: Instant) -> Option<Guard> {
-        (self.0).timed(site(), || self.0.raw.try_lock_until(timeout))
+        (self.0).timed(GivesUp::At(timeout), site(), || {
+            self.0.raw.try_lock_until(timeout)
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use super::row::{Row, SiteWord, site_word};
 use super::task_holds;
 use super::tokens::tell_longest;
 use super::waiting::Waiting;
+use crate::sync::GivesUp;
 use hotpoll_profile::Mode;
 use hotpoll_sampler::clock;
 use std::marker::PhantomData;
@@ -29,24 +30,24 @@ struct Told {
 }
 
 impl Resource {
-    /// The calling thread begins to block. `timed`: it gives up by itself.
+    /// The calling thread begins to block. `ends`: when it gives up by itself.
     #[inline(always)]
     pub fn begin_block(
         &self,
         mode: Mode,
-        timed: bool,
+        ends: GivesUp,
         site: &'static Location<'static>,
     ) -> Blocking {
         let told = self.row().map(|row| {
             let (since, site) = (clock::now(), site_word(site));
             row.waiting.fetch_add(1, Relaxed);
-            let waiting = Waiting::begin(row, mode, timed, site, since, 0);
+            let waiting = Waiting::begin(row, mode, ends, site, since, 0);
             task_holds::begins_to_wait(row);
             Told {
                 waiting,
                 row,
                 mode,
-                timed,
+                timed: ends.is_timed(),
                 since,
                 site,
             }

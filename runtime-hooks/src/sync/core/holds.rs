@@ -3,11 +3,12 @@
 //! A resource has room for a few of its own; those beyond come from a pool. Records are never freed; the hold's number, read before and after, says
 //! whether what was read belongs together.
 
+use super::record::Record;
 use super::row::{Row, SiteWord, TaggedRow};
 use super::waits::mode_of;
 use hotpoll_profile::{Mode, Party};
 use hotpoll_sampler::ForkLock;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed, fence};
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 /// Holds that a resource has room for.
 pub(super) const OWN: usize = 4;
@@ -15,23 +16,22 @@ pub(super) const OWN: usize = 4;
 /// One hold, or the place for one.
 #[derive(Default)]
 pub(super) struct Hold {
-    /// The acquisition's number; 0 while it tells of none, and `TAKEN` while it is written.
-    number: AtomicU64,
-    /// What numbers are made of: the record's own, and how many holds it told of.
-    serial: AtomicU32,
-    begun: AtomicU32,
-    resource: AtomicU64,
-    row: AtomicU64,
+    record: Record<WORDS>,
     /// What the task held before it took this: see `task_holds.rs`.
     pub beneath: AtomicPtr<Hold>,
-    since: AtomicU64,
-    tid: AtomicU32,
-    task: AtomicU64,
-    kind: AtomicU64,
-    site: AtomicU64,
-    mode: AtomicU32,
-    amount: AtomicU64,
 }
+
+// The record's words.
+const RESOURCE: usize = 0;
+const ROW: usize = 1;
+const SINCE: usize = 2;
+const TID: usize = 3;
+const TASK: usize = 4;
+const KIND: usize = 5;
+const SITE: usize = 6;
+const MODE: usize = 7;
+const AMOUNT: usize = 8;
+const WORDS: usize = 9;
 
 /// A hold as it was read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -56,89 +56,110 @@ pub(super) struct SeenHold {
     pub gone: bool,
 }
 
-const TAKEN: u64 = u64::MAX;
 /// Above the mode.
-const MOVABLE: u32 = 1 << 8;
+const MOVABLE: u64 = 1 << 8;
 /// Beside it.
-const TIMED: u32 = 1 << 9;
-const IN_SET: u32 = 1 << 10;
-const BY_THREAD: u32 = 1 << 11;
+const TIMED: u64 = 1 << 9;
+const IN_SET: u64 = 1 << 10;
+const BY_THREAD: u64 = 1 << 11;
 /// Below all of these.
-const MODE: u32 = MOVABLE - 1;
-static SERIALS: AtomicU32 = AtomicU32::new(1);
+const MODES: u64 = MOVABLE - 1;
 
 impl Hold {
     /// Takes the place, if nobody has it.
     pub fn claim(&self) -> bool {
-        self.number.load(Relaxed) == 0
-            && (self.number)
-                .compare_exchange(0, TAKEN, Ordering::Acquire, Relaxed)
-                .is_ok()
+        self.record.claim()
     }
 
     /// The same where nobody else can want it: the caller holds what there is one holder of.
     #[inline]
     pub fn claim_alone(&self) -> bool {
-        let is_free = self.number.load(Relaxed) == 0;
-        if is_free {
-            self.number.store(TAKEN, Relaxed);
-        }
-        is_free
+        self.record.claim_alone()
     }
 
     /// Tells of a hold. For who claimed it.
+    #[inline]
     pub fn begin(&self, hold: &SeenHold) {
-        // Release fence: whoever reads any of what follows does not find an earlier number.
-        fence(Ordering::Release);
-        self.resource.store(hold.resource, Relaxed);
-        self.row.store(hold.row, Relaxed);
-        self.since.store(hold.since, Relaxed);
-        self.tid.store(hold.party.tid, Relaxed);
-        self.task.store(hold.party.task, Relaxed);
-        self.kind.store(hold.party.kind, Relaxed);
-        self.site.store(hold.site, Relaxed);
-        self.mode.store(hold.mode_word(), Relaxed);
-        self.amount.store(hold.amount, Relaxed);
-        if self.serial.load(Relaxed) == 0 {
-            self.serial.store(SERIALS.fetch_add(1, Relaxed), Relaxed);
-        }
-        let begun = self.begun.load(Relaxed).wrapping_add(1);
-        self.begun.store(begun, Relaxed);
-        let number = u64::from(self.serial.load(Relaxed)) << 32 | u64::from(begun);
-        self.number.store(number, Ordering::Release);
+        self.record.tell(&hold.words());
     }
 
     /// Whether its time is counted in any case.
     #[inline]
     pub fn is_timed(&self) -> bool {
-        self.mode.load(Relaxed) & TIMED != 0
+        self.record.get(MODE) & TIMED != 0
     }
 
     /// How much is held has changed: another acquisition from now on.
     pub fn set_amount(&self, amount: u64) {
-        let hold = SeenHold {
-            amount,
-            ..self.copy()
-        };
-        self.number.store(TAKEN, Relaxed);
-        self.begin(&hold);
+        self.record.tell_anew(&[(AMOUNT, amount)]);
     }
 
+    /// What it tells. For its owner.
     pub fn copy(&self) -> SeenHold {
-        let mode = self.mode.load(Relaxed);
-        SeenHold {
-            resource: self.resource.load(Relaxed),
-            row: self.row.load(Relaxed),
-            number: 0,
-            since: self.since.load(Relaxed),
+        SeenHold::of(0, &self.record.all())
+    }
+
+    /// The task that took it, or did last; and whether it is held.
+    pub fn task(&self) -> (u64, bool) {
+        let is_held = self.record.is_telling();
+        (self.record.get(TASK), is_held)
+    }
+
+    /// The row of what is held, if somebody waits for it.
+    pub fn waited_for(&self) -> Option<&'static Row> {
+        let row = Row::serving(self.record.get(ROW))?;
+        (row.waiting.load(Relaxed) != 0).then_some(row)
+    }
+
+    /// The guard may go to others from now on.
+    pub fn set_movable(&self) {
+        self.set(MOVABLE);
+    }
+
+    /// It is one of several futures of its task that took it.
+    pub fn set_in_set(&self) {
+        self.set(IN_SET);
+    }
+
+    /// The thread took it, unless a task did that is told of.
+    pub fn set_by_thread(&self) {
+        if self.record.get(TASK) == 0 {
+            self.set(BY_THREAD);
+        }
+    }
+
+    fn set(&self, flag: u64) {
+        self.record.set(MODE, self.record.get(MODE) | flag);
+    }
+
+    /// The hold is over, and the place free.
+    pub fn end(&self) {
+        self.record.end();
+    }
+
+    /// The hold that it tells of, if it stays the same one while it is read.
+    pub fn read(&self) -> Option<SeenHold> {
+        let (number, words, ()) = self.record.read(|| ())?;
+        Some(SeenHold::of(number, &words))
+    }
+}
+
+impl SeenHold {
+    fn of(number: u64, words: &[u64; WORDS]) -> Self {
+        let mode = words[MODE];
+        Self {
+            resource: words[RESOURCE],
+            row: words[ROW],
+            number,
+            since: words[SINCE],
             party: Party {
-                tid: self.tid.load(Relaxed),
-                task: self.task.load(Relaxed),
-                kind: self.kind.load(Relaxed),
+                tid: words[TID] as u32,
+                task: words[TASK],
+                kind: words[KIND],
             },
-            site: self.site.load(Relaxed),
-            mode: mode_of(mode & MODE),
-            amount: self.amount.load(Relaxed),
+            site: words[SITE],
+            mode: mode_of(mode & MODES),
+            amount: words[AMOUNT],
             movable: mode & MOVABLE != 0,
             timed: mode & TIMED != 0,
             in_set: mode & IN_SET != 0,
@@ -147,57 +168,8 @@ impl Hold {
         }
     }
 
-    /// The task that took it, or did last; and whether it is held.
-    pub fn task(&self) -> (u64, bool) {
-        let number = self.number.load(Relaxed);
-        (self.task.load(Relaxed), number != 0 && number != TAKEN)
-    }
-
-    /// The row of what is held, if somebody waits for it.
-    pub fn waited_for(&self) -> Option<&'static Row> {
-        let row = Row::serving(self.row.load(Relaxed))?;
-        (row.waiting.load(Relaxed) != 0).then_some(row)
-    }
-
-    /// The guard may go to others from now on.
-    pub fn set_movable(&self) {
-        self.mode.fetch_or(MOVABLE, Relaxed);
-    }
-
-    /// It is one of several futures of its task that took it.
-    pub fn set_in_set(&self) {
-        self.mode.fetch_or(IN_SET, Relaxed);
-    }
-
-    /// The thread took it, unless a task did that is told of.
-    pub fn set_by_thread(&self) {
-        if self.task.load(Relaxed) == 0 {
-            self.mode.fetch_or(BY_THREAD, Relaxed);
-        }
-    }
-
-    /// The hold is over, and the place free.
-    pub fn end(&self) {
-        self.number.store(0, Ordering::Release);
-    }
-
-    /// The hold that it tells of, if it stays the same one while it is read.
-    pub fn read(&self) -> Option<SeenHold> {
-        let number = self.number.load(Ordering::Acquire);
-        if number == 0 || number == TAKEN {
-            return None;
-        }
-        let seen = SeenHold {
-            number,
-            ..self.copy()
-        };
-        fence(Ordering::Acquire);
-        (self.number.load(Relaxed) == number).then_some(seen)
-    }
-}
-
-impl SeenHold {
-    fn mode_word(&self) -> u32 {
+    #[inline]
+    fn words(&self) -> [u64; WORDS] {
         let flags = [
             (self.movable, MOVABLE),
             (self.timed, TIMED),
@@ -205,7 +177,18 @@ impl SeenHold {
             (self.by_thread, BY_THREAD),
         ];
         let set = flags.iter().filter(|(is, _)| *is);
-        set.fold(self.mode as u32, |word, (_, flag)| word | flag)
+        let mode = set.fold(self.mode as u64, |word, (_, flag)| word | flag);
+        let mut words = [0; WORDS];
+        words[RESOURCE] = self.resource;
+        words[ROW] = self.row;
+        words[SINCE] = self.since;
+        words[TID] = u64::from(self.party.tid);
+        words[TASK] = self.party.task;
+        words[KIND] = self.party.kind;
+        words[SITE] = self.site;
+        words[MODE] = mode;
+        words[AMOUNT] = self.amount;
+        words
     }
 }
 

@@ -1,14 +1,17 @@
 //! The words inside of each lock: who has it, how often it was taken, whether anybody asks.
 //!
 //! What an uncontended acquisition costs is three plain stores and two looks at a word that is nearly always 0. The owner's word is cleared *before* the
-//! lock is given back, and written after it was taken: so it names who holds the lock, or nobody, and never who held it before.
+//! lock is given back, and written after it was taken: so it names who holds the lock, or nobody, and never who held it before. A contended one writes no
+//! memory that others write but these words: what is counted lies with the thread (`tallies.rs`).
 //!
 //! The snapshot reads these words from outside, through the kernel (`snapshot.rs`): the lock may be gone by then, or have been moved.
 
+use super::owner::{Owner, checked};
 use super::row::{ADDRESS, Identity, Row, Side, SiteWord, TaggedRow, site_word};
+use super::tallies::Tally;
 use super::threads::{self, Local};
 use super::uses::Tell;
-use super::{is_on, is_running, registry};
+use super::{is_on, is_running, registry, tallies};
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use hotpoll_sampler::clock;
 use std::panic::Location;
@@ -23,16 +26,12 @@ pub(super) const UPGRADABLE: u64 = 1;
 #[repr(C)]
 #[derive(Debug)]
 pub struct LockWords {
-    /// Number of the thread that holds it exclusive (or upgradable), and where it was taken. 0: nobody that is known.
-    pub(super) owner: AtomicU64,
-    /// Exclusive acquisitions. Written by the holder.
-    pub(super) count: AtomicU64,
-    /// The row, once there is one.
+    /// The row, once there is one. First: allocators write into the beginning of what was freed, and then it is no lock's any more.
     pub(super) row: AtomicU64,
+    /// Who holds it exclusive (or upgradable), and how often it was taken.
+    pub(super) owner: Owner,
     /// How many wait.
     pub(super) waiters: AtomicU32,
-    /// 1: the present exclusive acquisition is timed. Written by the holder.
-    timed: AtomicU32,
     pub(super) kind: ResourceKind,
     library: Library,
     site: &'static Location<'static>,
@@ -43,18 +42,36 @@ pub struct LockWords {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Head {
-    pub owner: u64,
-    pub count: u64,
     pub row: u64,
-    pub waiters: u32,
-    pub timed: u32,
+    /// Believed only if `check` says so.
+    owner: u64,
+    pub count: u64,
+    check: u64,
+    pub since: u64,
 }
 
-const _: () = assert!(std::mem::offset_of!(LockWords, timed) == 28);
+const _: () = assert!(
+    std::mem::offset_of!(LockWords, row) == 0 && std::mem::offset_of!(LockWords, owner) == 8
+);
+const _: () = assert!(size_of::<Owner>() + size_of::<u64>() == size_of::<Head>());
 
 impl Head {
+    /// Whether the count may be a lock's: nobody holds it, or the words belong together.
+    pub fn is_whole(self) -> bool {
+        self.owner == 0 || self.check == checked(self.owner)
+    }
+
+    /// Who holds the lock; 0: nobody, or these are not a lock's words any more.
+    pub fn owner(self) -> u64 {
+        if self.check == checked(self.owner) {
+            self.owner
+        } else {
+            0
+        }
+    }
+
     pub fn is_timed(self) -> bool {
-        self.timed != 0
+        self.since != 0
     }
 }
 
@@ -66,11 +83,14 @@ impl LockWords {
         site: &'static Location<'static>,
     ) -> Self {
         Self {
-            owner: AtomicU64::new(0),
-            count: AtomicU64::new(0),
+            owner: Owner {
+                word: AtomicU64::new(0),
+                count: AtomicU64::new(0),
+                check: AtomicU64::new(0),
+                since: AtomicU64::new(0),
+            },
             row: AtomicU64::new(0),
             waiters: AtomicU32::new(0),
-            timed: AtomicU32::new(0),
             kind,
             library,
             site,
@@ -154,11 +174,7 @@ impl LockWords {
 
     #[inline(always)]
     pub(super) fn note(&self, place: u64) -> u64 {
-        // Relaxed, and no read-modify-write: only the holder writes, and the lock itself orders one holder's words after the other's.
-        self.owner.store(threads::number() | place, Relaxed);
-        let count = self.count.load(Relaxed).wrapping_add(1);
-        self.count.store(count, Relaxed);
-        count
+        self.owner.note(threads::number() | place)
     }
 
     #[cold]
@@ -174,20 +190,29 @@ impl LockWords {
             }
             return;
         }
-        row.acquired[Side::Exclusive as usize].store(count, Relaxed);
+        brings_count(row, count);
         self.time_from(row, clock::now());
     }
 
-    /// The holder begins to time. Plain stores: what is done here keeps others waiting.
-    pub(super) fn time_from(&self, row: &Row, now: u64) {
-        row.words.store(self.address(), Relaxed);
-        row.since.store(now, Relaxed);
-        self.timed.store(1, Relaxed);
+    /// The holder begins to time, from then or from now on (0). Plain stores: what is done here keeps others waiting.
+    pub(super) fn time_from(&self, row: &Row, then: u64) {
+        let now = if then == 0 { clock::now() } else { then };
+        self.is_here(row);
+        self.owner.time_from(now);
         if self.has_waiters()
             && let Some(words) = threads::local().and_then(Local::words)
             && words.holds.load(Relaxed) == 0
         {
             words.holds.store(row.id.load(Relaxed), Relaxed);
+        }
+    }
+
+    /// Tells the row where the lock is.
+    #[inline]
+    pub(super) fn is_here(&self, row: &Row) {
+        // Nearly always known: what is not written stays with all processors.
+        if row.words.load(Relaxed) != self.address() {
+            row.words.store(self.address(), Relaxed);
         }
     }
 
@@ -198,36 +223,34 @@ impl LockWords {
     /// The lock is about to be given back. By its holder, in any case: on or off.
     #[inline(always)]
     pub fn released(&self) {
-        if self.waiters.load(Relaxed) | self.timed.load(Relaxed) != 0 {
+        if u64::from(self.waiters.load(Relaxed)) | self.owner.since() != 0 {
             self.released_and_timed();
         }
-        self.owner.store(0, Relaxed);
+        self.owner.clear();
     }
 
     #[cold]
     #[inline(never)]
     fn released_and_timed(&self) {
-        let timed = self.timed.load(Relaxed) != 0;
-        self.timed.store(0, Relaxed);
+        let timed = self.owner.since();
+        self.owner.time_from(0);
         let Some(row) = Row::of(self.row.load(Ordering::Acquire)) else {
             return;
         };
         if row.is_sites || !is_running() {
             return;
         }
-        let since = if timed { &row.since } else { &row.first_wait };
-        let since = since.load(Relaxed);
+        let owner = self.owner.word();
+        let since = match timed {
+            0 => row.first_wait.load(Relaxed),
+            timed => timed,
+        };
         if since != 0 {
-            self.held(
-                row,
-                Side::Exclusive,
-                self.owner.load(Relaxed) & ADDRESS & !UPGRADABLE,
-                since,
-            );
+            self.held(row, Side::Exclusive, owner & ADDRESS & !UPGRADABLE, since);
         }
         // Where guards are sent, who took it said so, and not who gives it back.
         let holder = match cfg!(feature = "send_guard") {
-            true => threads::by_word(self.owner.load(Relaxed)),
+            true => threads::by_word(owner),
             false => threads::existing(),
         };
         if let Some(words) = holder.and_then(Local::words)
@@ -246,7 +269,10 @@ impl LockWords {
         let now = clock::now();
         let ticks = now.saturating_sub(since);
         let counts = row.counts(side);
-        counts.held_by(super::lock_wait::adds(row, side), ticks);
+        match self.tally(side, Local::tally) {
+            Some(tally) => tally.held(ticks),
+            None => counts.held(ticks),
+        }
         if counts.longest_hold.is_longest(ticks)
             && let Some(local) = threads::local()
         {
@@ -261,6 +287,19 @@ impl LockWords {
                 other_site: 0,
                 stack: &frames[..walked],
             });
+        }
+    }
+
+    /// What the calling thread counts in for itself, in exclusive use.
+    #[inline]
+    pub(super) fn tally(
+        &self,
+        side: Side,
+        of: impl FnOnce(&'static Local, TaggedRow) -> Option<&'static Tally>,
+    ) -> Option<&'static Tally> {
+        match side {
+            Side::Exclusive => of(threads::local()?, self.row.load(Relaxed)),
+            Side::Shared => None,
         }
     }
 
@@ -289,15 +328,14 @@ impl LockWords {
         } else {
             0
         };
-        self.owner
-            .store(threads::number() | site_word(site) | upgradable, Relaxed);
+        (self.owner).becomes(threads::number() | site_word(site) | upgradable);
     }
 }
 
 impl Drop for LockWords {
     #[inline]
     fn drop(&mut self) {
-        let (row, count) = (*self.row.get_mut(), *self.count.get_mut());
+        let (row, count) = (*self.row.get_mut(), *self.owner.count.get_mut());
         if row != 0 {
             self.retire(row, count);
         } else if count != 0 && is_running() {
@@ -321,8 +359,21 @@ impl LockWords {
                     line.bring(row);
                 }
             }
+            if !row.is_sites && row.is_tallied.load(Relaxed) {
+                tallies::ends(tagged);
+            }
         }
         registry::retire(tagged, &self.identity());
+    }
+}
+
+/// The row learns how often the lock was taken, now and then: who looks reads the lock's own word, where it can.
+#[inline]
+pub(super) fn brings_count(row: &Row, count: u64) {
+    let known = &row.acquired[Side::Exclusive as usize];
+    let before = known.load(Relaxed);
+    if before == 0 || count.wrapping_sub(before) >= SAMPLED {
+        known.store(count, Relaxed);
     }
 }
 

@@ -5,6 +5,7 @@ use super::lock::{LockWords, SAMPLED};
 use super::readers::{Line, first_line};
 use super::row::{Row, Side, site_word};
 use super::threads::{self, Local};
+use crate::sync::GivesUp;
 use hotpoll_profile::Mode;
 use hotpoll_sampler::clock;
 use std::panic::Location;
@@ -61,7 +62,7 @@ impl LockWords {
         let Some(row) = self.row() else {
             return SharedHold::untold();
         };
-        row.words.store(self.address(), Relaxed);
+        self.is_here(row);
         let tagged = self.row.load(Relaxed);
         match threads::local().and_then(|local| local.line_for(tagged)) {
             Some(line) => {
@@ -86,7 +87,7 @@ impl LockWords {
     fn shared_and_timed(&self, line: &'static Line) -> SharedHold {
         let timed = match self.row() {
             Some(row) if is_running() => {
-                row.words.store(self.address(), Relaxed);
+                self.is_here(row);
                 line.bring(row);
                 line.time_from(clock::now());
                 !row.is_sites
@@ -149,18 +150,18 @@ impl LockWords {
     #[inline(never)]
     pub fn wait_for_shared<G>(
         &self,
-        timed: bool,
+        ends: GivesUp,
         site: &'static Location<'static>,
         again: impl Fn() -> Option<G>,
         block: impl FnOnce() -> Option<G>,
     ) -> Option<(G, SharedHold)> {
         let mut hold = None;
-        let guard = self.wait(Mode::Shared, timed, site, again, block, |wait| {
+        let guard = self.wait(Mode::Shared, ends, site, again, block, |wait| {
             if let Some((_, _, waiters)) = wait {
                 self.waiters.fetch_sub(waiters, Relaxed);
             }
             let mut shared = self.taken_shared(site);
-            if let (Some((_, now, _)), Some(line)) = (wait, shared.line) {
+            if let (Some((_, now @ 1.., _)), Some(line)) = (wait, shared.line) {
                 line.time_from(now);
                 shared.timed = true;
             }

@@ -1,20 +1,39 @@
 //! Waiting for a lock: tried again a little, then told of, then left to the library's own waiting.
 
-use super::lock::{LockWords, UPGRADABLE, side};
+use super::lock::{LockWords, UPGRADABLE, brings_count, side};
 use super::row::{ADDRESS, Row, Side, SiteWord, site_word};
 use super::threads::{self, Local};
-use super::uses::{Adds, Tell};
+use super::uses::Tell;
 use super::waiting::Waiting;
 use super::{is_on, is_running};
+use crate::sync::GivesUp;
 use hotpoll_profile::{Mode, Party, ResourceKind};
 use hotpoll_sampler::clock;
 use std::panic::Location;
-use std::sync::atomic::{Ordering, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed};
 
 /// How long a lock is tried again before anything is told of the wait: twice as many pauses each time.
 const SPINS: u32 = 4;
+/// How long the first of these tries takes, in ticks.
+static A_MOMENT: AtomicU64 = AtomicU64::new(0);
+/// So many are timed to know that.
+const MOMENTS: u64 = 64;
 /// Taking a mutex again after a notification is a wait from this on: waking up alone takes some microseconds.
 const LEAST_RETAKING_NS: u64 = 100_000;
+
+fn a_moment() -> u64 {
+    A_MOMENT.load(Relaxed)
+}
+
+/// Finds out how long a moment is. The shortest of a few: others may have the processor meanwhile.
+pub(super) fn time_a_moment() {
+    let took = (0..8).map(|_| {
+        let begun = clock::now();
+        (0..MOMENTS).for_each(|_| std::hint::spin_loop());
+        clock::now().saturating_sub(begun) / MOMENTS
+    });
+    A_MOMENT.store(took.min().unwrap_or(0), Relaxed);
+}
 
 impl LockWords {
     /// Waits for the lock, exclusive or upgradable, and takes it. `again` tries without waiting; `block` waits, and may come back with nothing when
@@ -24,7 +43,7 @@ impl LockWords {
     pub fn wait_for<G>(
         &self,
         mode: Mode,
-        timed: bool,
+        ends: GivesUp,
         site: &'static Location<'static>,
         again: impl Fn() -> Option<G>,
         block: impl FnOnce() -> Option<G>,
@@ -33,7 +52,7 @@ impl LockWords {
             Mode::Upgradable => site_word(site) | UPGRADABLE,
             _ => site_word(site),
         };
-        self.wait(mode, timed, site, again, block, |wait| match wait {
+        self.wait(mode, ends, site, again, block, |wait| match wait {
             Some((row, now, waiters)) => {
                 let count = self.note(place);
                 if waiters != 0 {
@@ -42,7 +61,7 @@ impl LockWords {
                 if row.is_sites {
                     row.acquired[Side::Exclusive as usize].fetch_add(1, Relaxed);
                 } else {
-                    row.acquired[Side::Exclusive as usize].store(count, Relaxed);
+                    brings_count(row, count);
                     // After a short wait nobody need be told how long this holds it, unless somebody waits.
                     if waiters != 0 || self.has_waiters() {
                         self.time_from(row, now);
@@ -60,19 +79,19 @@ impl LockWords {
     #[inline(never)]
     pub fn wait_to_upgrade<G>(
         &self,
-        timed: bool,
+        ends: GivesUp,
         site: &'static Location<'static>,
         block: impl FnOnce() -> Option<G>,
     ) -> Option<G> {
         let word = site_word(site);
         self.wait(
             Mode::Upgrading,
-            timed,
+            ends,
             site,
             || None,
             block,
             |wait| {
-                self.owner.store(threads::number() | word, Relaxed);
+                self.owner.becomes(threads::number() | word);
                 if let Some((_, _, waiters)) = wait {
                     self.waiters.fetch_sub(waiters, Relaxed);
                 }
@@ -94,18 +113,19 @@ impl LockWords {
         if row.is_sites {
             return;
         }
-        row.acquired[Side::Exclusive as usize].store(count, Relaxed);
+        brings_count(row, count);
         if waited > threads::ticks_of(LEAST_RETAKING_NS) {
-            row.counts(Side::Exclusive).waited_by(Adds::Holder, waited);
+            row.counts(Side::Exclusive).waited(waited);
         }
         self.time_from(row, clock::now());
     }
 
-    /// The wait itself. `taken` is told the row, the time, and how many waiters there are fewer; or nothing where nothing could be told of the wait.
+    /// The wait itself. `taken` is told the row, the time (0: it was not read), and how many waiters there are fewer; or nothing where nothing could be
+    /// told of the wait.
     pub(super) fn wait<G>(
         &self,
         mode: Mode,
-        timed: bool,
+        ends: GivesUp,
         site: &'static Location<'static>,
         again: impl Fn() -> Option<G>,
         block: impl FnOnce() -> Option<G>,
@@ -117,30 +137,42 @@ impl LockWords {
             taken(None);
             return Some(guard);
         };
-        let begun = clock::now();
-        let before = self.owner.load(Relaxed);
         let side = side(mode);
+        std::hint::spin_loop();
+        if let Some(guard) = again() {
+            // It took a moment: reading the clock twice would take as long. It counts as what such a moment takes.
+            let ticks = a_moment();
+            match self.tally(side, Local::tally_to_wait) {
+                Some(tally) => tally.waited(ticks),
+                None => row.counts(side).waited(ticks),
+            }
+            taken(Some((row, 0, 0)));
+            return Some(guard);
+        }
+        let begun = clock::now().saturating_sub(a_moment());
+        let before = self.owner.word();
         let mut waiters = 0;
         let mut holder = None;
         // A wait that was over at once is not told of, and is nobody's.
         let mut kind = 0;
-        let quick = (0..SPINS).find_map(|spin| {
+        let quick = (1..SPINS).find_map(|spin| {
             (0..1 << spin).for_each(|_| std::hint::spin_loop());
             again()
         });
         let guard = match quick {
             Some(guard) => guard,
             None => {
-                // SeqCst: either the holder sees this when it gives the lock back, or it has given it back before `block` looks.
+                // A holder that has looked at this just before does not see it: its hold is not counted, and `mark_holders` may say of its thread that it
+                // holds what it gives back at this moment. That is taken back with the next release, which is this waiter's own at the latest.
                 if self.waiters.fetch_add(1, Ordering::SeqCst) == 0 {
                     row.first_wait.store(begun, Relaxed);
                 }
                 waiters = 1;
                 // Now, as its thread may have ended by the end of the wait.
                 holder = threads::by_word(before).map(Local::party);
-                row.words.store(self.address(), Relaxed);
+                self.is_here(row);
                 let waiting =
-                    Waiting::begin(row, mode, timed, site_word(site), begun, self.address());
+                    Waiting::begin(row, mode, ends, site_word(site), begun, self.address());
                 self.mark_holders(row, mode);
                 kind = waiting.kind();
                 match block() {
@@ -153,7 +185,7 @@ impl LockWords {
                         self.waiters.fetch_sub(1, Relaxed);
                         let ticks = clock::now().saturating_sub(begun);
                         row.waited(kind, ticks);
-                        row.counts(side).waited_in_vain(ticks, timed);
+                        row.counts(side).waited_in_vain(ticks, ends.is_timed());
                         return None;
                     }
                 }
@@ -162,7 +194,10 @@ impl LockWords {
         let now = clock::now();
         let ticks = now.saturating_sub(begun);
         let counts = row.counts(side);
-        counts.waited_by(adds(row, side), ticks);
+        match self.tally(side, Local::tally_to_wait) {
+            Some(tally) => tally.waited(ticks),
+            None => counts.waited(ticks),
+        }
         row.waited(kind, ticks);
         if counts.longest_wait.is_longest(ticks) {
             let meanwhile = (holder, before & ADDRESS & !UPGRADABLE);
@@ -185,7 +220,7 @@ impl LockWords {
         if row.is_sites {
             return;
         }
-        let owner = self.owner.load(Relaxed);
+        let owner = self.owner.word();
         let is_mine = owner >> threads::NUMBER_SHIFT == threads::number() >> threads::NUMBER_SHIFT;
         if owner != 0
             && !is_mine
@@ -193,20 +228,12 @@ impl LockWords {
         {
             row.set_holds(words);
             // It gave the lock back meanwhile, without having seen that anybody waits.
-            if self.owner.load(Ordering::SeqCst) != owner {
+            if self.owner.word_now() != owner {
                 row.clear_holds(std::ptr::null_mut());
             }
         } else if mode != Mode::Shared && matches!(self.kind, ResourceKind::RwLock) {
             super::readers::mark(row);
         }
-    }
-}
-
-/// How the holder on this side adds to the row's numbers.
-pub(super) fn adds(row: &Row, side: Side) -> Adds {
-    match side {
-        Side::Exclusive if !row.is_sites => Adds::Holder,
-        _ => Adds::Any,
     }
 }
 

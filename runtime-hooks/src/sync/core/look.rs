@@ -112,7 +112,7 @@ impl Look {
     }
 
     /// Exclusive holders: the owners' words.
-    fn locks(&mut self, rows: &[&'static Row], memory: &mut Memory) {
+    pub fn locks(&mut self, rows: &[&'static Row], memory: &mut Memory) {
         for row in rows {
             let tagged = row.tagged();
             let (id, address) = (row.id.load(Relaxed), row.words.load(Relaxed));
@@ -130,23 +130,23 @@ impl Look {
             if head.row != tagged || row.tagged() != tagged {
                 continue;
             }
-            self.acquired.insert(id, head.count);
-            if head.owner == 0 {
+            // A lock's words that nobody has taken yet tell of none, and those of freed memory of nobody.
+            if head.is_whole() {
+                self.acquired.insert(id, head.count);
+            }
+            let owner = head.owner();
+            if owner == 0 {
                 continue;
             }
-            let upgradable = head.owner & UPGRADABLE != 0;
-            let thread = threads::by_word(head.owner);
+            let upgradable = owner & UPGRADABLE != 0;
+            let thread = threads::by_word(owner);
             self.add(SeenHolder {
                 hold: SeenHold {
                     resource: id,
                     number: head.count,
-                    since: if head.is_timed() {
-                        row.since.load(Relaxed)
-                    } else {
-                        0
-                    },
+                    since: head.since,
                     party: thread.map_or_else(Party::default, Local::party),
-                    site: head.owner & ADDRESS & !UPGRADABLE,
+                    site: owner & ADDRESS & !UPGRADABLE,
                     mode: if upgradable {
                         Mode::Upgradable
                     } else {
@@ -156,7 +156,7 @@ impl Look {
                     movable: cfg!(feature = "send_guard"),
                     // It had a number, and nobody living has it. Where guards may be sent another thread may have this one.
                     gone: thread.is_none()
-                        && head.owner >> NUMBER_SHIFT != 0
+                        && owner >> NUMBER_SHIFT != 0
                         && !cfg!(feature = "send_guard"),
                     ..SeenHold::default()
                 },
@@ -192,37 +192,42 @@ impl Look {
 
     fn readers(&mut self) {
         for local in threads::all() {
-            for line in &local.lines {
-                let Some(held) = line.read() else { continue };
-                let Held {
-                    row,
-                    site,
-                    acquisition,
-                    amount,
+            self.lines_of(local);
+        }
+    }
+
+    /// What a thread holds for reading.
+    pub fn lines_of(&mut self, local: &Local) {
+        for line in &local.lines {
+            let Some(held) = line.read() else { continue };
+            let Held {
+                row,
+                site,
+                acquisition,
+                amount,
+                since,
+            } = held;
+            let Some(row) = Row::serving(row) else {
+                continue;
+            };
+            self.add(SeenHolder {
+                hold: SeenHold {
+                    resource: row.id.load(Relaxed),
+                    number: acquisition,
                     since,
-                } = held;
-                let Some(row) = Row::serving(row) else {
-                    continue;
-                };
-                self.add(SeenHolder {
-                    hold: SeenHold {
-                        resource: row.id.load(Relaxed),
-                        number: acquisition,
-                        since,
-                        party: local.party(),
-                        site,
-                        mode: Mode::Shared,
-                        amount,
-                        movable: cfg!(feature = "send_guard"),
-                        ..SeenHold::default()
-                    },
-                    taken: match since {
-                        0 => Taken::BeforeAllWaits,
-                        _ if amount == 1 => Taken::At,
-                        _ => Taken::Unknown,
-                    },
-                });
-            }
+                    party: local.party(),
+                    site,
+                    mode: Mode::Shared,
+                    amount,
+                    movable: cfg!(feature = "send_guard"),
+                    ..SeenHold::default()
+                },
+                taken: match since {
+                    0 => Taken::BeforeAllWaits,
+                    _ if amount == 1 => Taken::At,
+                    _ => Taken::Unknown,
+                },
+            });
         }
     }
 }

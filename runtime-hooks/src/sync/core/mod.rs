@@ -25,6 +25,7 @@
 //! threads that read (`readers.rs`), and by records of tokens (`holds.rs`). All that is never freed, and read from outside at any time (`look.rs`,
 //! twice for each `snapshot.rs`): no lock of the program's is asked, and none of ours is held for longer than it takes to copy a list.
 
+mod atomics;
 mod blocking;
 mod by_kind;
 mod channel;
@@ -34,14 +35,18 @@ mod lock;
 mod lock_shared;
 mod lock_wait;
 mod look;
+mod looks;
 mod notified;
+mod owner;
 mod readers;
+mod record;
 mod registry;
 mod resource;
 mod row;
 mod snapshot;
 mod so_far;
 mod statics;
+mod tallies;
 mod task_holds;
 #[cfg(test)]
 mod tests;
@@ -55,6 +60,7 @@ pub use blocking::Blocking;
 pub use ends::{End, Future};
 pub use lock::LockWords;
 pub use lock_shared::SharedHold;
+pub use looks::look;
 pub use notified::Notified;
 pub use resource::Resource;
 pub use snapshot::{Limits, snapshot};
@@ -85,6 +91,7 @@ fn set_on(on: bool) {
 /// Sampling has begun: locks tell of themselves from now on. Those that are held already are held by nobody that is known, until they are given back.
 pub fn begin() {
     threads::forget_mine();
+    lock_wait::time_a_moment();
     set_on(true);
 }
 

@@ -7,6 +7,7 @@ use super::lock::LockWords;
 use super::resource::Resource;
 use super::row::{Row, Side, site_word};
 use super::waiting::Waiting;
+use crate::sync::GivesUp;
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use hotpoll_sampler::clock;
 use std::panic::Location;
@@ -46,12 +47,12 @@ impl Notified {
     pub fn wait(
         &self,
         mutex: &LockWords,
-        timed: bool,
+        ends: GivesUp,
         site: &'static Location<'static>,
         wait: impl FnOnce() -> bool,
     ) -> bool {
         match self.0.row() {
-            Some(row) => told(row, mutex, timed, site, wait),
+            Some(row) => told(row, mutex, ends, site, wait),
             None => {
                 mutex.released();
                 let timed_out = wait();
@@ -66,7 +67,7 @@ impl Notified {
 fn told(
     row: &'static Row,
     mutex: &LockWords,
-    timed: bool,
+    ends: GivesUp,
     site: &'static Location<'static>,
     wait: impl FnOnce() -> bool,
 ) -> bool {
@@ -74,7 +75,7 @@ fn told(
     let then = mutex.id();
     mutex.released();
     let word = site_word(site);
-    let waiting = Waiting::begin_then(row, then, Mode::Exclusive, timed, word, since, 0);
+    let waiting = Waiting::begin_then(row, then, Mode::Exclusive, ends, word, since, 0);
     let timed_out = wait();
     let now = clock::now();
     waiting.end();

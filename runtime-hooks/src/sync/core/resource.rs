@@ -7,6 +7,7 @@ use super::row::{Identity, Row, site_word};
 use super::threads;
 use super::tokens::{HoldToken, WaitToken, free_hold};
 use super::{is_on, is_running, registry};
+use crate::sync::GivesUp;
 use hotpoll_profile::{Library, Mode, Permits, ResourceKind};
 use hotpoll_sampler::clock;
 use std::panic::Location;
@@ -152,11 +153,11 @@ impl Resource {
     pub fn block_on<T>(
         &self,
         mode: Mode,
-        timed: bool,
+        ends: GivesUp,
         site: &'static Location<'static>,
         block: impl FnOnce() -> (T, bool),
     ) -> T {
-        let waiting = self.begin_block(mode, timed, site);
+        let waiting = self.begin_block(mode, ends, site);
         let (value, got) = block();
         if got {
             waiting.got();

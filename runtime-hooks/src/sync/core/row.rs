@@ -41,7 +41,8 @@ pub(super) fn site(word: SiteWord) -> Site {
 
 fn location(word: SiteWord) -> Option<&'static Location<'static>> {
     let pointer = std::ptr::with_exposed_provenance::<Location<'static>>(word as usize);
-    // SAFETY: 0, or made by `site_word` from a reference that lives for ever: words come from atomics that only it fills.
+    // SAFETY: 0, or made by `site_word` from a reference that lives for ever: words come from atomics that only it fills, and those that were read from
+    // where a lock may have been freed were written by a lock's own `Owner`, as the word beside them says (`Head::owner`).
     unsafe { pointer.as_ref() }
 }
 
@@ -81,12 +82,12 @@ pub(super) struct Row {
     pub address: AtomicUsize,
     /// Where the lock's words were seen last.
     pub words: AtomicUsize,
-    /// When the present exclusive acquisition began, if it is a timed one.
-    pub since: AtomicU64,
     /// When somebody began to wait whom nobody was before.
     pub first_wait: AtomicU64,
     /// How many wait for it, as tokens and blocked threads tell.
     pub waiting: AtomicU32,
+    /// Some thread has a tally of it: see `tallies.rs`.
+    pub is_tallied: AtomicBool,
     /// Whose `holds` names this resource.
     pub holds_on: AtomicPtr<Published>,
     /// Acquisitions, as far as they were brought here.
@@ -122,9 +123,9 @@ impl Row {
             made: AtomicU64::new(0),
             address: AtomicUsize::new(0),
             words: AtomicUsize::new(0),
-            since: AtomicU64::new(0),
             first_wait: AtomicU64::new(0),
             waiting: AtomicU32::new(0),
+            is_tallied: AtomicBool::new(false),
             holds_on: AtomicPtr::new(std::ptr::null_mut()),
             acquired: [const { AtomicU64::new(0) }; 2],
             ended: AtomicU64::new(0),
@@ -190,12 +191,12 @@ impl Row {
         self.id.store(0, Relaxed);
         self.address.store(0, Relaxed);
         self.words.store(0, Relaxed);
-        self.since.store(0, Relaxed);
         self.first_wait.store(0, Relaxed);
         self.waiting.store(0, Relaxed);
         self.left_shared.store(0, Relaxed);
         self.left_site.store(0, Relaxed);
         self.poisoned.store(false, Relaxed);
+        self.is_tallied.store(false, Relaxed);
         self.clear_holds(std::ptr::null_mut());
         for acquired in &self.acquired {
             acquired.store(0, Relaxed);
@@ -336,10 +337,12 @@ impl Row {
     /// The samples of the thread with these words say from now on that it holds this resource while others wait.
     pub fn set_holds(&self, words: &'static Published) {
         let id = self.id.load(Relaxed);
-        if words
-            .holds
-            .compare_exchange(0, id, Relaxed, Relaxed)
-            .is_ok()
+        // Looked at first: who holds what others wait for says so itself, and its words are its own.
+        if words.holds.load(Relaxed) == 0
+            && words
+                .holds
+                .compare_exchange(0, id, Relaxed, Relaxed)
+                .is_ok()
         {
             self.clear_holds(std::ptr::from_ref(words).cast_mut());
         }

@@ -4,17 +4,23 @@
 //! between them; so everything that is confirmed was there at one time, and a cycle of confirmed edges is real.
 
 use super::ends;
+use super::lock::side;
 use super::look::{Look, SeenHolder, Taken, is_left_for_good};
+use super::looks::{self, Known};
 use super::registry;
 use super::row::{Row, Side, TaggedRow, site};
 use super::statics::Statics;
+use super::tallies::{self, Sum};
 use super::threads;
 use super::uses::Clock;
 use super::waits::Seen;
-use hotpoll_profile::{Holder, Resource, Resources, Since, Uses, Waiter};
+use hotpoll_profile::{Holder, KindWaits, Resource, Resources, Since, Uses, Waiter};
 use hotpoll_sampler::Memory;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
+
+/// How often numbers are read again that are brought meanwhile.
+const MOST_READS: usize = 16;
 
 /// How much a snapshot lists.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +48,7 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> R
     let (rows, sites) = registry::rows();
     let mut memory = Memory::default();
     let first = Look::take(&rows, &mut memory);
+    let known = looks::known(&first, hotpoll_sampler::clock::now());
     // Only what the first found can be confirmed, or can be waited for; reading the words of idle locks again would say nothing.
     let busy: Vec<&'static Row> = rows
         .iter()
@@ -62,9 +69,12 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> R
     let mut described = Describe {
         first,
         second,
+        known,
         clock,
         statics: Statics::default(),
         not_brought: not_brought(),
+        tallied: HashMap::new(),
+        tallied_at: None,
         limits,
         intern,
     };
@@ -115,10 +125,15 @@ fn not_brought() -> HashMap<TaggedRow, u64> {
 struct Describe<'a> {
     first: Look,
     second: Look,
+    /// Since when the first look's holders hold what nobody timed.
+    known: Known,
     clock: Clock,
     statics: Statics,
     /// Shared acquisitions that are still in their threads' lines, by the rows they are of.
     not_brought: HashMap<TaggedRow, u64>,
+    /// What is with threads, and when that was read: as long as no more was brought to rows it is what they lack.
+    tallied: HashMap<TaggedRow, Sum>,
+    tallied_at: Option<u64>,
     limits: Limits,
     intern: &'a mut dyn FnMut(&[u64]) -> Vec<u32>,
 }
@@ -170,11 +185,7 @@ impl Describe<'_> {
             (Side::Exclusive, &mut resource.exclusive),
             (Side::Shared, &mut resource.shared),
         ] {
-            if let Some(counts) = row.existing_counts(side) {
-                *uses = counts.read(&self.clock, self.intern);
-            } else {
-                *uses = Uses::default();
-            }
+            *uses = self.uses(row, side, tagged);
             uses.acquired = row.acquired[side as usize].load(Relaxed);
         }
         if let Some(missing) = self.not_brought.get(&tagged) {
@@ -190,10 +201,36 @@ impl Describe<'_> {
         Some(resource)
     }
 
+    /// What the row has, and what is with threads.
+    fn uses(&mut self, row: &'static Row, side: Side, tagged: TaggedRow) -> Uses {
+        let Some(counts) = row.existing_counts(side) else {
+            return Uses::default();
+        };
+        if side == Side::Shared {
+            return counts.read(&self.clock, self.intern);
+        }
+        for _ in 0..MOST_READS {
+            if self.tallied_at.is_some() {
+                let mut uses = counts.read(&self.clock, self.intern);
+                if let Some(sum) = self.tallied.get(&tagged) {
+                    sum.add_to(&mut uses, &self.clock);
+                }
+                if tallies::brought() == self.tallied_at {
+                    return uses;
+                }
+            }
+            // Something was brought meanwhile: it would be here twice, or not at all.
+            self.tallied_at = tallies::brought();
+            self.tallied = tallies::sums();
+        }
+        counts.read(&self.clock, self.intern)
+    }
+
     fn parties(&mut self, row: &'static Row, resource: &mut Resource) {
         let id = resource.id;
         let waits = self.second.waits.remove(&id).unwrap_or_default();
         let first_wait = waits.first().map(|seen| seen.about.since);
+        self.add_open(&waits, resource);
         let before = self.first.waits.get(&id).map_or(&[][..], Vec::as_slice);
         let confirmed: Vec<bool> = waits
             .iter()
@@ -223,6 +260,33 @@ impl Describe<'_> {
         }
     }
 
+    /// Waits that have not ended have lasted, too: who waits for ever would be told as nobody who waited.
+    fn add_open(&self, waits: &[Seen], resource: &mut Resource) {
+        for seen in waits {
+            let about = &seen.about;
+            let ns = self.clock.ago(about.since);
+            let uses = match side(about.mode) {
+                Side::Exclusive => &mut resource.exclusive,
+                Side::Shared => &mut resource.shared,
+            };
+            uses.wait_ns += ns;
+            let kind = about.party.kind;
+            if kind == 0 {
+                continue;
+            }
+            let known = resource.by_kind.iter().position(|of| of.kind == kind);
+            let at = known.unwrap_or_else(|| {
+                resource.by_kind.push(KindWaits {
+                    kind,
+                    ..KindWaits::default()
+                });
+                resource.by_kind.len() - 1
+            });
+            resource.by_kind[at].waits += 1;
+            resource.by_kind[at].wait_ns += ns;
+        }
+    }
+
     fn waiter(&mut self, seen: &Seen, confirmed: bool) -> Waiter {
         let about = &seen.about;
         Waiter {
@@ -243,10 +307,19 @@ impl Describe<'_> {
 
     fn holder(&self, holder: &SeenHolder, confirmed: bool, first_wait: Option<u64>) -> Holder {
         let hold = &holder.hold;
-        let (since, at) = match (holder.taken, first_wait) {
-            (Taken::At, _) => (Since::Exact, hold.since),
-            (Taken::BeforeAllWaits, Some(first)) => (Since::AtLeast, first),
-            _ => (Since::Unknown, self.clock.now),
+        let (since, at) = match holder.taken {
+            Taken::At => (Since::Exact, hold.since),
+            taken => {
+                let waited = first_wait.filter(|_| taken == Taken::BeforeAllWaits);
+                let looked = self.known.first(holder);
+                match (waited, looked) {
+                    // The longer of both.
+                    (Some(first), None) => (Since::AtLeast, first),
+                    (Some(first), Some(look)) if first <= look => (Since::AtLeast, first),
+                    (_, Some(look)) => (Since::Sampled, look),
+                    (None, None) => (Since::Unknown, self.clock.now),
+                }
+            }
         };
         Holder {
             party: hold.party,

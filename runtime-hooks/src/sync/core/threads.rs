@@ -6,6 +6,7 @@
 #![allow(unsafe_code)] // References that live for ever, behind atomic pointers.
 
 use super::readers::Line;
+use super::tallies::Place;
 use super::waits::{MAX_FRAMES, Wait};
 use hotpoll_profile::Party;
 use hotpoll_sampler::{ForkLock, Published, clock, generation};
@@ -40,6 +41,8 @@ pub(super) struct Local {
     pub wait: Wait,
     /// The shared locks that it holds or held last.
     pub lines: [Line; LINES],
+    /// What it counted of locks that it had to wait for.
+    pub tallies: Place,
     next_walk: Cell<u64>,
 }
 
@@ -237,6 +240,7 @@ impl Local {
             told_row: AtomicU64::new(0),
             wait: Wait::new(),
             lines: [const { Line::new() }; LINES],
+            tallies: Place::default(),
             next_walk: Cell::new(0),
         }
     }
@@ -246,6 +250,7 @@ impl Local {
         for line in &self.lines {
             line.thread_ends();
         }
+        self.tallies.thread_ends();
         let number = self.number.swap(0, Relaxed);
         self.tid.store(0, Relaxed);
         let mut registry = REGISTRY.lock();

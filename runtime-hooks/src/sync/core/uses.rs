@@ -9,28 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, Ordering::Re
 /// Frames that are kept of the longest wait and hold.
 pub(super) const LONGEST_FRAMES: usize = 32;
 
-/// Who adds to a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Adds {
-    /// Whoever holds the lock exclusive, and nobody else: no read-modify-write, so that others wait the shorter.
-    Holder,
-    /// Anybody.
-    Any,
-}
-
-impl Adds {
-    #[inline]
-    fn add(self, number: &AtomicU64, n: u64) {
-        match self {
-            Self::Holder => number.store(number.load(Relaxed).wrapping_add(n), Relaxed),
-            Self::Any => {
-                number.fetch_add(n, Relaxed);
-            }
-        }
-    }
-}
-
-/// Numbers of one mode. `wait` of the exclusive side of a lock is added to by its holder, but for waits in vain, which have a number of their own. Time is in clock ticks.
+/// Numbers of one mode, added to by anybody. Time is in clock ticks.
 #[derive(Default)]
 pub(super) struct Counts {
     pub contended: AtomicU64,
@@ -51,15 +30,28 @@ pub(super) struct Counts {
 impl Counts {
     /// A wait has ended with the acquisition.
     pub fn waited(&self, ticks: u64) {
-        self.waited_by(Adds::Any, ticks);
+        self.add(1, ticks, 0, 0);
+        self.wait_times.count(ns_of(ticks));
     }
 
-    /// The same, by one of these.
-    #[inline]
-    pub fn waited_by(&self, adds: Adds, ticks: u64) {
-        adds.add(&self.contended, 1);
-        adds.add(&self.wait, ticks);
-        self.wait_times.count(adds, ns_of(ticks));
+    /// So much more of each.
+    pub fn add(&self, contended: u64, wait: u64, holds_timed: u64, hold: u64) {
+        for (number, more) in [
+            (&self.contended, contended),
+            (&self.wait, wait),
+            (&self.holds_timed, holds_timed),
+            (&self.hold, hold),
+        ] {
+            if more != 0 {
+                number.fetch_add(more, Relaxed);
+            }
+        }
+    }
+
+    /// Takes these times over.
+    pub fn add_times(&self, wait: &Buckets, hold: &Buckets) {
+        self.wait_times.take_from(wait);
+        self.hold_times.take_from(hold);
     }
 
     /// A wait has ended with nothing.
@@ -71,20 +63,13 @@ impl Counts {
         };
         counter.fetch_add(1, Relaxed);
         self.wait_in_vain.fetch_add(ticks, Relaxed);
-        self.times_in_vain.count(Adds::Any, ns_of(ticks));
+        self.times_in_vain.count(ns_of(ticks));
     }
 
     /// An acquisition that was timed has ended.
     pub fn held(&self, ticks: u64) {
-        self.held_by(Adds::Any, ticks);
-    }
-
-    /// The same, by one of these.
-    #[inline]
-    pub fn held_by(&self, adds: Adds, ticks: u64) {
-        adds.add(&self.holds_timed, 1);
-        adds.add(&self.hold, ticks);
-        self.hold_times.count(adds, ns_of(ticks));
+        self.add(0, 0, 1, ticks);
+        self.hold_times.count(ns_of(ticks));
     }
 
     /// The numbers, without how many acquisitions there were.
@@ -169,7 +154,7 @@ impl Clock {
 }
 
 /// A histogram of nanoseconds, with the profile's buckets.
-struct Buckets([AtomicU32; BUCKETS]);
+pub(super) struct Buckets([AtomicU32; BUCKETS]);
 
 impl Default for Buckets {
     fn default() -> Self {
@@ -179,18 +164,27 @@ impl Default for Buckets {
 
 impl Buckets {
     #[inline]
-    fn count(&self, adds: Adds, ns: u64) {
+    fn count(&self, ns: u64) {
         if let Some(counter) = self.0.get(bucket(ns)) {
-            match adds {
-                Adds::Holder => counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed),
-                Adds::Any => {
-                    counter.fetch_add(1, Relaxed);
-                }
-            }
+            counter.fetch_add(1, Relaxed);
         }
     }
 
-    fn read(&self) -> Histogram {
+    /// The same, where nobody else counts.
+    #[inline]
+    pub fn count_alone(&self, ns: u64) {
+        if let Some(counter) = self.0.get(bucket(ns)) {
+            counter.store(counter.load(Relaxed).wrapping_add(1), Relaxed);
+        }
+    }
+
+    pub fn clear(&self) {
+        for counter in &self.0 {
+            counter.store(0, Relaxed);
+        }
+    }
+
+    pub fn read(&self) -> Histogram {
         let used = self.0.iter().rposition(|count| count.load(Relaxed) != 0);
         let counts = self.0.iter().take(used.map_or(0, |last| last + 1));
         Histogram {

@@ -3,7 +3,9 @@
 use super::row::{Row, SiteWord};
 use super::threads::{self, Local};
 use super::waits::{About, MAX_FRAMES};
+use crate::sync::GivesUp;
 use hotpoll_profile::Mode;
+use hotpoll_sampler::clock;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// A wait of the calling thread. It ends when this is dropped.
@@ -19,12 +21,12 @@ impl Waiting {
     pub fn begin(
         row: &Row,
         mode: Mode,
-        timed: bool,
+        ends: GivesUp,
         site: SiteWord,
         since: u64,
         words: usize,
     ) -> Self {
-        Self::begin_then(row, 0, mode, timed, site, since, words)
+        Self::begin_then(row, 0, mode, ends, site, since, words)
     }
 
     /// The same, where `then` is what will be waited for after that.
@@ -34,7 +36,7 @@ impl Waiting {
         row: &Row,
         then: u64,
         mode: Mode,
-        timed: bool,
+        ends: GivesUp,
         site: SiteWord,
         since: u64,
         words: usize,
@@ -55,12 +57,12 @@ impl Waiting {
             then,
             words,
             since,
-            ends: 0,
+            ends: ends_at(ends, since),
             party,
             site,
             mode,
             amount: 0,
-            timed,
+            timed: ends.is_timed(),
             in_set: false,
             by_thread: party.task == 0,
         });
@@ -85,6 +87,18 @@ impl Waiting {
 
     /// The wait is over.
     pub fn end(self) {}
+}
+
+/// When that is, by the clock of all; 0: never. Of a wait that began then.
+fn ends_at(ends: GivesUp, since: u64) -> u64 {
+    let ticks = |time: std::time::Duration| {
+        threads::ticks_of(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+    };
+    match (ends, ends.left()) {
+        (_, None) => 0,
+        (GivesUp::At(_), Some(left)) => clock::now().saturating_add(ticks(left)),
+        (_, Some(left)) => since.saturating_add(ticks(left)),
+    }
 }
 
 impl Drop for Waiting {

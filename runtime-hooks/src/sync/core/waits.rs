@@ -3,44 +3,43 @@
 //! A thread has one record for its own waits; waits of tasks take theirs from a pool and bring them back. Records are never freed, so a reader
 //! may look whenever it likes: the wait's number, read before and after, says whether what it read belongs together.
 
+use super::record::Record;
 use super::row::SiteWord;
 use hotpoll_profile::{Mode, Party};
 use hotpoll_sampler::ForkLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, Ordering::Relaxed, fence};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
 
 /// Frames that are kept of a waiter's stack.
 pub(super) const MAX_FRAMES: usize = 48;
 
 /// One wait, or the place for one.
 pub(super) struct Wait {
-    /// The wait's number: the record's own serial and how many waits it told of. 0 while it tells of none.
-    number: AtomicU64,
-    serial: AtomicU32,
-    begun: AtomicU32,
-    resource: AtomicU64,
-    /// What else is waited for after that: the mutex of a condition variable.
-    then: AtomicU64,
-    /// Where the lock's words are, if it has any.
-    words: AtomicUsize,
-    since: AtomicU64,
-    /// When it gives up, or what it waits for is due; 0: not known.
-    ends: AtomicU64,
-    tid: AtomicU32,
-    task: AtomicU64,
-    kind: AtomicU64,
-    site: AtomicU64,
-    amount: AtomicU64,
-    /// The mode; above it, what else is so.
-    mode: AtomicU32,
+    record: Record<WORDS>,
     frames: AtomicU32,
     stack: [AtomicU64; MAX_FRAMES],
 }
+
+// The record's words.
+const RESOURCE: usize = 0;
+const THEN: usize = 1;
+const AT: usize = 2;
+const SINCE: usize = 3;
+const ENDS: usize = 4;
+const TID: usize = 5;
+const TASK: usize = 6;
+const KIND: usize = 7;
+const SITE: usize = 8;
+const MODE: usize = 9;
+const AMOUNT: usize = 10;
+const WORDS: usize = 11;
 
 /// What a wait says of itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct About {
     pub resource: u64,
+    /// What else is waited for after that: the mutex of a condition variable.
     pub then: u64,
+    /// Where the lock's words are, if it has any.
     pub words: usize,
     pub since: u64,
     /// When it gives up, or what it waits for is due; 0: not known.
@@ -64,29 +63,14 @@ pub(super) struct Seen {
     pub stack: Vec<u64>,
 }
 
-const TIMED: u32 = 1 << 8;
-const IN_SET: u32 = 1 << 9;
-const BY_THREAD: u32 = 1 << 10;
-
-static SERIALS: AtomicU32 = AtomicU32::new(1);
+const TIMED: u64 = 1 << 8;
+const IN_SET: u64 = 1 << 9;
+const BY_THREAD: u64 = 1 << 10;
 
 impl Wait {
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
-            number: AtomicU64::new(0),
-            serial: AtomicU32::new(0),
-            begun: AtomicU32::new(0),
-            resource: AtomicU64::new(0),
-            then: AtomicU64::new(0),
-            words: AtomicUsize::new(0),
-            since: AtomicU64::new(0),
-            ends: AtomicU64::new(0),
-            tid: AtomicU32::new(0),
-            task: AtomicU64::new(0),
-            kind: AtomicU64::new(0),
-            site: AtomicU64::new(0),
-            amount: AtomicU64::new(0),
-            mode: AtomicU32::new(0),
+            record: Record::new(),
             frames: AtomicU32::new(0),
             stack: [const { AtomicU64::new(0) }; MAX_FRAMES],
         }
@@ -94,42 +78,20 @@ impl Wait {
 
     /// Whether it tells of a wait now. For its owner.
     pub fn is_active(&self) -> bool {
-        self.number.load(Relaxed) != 0
+        self.record.is_taken()
     }
 
     /// Begins to tell of a wait. For its owner, while it tells of none.
+    #[inline]
     pub fn begin(&self, about: &About) {
-        if self.serial.load(Relaxed) == 0 {
-            self.serial.store(SERIALS.fetch_add(1, Relaxed), Relaxed);
-        }
-        // Release fence: whoever reads any of what follows finds the number 0, or the new one.
-        fence(Ordering::Release);
-        self.resource.store(about.resource, Relaxed);
-        self.then.store(about.then, Relaxed);
-        self.words.store(about.words, Relaxed);
-        self.since.store(about.since, Relaxed);
-        self.ends.store(about.ends, Relaxed);
-        self.tid.store(about.party.tid, Relaxed);
-        self.task.store(about.party.task, Relaxed);
-        self.kind.store(about.party.kind, Relaxed);
-        self.site.store(about.site, Relaxed);
-        self.amount.store(about.amount, Relaxed);
-        self.mode.store(about.mode_word(), Relaxed);
+        // Before the number: a stack is of the wait that the number is of, or of none.
         self.frames.store(0, Relaxed);
-        self.publish();
-    }
-
-    fn publish(&self) {
-        let begun = self.begun.load(Relaxed).wrapping_add(1);
-        self.begun.store(begun, Relaxed);
-        let number = u64::from(self.serial.load(Relaxed)) << 32 | u64::from(begun);
-        // Release: publishes the words above to the Acquire in `read`.
-        self.number.store(number, Ordering::Release);
+        self.record.tell(&about.words());
     }
 
     /// Says when it ends by itself. For its owner.
     pub fn set_ends(&self, at: u64) {
-        self.ends.store(at, Relaxed);
+        self.record.set(ENDS, at);
     }
 
     /// Says from where it is waited. For its owner.
@@ -144,12 +106,12 @@ impl Wait {
 
     /// The kind of the task that waits. For its owner.
     pub fn kind(&self) -> u64 {
-        self.kind.load(Relaxed)
+        self.record.get(KIND)
     }
 
     /// The frames that were set. For its owner.
     pub fn stack(&self) -> impl Iterator<Item = u64> + '_ {
-        let count = self.frames.load(Relaxed) as usize;
+        let count = self.frames.load(Ordering::Acquire) as usize;
         self.stack
             .iter()
             .take(count)
@@ -158,81 +120,87 @@ impl Wait {
 
     /// Another one waits on, if it is another: a wait of its own, that began when this one did. For its owner.
     pub fn goes_to(&self, party: Party, in_set: bool) {
-        let mode = self.mode.load(Relaxed);
+        let mode = self.record.get(MODE);
         if (mode & IN_SET != 0) != in_set {
-            self.mode.store(mode ^ IN_SET, Relaxed);
+            self.record.set(MODE, mode ^ IN_SET);
         }
-        let (tid, task) = (self.tid.load(Relaxed), self.task.load(Relaxed));
+        let (tid, task) = (self.record.get(TID) as u32, self.record.get(TASK));
         if task == party.task && (task != 0 || tid == party.tid) {
             return;
         }
-        self.number.store(0, Relaxed);
-        // Release fence: as in `begin`.
-        fence(Ordering::Release);
-        self.tid.store(party.tid, Relaxed);
-        self.task.store(party.task, Relaxed);
-        self.kind.store(party.kind, Relaxed);
-        self.publish();
+        self.record.tell_anew(&[
+            (TID, u64::from(party.tid)),
+            (TASK, party.task),
+            (KIND, party.kind),
+        ]);
     }
 
     /// The wait is over. For its owner.
     pub fn end(&self) {
-        self.number.store(0, Ordering::Release);
+        self.record.end();
     }
 
     /// The wait that it tells of, if it stays the same one while it is read.
     pub fn read(&self) -> Option<Seen> {
-        // Acquire: pairs with the Release in `begin`.
-        let number = self.number.load(Ordering::Acquire);
-        if number == 0 {
-            return None;
-        }
-        let mode = self.mode.load(Relaxed);
-        let about = About {
-            resource: self.resource.load(Relaxed),
-            then: self.then.load(Relaxed),
-            words: self.words.load(Relaxed),
-            since: self.since.load(Relaxed),
-            ends: self.ends.load(Relaxed),
-            party: Party {
-                tid: self.tid.load(Relaxed),
-                task: self.task.load(Relaxed),
-                kind: self.kind.load(Relaxed),
-            },
-            site: self.site.load(Relaxed),
-            mode: mode_of(mode & (TIMED - 1)),
-            amount: self.amount.load(Relaxed),
-            timed: mode & TIMED != 0,
-            in_set: mode & IN_SET != 0,
-            by_thread: mode & BY_THREAD != 0,
-        };
-        let frames = self.frames.load(Ordering::Acquire) as usize;
-        let stack = self.stack.iter().take(frames);
-        let stack = stack.map(|frame| frame.load(Relaxed)).collect();
-        // Acquire fence: with the one in `begin`, words of a later wait are not read with this number.
-        fence(Ordering::Acquire);
-        (self.number.load(Relaxed) == number).then_some(Seen {
+        let (number, words, stack) = self.record.read(|| self.stack().collect())?;
+        Some(Seen {
             number,
-            about,
+            about: About::of(&words),
             stack,
         })
     }
 }
 
 impl About {
-    fn mode_word(&self) -> u32 {
+    fn of(words: &[u64; WORDS]) -> Self {
+        let mode = words[MODE];
+        Self {
+            resource: words[RESOURCE],
+            then: words[THEN],
+            words: words[AT] as usize,
+            since: words[SINCE],
+            ends: words[ENDS],
+            party: Party {
+                tid: words[TID] as u32,
+                task: words[TASK],
+                kind: words[KIND],
+            },
+            site: words[SITE],
+            mode: mode_of(mode & (TIMED - 1)),
+            amount: words[AMOUNT],
+            timed: mode & TIMED != 0,
+            in_set: mode & IN_SET != 0,
+            by_thread: mode & BY_THREAD != 0,
+        }
+    }
+
+    #[inline]
+    fn words(&self) -> [u64; WORDS] {
         let flags = [
             (self.timed, TIMED),
             (self.in_set, IN_SET),
             (self.by_thread, BY_THREAD),
         ];
         let set = flags.iter().filter(|(is, _)| *is);
-        set.fold(self.mode as u32, |word, (_, flag)| word | flag)
+        let mode = set.fold(self.mode as u64, |word, (_, flag)| word | flag);
+        let mut words = [0; WORDS];
+        words[RESOURCE] = self.resource;
+        words[THEN] = self.then;
+        words[AT] = self.words as u64;
+        words[SINCE] = self.since;
+        words[ENDS] = self.ends;
+        words[TID] = u64::from(self.party.tid);
+        words[TASK] = self.party.task;
+        words[KIND] = self.party.kind;
+        words[SITE] = self.site;
+        words[MODE] = mode;
+        words[AMOUNT] = self.amount;
+        words
     }
 }
 
 /// A mode from its number.
-pub(super) fn mode_of(number: u32) -> Mode {
+pub(super) fn mode_of(number: u64) -> Mode {
     let mode = Mode::ALL.get(number as usize).copied();
     mode.unwrap_or_default()
 }
@@ -329,15 +297,5 @@ mod tests {
                 assert!(seen.stack.is_empty() || seen.stack == [n, n]);
             }
         });
-    }
-
-    #[test]
-    fn numbers_differ_between_records() {
-        let (one, other) = (Wait::new(), Wait::new());
-        one.begin(&about(1));
-        other.begin(&about(1));
-        assert_ne!(one.read().unwrap().number, other.read().unwrap().number);
-        one.end();
-        assert!(one.read().is_none());
     }
 }

@@ -1,5 +1,6 @@
 //! `Barrier`, with the standard library's API.
 
+use crate::sync::GivesUp;
 use crate::sync::core::Resource;
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use std::fmt;
@@ -36,7 +37,9 @@ impl Barrier {
     #[track_caller]
     pub fn wait(&self) -> BarrierWaitResult {
         let site = Location::caller();
-        (self.told).block_on(Mode::Exclusive, false, site, || (self.inner.wait(), true))
+        (self.told).block_on(Mode::Exclusive, GivesUp::Never, site, || {
+            (self.inner.wait(), true)
+        })
     }
 }
 

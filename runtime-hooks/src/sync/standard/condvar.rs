@@ -4,6 +4,7 @@
 //! as waiting here.
 
 use super::mutex::MutexGuard;
+use crate::sync::GivesUp;
 use crate::sync::core::Notified;
 use hotpoll_profile::{Library, ResourceKind};
 use std::fmt;
@@ -72,10 +73,11 @@ impl Condvar {
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         let (inner, lock) = guard.take();
         let mut back = None;
-        self.told.wait(&lock.words, false, Location::caller(), || {
-            back = Some(self.inner.wait(inner));
-            false
-        });
+        self.told
+            .wait(&lock.words, GivesUp::Never, Location::caller(), || {
+                back = Some(self.inner.wait(inner));
+                false
+            });
         match back {
             Some(locked) => MutexGuard::around(lock, locked),
             None => unreachable!("the wait has run"),
@@ -110,17 +112,22 @@ impl Condvar {
     ) -> LockResult<Timed<'a, T>> {
         let (inner, lock) = guard.take();
         let mut back = None;
-        let timed_out = self.told.wait(&lock.words, true, Location::caller(), || {
-            let (timed_out, locked) = match self.inner.wait_timeout(inner, timeout) {
-                Ok((guard, result)) => (result.timed_out(), Ok(guard)),
-                Err(poisoned) => {
-                    let (guard, result) = poisoned.into_inner();
-                    (result.timed_out(), Err(PoisonError::new(guard)))
-                }
-            };
-            back = Some(locked);
-            timed_out
-        });
+        let timed_out = self.told.wait(
+            &lock.words,
+            GivesUp::In(timeout),
+            Location::caller(),
+            || {
+                let (timed_out, locked) = match self.inner.wait_timeout(inner, timeout) {
+                    Ok((guard, result)) => (result.timed_out(), Ok(guard)),
+                    Err(poisoned) => {
+                        let (guard, result) = poisoned.into_inner();
+                        (result.timed_out(), Err(PoisonError::new(guard)))
+                    }
+                };
+                back = Some(locked);
+                timed_out
+            },
+        );
         let result = WaitTimeoutResult(timed_out);
         match back.map(|locked| MutexGuard::around(lock, locked)) {
             Some(Ok(guard)) => Ok((guard, result)),

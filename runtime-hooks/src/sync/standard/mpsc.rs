@@ -3,6 +3,7 @@
 //! Each end counts what went through it when it went through, sampling or not, so that the length is what was sent and not received, and cannot drift; so
 //! are those counted that come and go. What is on its way in or out at this moment may be missing.
 
+use crate::sync::GivesUp;
 use crate::sync::core::{Resource, SoFar, is_on};
 use hotpoll_profile::{Closed, Library, Mode, ResourceKind};
 use std::fmt;
@@ -220,7 +221,7 @@ impl<T> SyncSender<T> {
             Err(TrySendError::Disconnected(value)) => return Err(SendError(value)),
             Err(TrySendError::Full(value)) => {
                 let resource = self.told.announce();
-                resource.block_on(Mode::Exclusive, false, site, || {
+                resource.block_on(Mode::Exclusive, GivesUp::Never, site, || {
                     let sent = self.inner.send(value);
                     let got = sent.is_ok();
                     (sent, got)
@@ -288,7 +289,7 @@ impl<T> Receiver<T> {
             Err(TryRecvError::Empty) => {
                 let resource = self.told.announce();
                 resource.receiving();
-                let value = resource.block_on(Mode::Shared, false, site, || {
+                let value = resource.block_on(Mode::Shared, GivesUp::Never, site, || {
                     let value = self.inner.recv();
                     let got = value.is_ok();
                     (value, got)
@@ -314,7 +315,7 @@ impl<T> Receiver<T> {
             Err(TryRecvError::Empty) => {
                 let resource = self.told.announce();
                 resource.receiving();
-                let value = resource.block_on(Mode::Shared, true, site, || {
+                let value = resource.block_on(Mode::Shared, GivesUp::In(timeout), site, || {
                     let value = self.inner.recv_timeout(timeout);
                     let got = value.is_ok();
                     (value, got)

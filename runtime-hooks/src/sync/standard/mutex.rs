@@ -1,5 +1,6 @@
 //! `Mutex`, with the standard library's API.
 
+use crate::sync::GivesUp;
 use crate::sync::core::{LockWords, is_on};
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use std::fmt;
@@ -78,7 +79,7 @@ impl<T: ?Sized> Mutex<T> {
         }
         let again = || self.at_once();
         let block = || Some(self.inner.lock());
-        match (self.words).wait_for(Mode::Exclusive, false, site, again, block) {
+        match (self.words).wait_for(Mode::Exclusive, GivesUp::Never, site, again, block) {
             Some(locked) => self.guarded(locked),
             None => unreachable!("the lock comes back with the lock"),
         }

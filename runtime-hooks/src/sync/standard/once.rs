@@ -1,5 +1,6 @@
 //! `Once`, with the standard library's API.
 
+use crate::sync::GivesUp;
 use crate::sync::core::{Resource, is_on};
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use std::fmt;
@@ -51,12 +52,12 @@ impl Told {
         if !is_on() || !self.running.load(Relaxed) {
             return block();
         }
-        (self.resource).block_on(Mode::Exclusive, false, site, || (block(), true))
+        (self.resource).block_on(Mode::Exclusive, GivesUp::Never, site, || (block(), true))
     }
 
     /// Runs `block`, which waits until it has happened.
     pub fn wait<R>(&self, site: &'static Location<'static>, block: impl FnOnce() -> R) -> R {
-        (self.resource).block_on(Mode::Exclusive, false, site, || (block(), true))
+        (self.resource).block_on(Mode::Exclusive, GivesUp::Never, site, || (block(), true))
     }
 }
 

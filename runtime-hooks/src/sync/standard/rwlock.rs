@@ -1,5 +1,6 @@
 //! `RwLock`, with the standard library's API.
 
+use crate::sync::GivesUp;
 use crate::sync::core::{LockWords, SharedHold, is_on};
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use std::fmt;
@@ -100,7 +101,7 @@ impl<T: ?Sized> RwLock<T> {
         }
         let again = || at_once(self.inner.try_read());
         let block = || Some(self.inner.read());
-        match (self.words).wait_for_shared(false, site, again, block) {
+        match (self.words).wait_for_shared(GivesUp::Never, site, again, block) {
             Some((locked, hold)) => self.reading(locked, hold),
             None => unreachable!("the lock comes back with the lock"),
         }
@@ -145,7 +146,7 @@ impl<T: ?Sized> RwLock<T> {
         }
         let again = || at_once(self.inner.try_write());
         let block = || Some(self.inner.write());
-        match (self.words).wait_for(Mode::Exclusive, false, site, again, block) {
+        match (self.words).wait_for(Mode::Exclusive, GivesUp::Never, site, again, block) {
             Some(locked) => self.writing(locked),
             None => unreachable!("the lock comes back with the lock"),
         }

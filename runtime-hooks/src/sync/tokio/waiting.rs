@@ -1,5 +1,6 @@
 //! A future of tokio's that may wait: told of from its first pending poll to its end.
 
+use super::super::GivesUp;
 use super::super::core::{Blocking, HoldToken, Resource, WaitToken, is_on};
 use super::ends::Channel;
 use crate::tasks::is_a_sets;
@@ -71,7 +72,10 @@ impl<'a> For<'a> {
             return None;
         }
         self.tell_channel();
-        Some(self.resource.begin_block(self.mode, false, self.site))
+        Some(
+            self.resource
+                .begin_block(self.mode, GivesUp::Never, self.site),
+        )
     }
 
     fn tell_channel(&self) {
