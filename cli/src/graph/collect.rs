@@ -2,7 +2,7 @@
 
 use super::data::{Data, EdgeData, NodeData};
 use crate::now::Now;
-use crate::stuck;
+use crate::text::since;
 use hotpoll_profile::{Mode, Resource, Since};
 use hotpoll_symbolizer::verdict::{
     Actor, Graph, Names, Problem, ProblemKind, Settings, Why, find, names, with_inferred,
@@ -111,7 +111,7 @@ fn edge(from: String, to: String) -> EdgeData {
         to,
         kind: "",
         since_ns: 0,
-        since: stuck::since(Since::Unknown),
+        since: since::label(Since::Unknown),
         site: String::new(),
         mode: Mode::Exclusive.label(),
         timed: false,
@@ -195,7 +195,7 @@ impl Drawing<'_> {
             self.edges.push(EdgeData {
                 kind: "waits for",
                 since_ns: waiter.since_ns,
-                since: stuck::since(Since::Exact),
+                since: since::label(Since::Exact),
                 site: waiter.site.to_string(),
                 mode: waiter.mode.label(),
                 timed: waiter.timed,
@@ -210,7 +210,7 @@ impl Drawing<'_> {
             self.edges.push(EdgeData {
                 kind: "held by",
                 since_ns: holder.since_ns,
-                since: stuck::since(holder.since),
+                since: since::label(holder.since),
                 site: holder.site.to_string(),
                 mode: holder.mode.label(),
                 confirmed: holder.confirmed,

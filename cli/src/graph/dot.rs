@@ -2,7 +2,7 @@
 
 use super::data::{Data, EdgeData, NodeData};
 use crate::export::text::printable;
-use crate::text::number::compact;
+use crate::text::since;
 
 /// The graph in Graphviz's language.
 pub fn render(data: &Data) -> String {
@@ -33,13 +33,10 @@ fn node_line(node: &NodeData) -> String {
 
 fn edge_line(edge: &EdgeData) -> String {
     let mut label = edge.kind.to_owned();
-    if edge.since_ns > 0 {
-        let about = if edge.since == "at least" {
-            "at least "
-        } else {
-            ""
-        };
-        label += &format!(" ({about}{})", compact(edge.since_ns));
+    if edge.since_ns > 0
+        && let Some(since) = since::in_words(edge.since_ns, edge.since)
+    {
+        label += &format!(" ({since})");
     }
     if edge.mode != "exclusive" {
         label += &format!(", {}", edge.mode);

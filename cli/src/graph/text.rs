@@ -3,7 +3,8 @@
 use super::data::{Data, EdgeData, NodeData};
 use crate::export::text::printable;
 use crate::locks::short;
-use crate::text::number::{compact, moment};
+use crate::text::number::moment;
+use crate::text::since;
 use crate::text::style::{DIM, ERROR, HEADING, STRONG, paint};
 use crate::text::width::{keep_start, width};
 use std::collections::HashMap;
@@ -98,12 +99,11 @@ pub fn render(data: &Data, columns: usize) -> String {
 }
 
 fn line(edge: &EdgeData, node: &NodeData) -> String {
-    let since = match (edge.since_ns, edge.since) {
-        (0, _) | (_, "unknown") => String::new(),
-        (ns, "at least") => format!(" (at least {})", compact(ns)),
-        (ns, "sampled") => format!(" (about {})", compact(ns)),
-        (ns, _) => format!(" ({})", compact(ns)),
+    let since = match edge.since_ns {
+        0 => None,
+        ns => since::in_words(ns, edge.since),
     };
+    let since = since.map_or_else(String::new, |since| format!(" ({since})"));
     // As `locks` has it.
     let mode = match edge.mode {
         "shared" => " to read",

@@ -7,11 +7,10 @@ use super::data::{
 use crate::now::Now;
 use crate::stack;
 use crate::stuck;
+use crate::text::since;
 use clap::ValueEnum;
-use hotpoll_profile::{
-    Channel, Histogram, Holder, Longest, Profile, Resource, TaskKind, Uses, Waiter,
-};
-use hotpoll_symbolizer::verdict::{Actor, Names, names, with_inferred};
+use hotpoll_profile::{Channel, Histogram, Holder, Longest, Resource, TaskKind, Uses, Waiter};
+use hotpoll_symbolizer::verdict::{Names, names, with_inferred};
 use hotpoll_symbolizer::view::{Frames, weight};
 use regex::Regex;
 use std::cmp::Reverse;
@@ -47,7 +46,7 @@ pub fn collect(now: &Now, filter: Option<&Regex>, by: By, top: Option<usize>) ->
     let mut notices = profile.process.notices.clone();
     notices.extend(stuck::unlisted(known));
     let mut resources: Vec<ResourceData> = (rows.iter())
-        .map(|one| resource(&frames, &names, one))
+        .map(|one| resource(&frames, &names, &snapshot.tasks.kinds, one))
         .filter(|one| filter.is_none_or(|filter| selects(filter, one)))
         .collect();
     let selected = resources.len();
@@ -70,15 +69,17 @@ fn rank(one: &Resource, by: By) -> (u64, u64, u64) {
     let both = |of: fn(&Uses) -> u64| of(&one.exclusive).saturating_add(of(&one.shared));
     let waiters = one.waiters.len() as u64 + one.more_waiters;
     let wait_ns = one.wait_ns();
-    // Whoever waits now is not in the sum yet.
-    let open_ns = one.waiters.iter().map(|waiter| waiter.since_ns).max();
-    let open_ns = open_ns.filter(|_| is_held_up(one)).unwrap_or(0);
     match by {
-        By::Wait => (
-            wait_ns.saturating_add(open_ns),
-            waiters,
-            both(|uses| uses.acquired),
-        ),
+        // Who waits for a message has nothing to do, however long.
+        By::Wait => {
+            // Open waits are in the sum; who waits for a message has nothing to do, however long.
+            let open_ns: u64 = one.waiters.iter().map(|waiter| waiter.since_ns).sum();
+            let waited_ns = match is_held_up(one) {
+                true => wait_ns.max(open_ns),
+                false => wait_ns.saturating_sub(open_ns),
+            };
+            (waited_ns, waiters, both(|uses| uses.acquired))
+        }
         By::Waiters => (waiters, wait_ns, 0),
         By::Contended => (both(|uses| uses.contended), wait_ns, 0),
         By::Acquired => (both(|uses| uses.acquired), wait_ns, 0),
@@ -105,7 +106,12 @@ fn selects(filter: &Regex, one: &ResourceData) -> bool {
         || (parties.chain(waiters)).any(|(who, site)| filter.is_match(who) || filter.is_match(site))
 }
 
-fn resource(frames: &Frames, names: &Names<'_>, one: &Resource) -> ResourceData {
+fn resource(
+    frames: &Frames,
+    names: &Names<'_>,
+    kinds: &[TaskKind],
+    one: &Resource,
+) -> ResourceData {
     let uses = |uses: &Uses| uses_data(frames, names, one, uses);
     ResourceData {
         id: one.id,
@@ -136,7 +142,7 @@ fn resource(frames: &Frames, names: &Names<'_>, one: &Resource) -> ResourceData 
             available: permits.available,
             is_signal: permits.is_signal,
         }),
-        by_kind: by_kind(frames.profile(), one),
+        by_kind: by_kind(kinds, one),
     }
 }
 
@@ -177,7 +183,6 @@ fn quantile(histogram: &Histogram, q: f64, longest: &Option<Longest>) -> Option<
 }
 
 fn holder_data(names: &Names<'_>, one: &Resource, holder: &Holder) -> HolderData {
-    let actor = Actor::holding(holder, one);
     HolderData {
         who: names.holder(holder, one),
         task: holder.party.task,
@@ -185,12 +190,12 @@ fn holder_data(names: &Names<'_>, one: &Resource, holder: &Holder) -> HolderData
         mode: holder.mode.label(),
         site: holder.site.to_string(),
         since_ns: holder.since_ns,
-        since: stuck::since(holder.since),
+        since: since::label(holder.since),
         amount: holder.amount,
         movable: holder.movable,
         ended: names.has_ended(holder, one),
         confirmed: holder.confirmed,
-        doing: actor.map_or_else(String::new, |actor| names.doing(actor).words),
+        doing: names.doing_of(holder, one).words,
     }
 }
 
@@ -212,9 +217,8 @@ fn waiter_data(frames: &Frames, names: &Names<'_>, one: &Resource, waiter: &Wait
 }
 
 /// How long tasks of each kind waited, longest first.
-pub fn by_kind(profile: &Profile, one: &Resource) -> Vec<KindWaitsData> {
-    let kinds = profile.snapshot.iter().flat_map(|one| &one.tasks.kinds);
-    let kinds: HashMap<u64, &TaskKind> = kinds.map(|kind| (kind.id, kind)).collect();
+pub fn by_kind(kinds: &[TaskKind], one: &Resource) -> Vec<KindWaitsData> {
+    let kinds: HashMap<u64, &TaskKind> = kinds.iter().map(|kind| (kind.id, kind)).collect();
     let mut rows: Vec<KindWaitsData> = (one.by_kind.iter())
         .map(|waits| {
             let kind = kinds.get(&waits.kind);

@@ -4,6 +4,7 @@ use super::data::{ChannelData, HolderData, KindWaitsData, ResourceData, UsesData
 use super::text::short;
 use crate::export::text::printable;
 use crate::text::number::{compact, count, duration, percent_in_words};
+use crate::text::since;
 use crate::text::style::{DIM, WARNING, paint};
 use crate::text::width::{keep_start, wrap};
 
@@ -155,12 +156,8 @@ fn given_up(uses: &UsesData) -> Option<String> {
 }
 
 fn holder_line(holder: &HolderData) -> String {
-    let since = match holder.since {
-        "exact" => compact(holder.since_ns),
-        "at least" => format!("at least {}", compact(holder.since_ns)),
-        "sampled" => format!("about {}", compact(holder.since_ns)),
-        _ => "not known how long".to_owned(),
-    };
+    let since = since::in_words(holder.since_ns, holder.since);
+    let since = since.unwrap_or_else(|| "not known how long".to_owned());
     let mode = match holder.mode {
         "exclusive" => "",
         "shared" => " to read",

@@ -19,10 +19,12 @@ pub fn locks(frames: &Frames, selects: impl Fn(&Sample) -> bool, top: usize) -> 
 
 fn lock(frames: &Frames, row: &LockTimes<'_>) -> LockData {
     let profile = frames.profile();
+    let kinds = profile.snapshot.as_ref();
+    let kinds = kinds.map_or(&[][..], |snapshot| &snapshot.tasks.kinds);
     LockData {
         id: row.id,
         suspended_ns: row.suspended_ns,
-        by_kind: (row.resource).map_or_else(Vec::new, |one| by_kind(profile, one)),
+        by_kind: (row.resource).map_or_else(Vec::new, |one| by_kind(kinds, one)),
         kind: row.resource.map_or("", |one| one.kind.label()),
         title: match row.resource {
             Some(one) => one.title(),

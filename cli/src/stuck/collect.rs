@@ -4,7 +4,8 @@ use super::data::{Data, OwnerData, ProblemData, WaitData};
 use crate::now::Now;
 use crate::source;
 use crate::stack;
-use hotpoll_profile::{Resources, Since};
+use crate::text::since;
+use hotpoll_profile::Resources;
 use hotpoll_symbolizer::verdict::{self, Actor, Link, Owner, Problem, Settings, Victim};
 use hotpoll_symbolizer::view::Frames;
 use std::time::Duration;
@@ -75,16 +76,6 @@ pub fn numbers(actor: Option<Actor>) -> (u64, u32) {
     }
 }
 
-/// A word for what is known of since when.
-pub fn since(since: Since) -> &'static str {
-    match since {
-        Since::Exact => "exact",
-        Since::AtLeast => "at least",
-        Since::Sampled => "sampled",
-        Since::Unknown => "unknown",
-    }
-}
-
 fn owner(frames: &Frames, one: &Owner) -> OwnerData {
     let (task, tid) = numbers(one.actor);
     OwnerData {
@@ -93,7 +84,7 @@ fn owner(frames: &Frames, one: &Owner) -> OwnerData {
         tid,
         site: one.site.to_string(),
         since_ns: one.since_ns,
-        since: since(one.since),
+        since: since::label(one.since),
         doing: one.doing.clone(),
         folded: stack::fold(frames, &one.stack),
     }

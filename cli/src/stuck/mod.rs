@@ -11,5 +11,5 @@ pub mod fixture;
 mod tests;
 pub mod text;
 
-pub use collect::{collect, since, unlisted};
+pub use collect::{collect, unlisted};
 pub use command::{StuckArgs, run};

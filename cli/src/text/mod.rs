@@ -2,6 +2,7 @@
 
 pub mod name;
 pub mod number;
+pub mod since;
 pub mod style;
 pub mod terminal;
 pub mod width;

@@ -62,7 +62,7 @@ const WORDS: &[(&str, &str)] = &[
     ),
     (
         "held",
-        "for how long; ≥ since the first waiter came, ~ as samples saw it",
+        "for how long; ≥ since the first waiter came, ~ since a look found it",
     ),
     (
         "used, cont.",

@@ -129,8 +129,8 @@ impl Page<'_> {
             let held = names::held(holder.since_ns, holder.since);
             let mode = holder.mode.label();
             self.say(&format!("{who}{}, {mode}: {held}", names::at(&holder.site)));
-            if let Some(actor) = Actor::holding(holder, resource) {
-                let doing = self.names.doing(actor);
+            if Actor::holding(holder, resource).is_some() {
+                let doing = self.names.doing_of(holder, resource);
                 self.say(&format!("it is {}", doing.words));
                 self.stack(&doing.stack);
             }

@@ -4,6 +4,7 @@ use super::columns::{Column, Width, parts};
 use super::rows::{Rows, figures};
 use crate::export::text::printable;
 use crate::text::number::{compact, compact_count, count, counted, duration, percent};
+use crate::text::since;
 use crate::text::style::{DIM, STRONG, WARNING, heat, paint};
 use crate::text::width::{keep_end, keep_start};
 use hotpoll_profile::{Resource, Since};
@@ -179,7 +180,7 @@ impl Rows for ResourceRows<'_> {
             1 => compact(one.waits_ns),
             2 => match one.held {
                 None => "-".to_owned(),
-                Some((ns, since)) => held(ns, since),
+                Some((ns, known)) => since::in_a_column(ns, known),
             },
             3 => match one.inferred {
                 true => "?".to_owned(),
@@ -235,15 +236,5 @@ impl Rows for ResourceRows<'_> {
             ));
         }
         parts(&words, columns)
-    }
-}
-
-/// `1.20s`, `≥1.20s` since the first waiter came, `~1.20s` by samples.
-fn held(ns: u64, since: Since) -> String {
-    match since {
-        Since::Exact => compact(ns),
-        Since::AtLeast => format!("≥{}", compact(ns)),
-        Since::Sampled => format!("~{}", compact(ns)),
-        Since::Unknown => "held".to_owned(),
     }
 }

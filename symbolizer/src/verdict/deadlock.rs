@@ -7,7 +7,7 @@ use super::graph::{Blocker, Wait, Why};
 use super::names::{self, duration};
 use super::problem::{Confidence, Link, Problem, ProblemKind};
 use super::standstill::{Edges, standstill};
-use hotpoll_profile::{Resource, ResourceKind, Site};
+use hotpoll_profile::{Resource, ResourceKind, Site, Waiter};
 use std::collections::BTreeSet;
 
 /// What is not known of who holds a lock of tokio's.
@@ -220,7 +220,7 @@ impl<'s> Finder<'_, 's> {
         let several = self.graph.waits_of(actor).len();
         let resource = self.graph.resources[wait.resource];
         if wait.waiter.timed {
-            return Doubt::weighs(format!("{who} gives up after a time"));
+            return Doubt::weighs(gives_up(&who, wait.waiter));
         }
         if wait.waiter.in_set {
             return Doubt::weighs(format!(
@@ -262,6 +262,13 @@ impl Doubt {
     }
 }
 
+fn gives_up(who: &str, waiter: &Waiter) -> String {
+    match waiter.ends_in_ns {
+        0 => format!("{who} gives up after a time"),
+        ns => format!("{who} gives up by itself in {}", names::duration(ns)),
+    }
+}
+
 fn doubt_of_owner(who: &str, why: Why<'_>) -> Doubt {
     match why {
         Why::Holds(holder) if holder.in_set => Doubt::weighs(format!(
@@ -270,9 +277,7 @@ fn doubt_of_owner(who: &str, why: Why<'_>) -> Doubt {
         Why::Holds(holder) if holder.movable => Doubt::weighs(format!(
             "the guard of {who} can be handed on: somebody else may have it by now"
         )),
-        Why::WaitsBefore(waiter) if waiter.timed => {
-            Doubt::weighs(format!("{who} gives up after a time"))
-        }
+        Why::WaitsBefore(waiter) if waiter.timed => Doubt::weighs(gives_up(who, waiter)),
         _ => Doubt::light(format!("it may not be {who} alone who can end that")),
     }
 }

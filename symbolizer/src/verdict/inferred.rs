@@ -1,16 +1,21 @@
 //! Waits for locks that nobody wrapped: threads whose stack ends in a known wait for a lock.
 
 use super::actor::suspends;
+use super::names::is_older;
 use crate::view::Frames;
 use crate::view::await_stack;
+use crate::view::origin::Origin;
 use crate::waits::{self, KnownWait, WaitKind, known_wait};
 use hotpoll_profile::{
-    Library, Mode, Party, Resource, ResourceKind, Site, Snapshot, ThreadNow, Uses, Waiter,
+    Holder, Library, Mode, Party, Resource, ResourceKind, Site, Snapshot, ThreadNow, Uses, Waiter,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The numbers of inferred resources have this bit.
 pub const INFERRED: u64 = 1 << 63;
+
+/// In the names of those who wait in a lock that tells of itself.
+const WRAPPED: &str = "hotpoll_hooks::sync::";
 
 /// What a blocked thread waits for, by its stack.
 pub fn wait_of(frames: &Frames<'_>, stack: &[u32]) -> Option<KnownWait> {
@@ -37,6 +42,13 @@ pub fn with_inferred(frames: &Frames<'_>, snapshot: &Snapshot) -> Vec<Resource> 
         })
         .map(|waiter| waiter.party.tid)
         .collect();
+    // Of the look before it took something the stack may be one in that very lock.
+    let holders: HashMap<u32, &Holder> = (snapshot.resources.resources.iter())
+        .flat_map(|resource| &resource.holders)
+        .map(|holder| (holder.party.tid, holder))
+        .collect();
+    let looked_before =
+        |tid: u32, now: &ThreadNow| holders.get(&tid).is_some_and(|one| is_older(now, one));
     let first = resources.len();
     let mut addresses: Vec<(u64, Site)> = Vec::new();
     for now in &snapshot.threads {
@@ -45,6 +57,9 @@ pub fn with_inferred(frames: &Frames<'_>, snapshot: &Snapshot) -> Vec<Resource> 
             continue;
         };
         if thread.own || known.contains(&thread.tid) || !now.state.is_blocked() {
+            continue;
+        }
+        if looked_before(thread.tid, now) || is_wrapped(frames, &now.stack) {
             continue;
         }
         let Some((wait, kind)) = lock_wait(frames, now) else {
@@ -97,6 +112,15 @@ pub fn with_inferred(frames: &Frames<'_>, snapshot: &Snapshot) -> Vec<Resource> 
         (resource.waiters).sort_by_key(|waiter| std::cmp::Reverse(waiter.since_ns));
     }
     resources
+}
+
+/// Whether the wait is one in a lock of hotpoll's types. Its records know of it, or it was over when they were read: looks are older than they are.
+fn is_wrapped(frames: &Frames<'_>, stack: &[u32]) -> bool {
+    let frames_of = stack.iter().flat_map(|&location| frames.at(location));
+    let named = frames_of.map(|at| frames.get(at.frame));
+    // Up to the program's own: what that calls from within a lock of ours is another lock.
+    (named.take_while(|frame| frame.origin != Origin::Own))
+        .any(|frame| frame.name.contains(WRAPPED))
 }
 
 fn lock_wait(frames: &Frames<'_>, now: &ThreadNow) -> Option<(KnownWait, ResourceKind)> {

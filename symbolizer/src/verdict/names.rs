@@ -175,6 +175,27 @@ impl<'s> Names<'s> {
         }
     }
 
+    /// What somebody who holds this is doing. Who was blocked for longer than it has held it was looked at before it took it: of such a look nothing is told.
+    pub fn doing_of(&self, holder: &Holder, resource: &Resource) -> Doing {
+        match Actor::holding(holder, resource) {
+            Some(actor) if !self.is_older(actor, holder) => self.doing(actor),
+            Some(_) => Doing {
+                words: "not looked at since it took it".to_owned(),
+                stack: Vec::new(),
+            },
+            None => Doing::default(),
+        }
+    }
+
+    fn is_older(&self, actor: Actor, holder: &Holder) -> bool {
+        let tid = match actor {
+            Actor::Thread(tid) => Some(tid),
+            Actor::Task(id) => self.polled_by(id),
+        };
+        let now = tid.and_then(|tid| self.threads.get(&tid));
+        now.is_some_and(|(_, now)| is_older(now, holder))
+    }
+
     fn thread_doing(&self, tid: u32) -> Doing {
         let Some((_, now)) = self.threads.get(&tid) else {
             return Doing::default();
@@ -250,6 +271,11 @@ impl<'s> Names<'s> {
     }
 }
 
+/// Whether a thread's look is from before it took what it holds: it cannot have been blocked all the while.
+pub(super) fn is_older(now: &ThreadNow, holder: &Holder) -> bool {
+    holder.since == Since::Exact && now.state.is_blocked() && now.state_ns > holder.since_ns
+}
+
 /// `mutex cache.rs:41`, or `mutex sessions`.
 pub fn resource(resource: &Resource) -> String {
     let kind = match resource.kind {
@@ -285,13 +311,13 @@ pub fn at(site: &Site) -> String {
     }
 }
 
-/// `held for 3.20 s`, `held for at least 1.10 s, since the first waiter came`.
+/// `held for 3.20 s`, `held for at least 1.10 s, since the first waiter came`, `held for at least 5.00 s (sampled: since a look found it)`.
 pub fn held(ns: u64, since: Since) -> String {
     let ns = duration(ns);
     match since {
         Since::Exact => format!("held for {ns}"),
         Since::AtLeast => format!("held for at least {ns}, since the first waiter came"),
-        Since::Sampled => format!("held for about {ns}, as samples saw it"),
+        Since::Sampled => format!("held for at least {ns} (sampled: since a look found it)"),
         Since::Unknown => "held, not known since when".to_owned(),
     }
 }

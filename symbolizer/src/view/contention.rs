@@ -41,7 +41,12 @@ pub fn contention(profile: &Profile) -> Profile {
     }
     let resources = profile.snapshot.iter();
     for one in resources.flat_map(|snapshot| &snapshot.resources.resources) {
-        let contended = (one.exclusive.contended).saturating_add(one.shared.contended);
+        let mut contended = (one.exclusive.contended).saturating_add(one.shared.contended);
+        // Whoever waits still has waited, too. Who waits for a message is not held up.
+        if one.kind.is_lock() || one.permits.is_some() {
+            let waiters = one.waiters.len() as u64;
+            contended = contended.saturating_add(waiters.saturating_add(one.more_waiters));
+        }
         if contended == 0 {
             continue;
         }

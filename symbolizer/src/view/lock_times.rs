@@ -23,7 +23,7 @@ pub struct LockTimes<'p> {
     pub held_ns: u64,
     /// What holders did in that time, most of it first.
     pub holds: Vec<LockHold>,
-    /// Tasks were suspended in waits for it so long, since sampling began; of locks that block threads nothing, as samples have that.
+    /// Tasks were suspended in waits for it so long, since sampling began, those that still wait included; of locks that block threads nothing, as samples have that.
     pub suspended_ns: u64,
 }
 
