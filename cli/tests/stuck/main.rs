@@ -4,6 +4,7 @@
 mod async_storm;
 mod planted;
 mod process;
+mod scenes;
 mod slow;
 mod storm;
 
@@ -21,6 +22,7 @@ fn be_the_process() {
         ["planted", members, seed] => {
             planted::be(members.parse().unwrap(), seed.parse().unwrap());
         }
+        ["scene", scene] => scenes::be(scene),
         ["planted-async", members, seed] => {
             planted::be_async(members.parse().unwrap(), seed.parse().unwrap());
         }

@@ -38,6 +38,28 @@ impl Live {
         Self(child, output.into_inner())
     }
 
+    pub fn pid(&self) -> String {
+        self.0.id().to_string()
+    }
+
+    /// What the command prints.
+    pub fn text(&self, arguments: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_hotpoll"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() < Some(2), "{arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The data that the command prints.
+    pub fn ask(&self, arguments: &[&str]) -> Value {
+        let text = self.text(&[arguments, &["--format", "json"]].concat());
+        let mut answer: Value = serde_json::from_str(&text).unwrap();
+        answer["data"].take()
+    }
+
     /// What the command says is stuck.
     pub fn stuck(&self, older_than: &str) -> Vec<Value> {
         let mut answer = self.answer(older_than);
