@@ -74,12 +74,12 @@ fn a_starved_semaphore_and_its_holders() {
 #[test]
 fn a_lost_sender_is_no_deadlock() {
     // Lost is what takes ten times as long.
-    let problem = problem_older_than("300ms", "oneshot-sender-lost", "lost sender", |_| true);
+    let problem = problem_older_than("500ms", "oneshot-sender-lost", "lost sender", |_| true);
     // Nobody knows who has it.
     assert_eq!(problem["confidence"], "possible");
     assert!(problem["owner"].is_null(), "{problem:#}");
     assert!(
-        problem["age_ns"].as_u64() >= Some(3_000_000_000),
+        problem["age_ns"].as_u64() >= Some(5_000_000_000),
         "{problem:#}"
     );
     let [receiver] = rows(&problem, "victims") else {

@@ -52,7 +52,6 @@ pub fn collect(now: &Now, filter: Option<&Regex>, all: bool) -> Data {
         edges: Vec::new(),
         others: 0,
     };
-    let mut hidden = 0;
     for &resource in &graph.resources {
         let is_held_up = resource.kind.is_lock() || resource.permits.is_some() || resource.inferred;
         let sends = resource
@@ -62,8 +61,6 @@ pub fn collect(now: &Now, filter: Option<&Regex>, all: bool) -> Data {
         let is_told = in_problems.contains(&resource.id);
         if !resource.waiters.is_empty() && (all || is_held_up || sends || is_told) {
             drawing.resource(resource, all || is_told || !resource.kind.is_channel());
-        } else {
-            hidden += resource.waiters.len() as u64 + resource.more_waiters;
         }
     }
     // Those that wait for nothing that is known, and are stuck all the same: nobody can wake them, or they keep a worker.
@@ -101,7 +98,7 @@ pub fn collect(now: &Now, filter: Option<&Regex>, all: bool) -> Data {
         taken_unix_ns: snapshot.taken_unix_ns,
         nodes,
         edges,
-        hidden,
+        idle: told.idle + told.external,
     }
 }
 

@@ -18,8 +18,8 @@ pub struct Data {
     pub nodes: Vec<NodeData>,
     /// What is between them.
     pub edges: Vec<EdgeData>,
-    /// Waits that are left out, as nobody is known to hold them up and nothing is wrong with them: for messages, notifications and times.
-    pub hidden: u64,
+    /// How many tasks and threads wait with nothing wrong with that, for something to do, or for input or output: `hotpoll stuck --all` lists them.
+    pub idle: u64,
 }
 
 /// A thread, a task or a resource.

@@ -5,7 +5,9 @@ use crate::golden;
 use crate::stuck::fixture::locked;
 use crate::text::style::plain;
 use crate::text::width::width;
-use hotpoll_profile::{Channel, Library, Mode, Resource, ResourceKind, Resources, Tasks, Waiter};
+use hotpoll_profile::{
+    Channel, Library, Mode, Resource, ResourceKind, Resources, Task, Tasks, Waiter,
+};
 use regex::Regex;
 
 #[test]
@@ -66,7 +68,13 @@ fn members_of_problems_are_shown() {
         let mut profile = crate::stuck::fixture::locked_profile();
         if let Some(snapshot) = &mut profile.snapshot {
             snapshot.threads.clear();
-            snapshot.tasks = Tasks::default();
+            snapshot.tasks = Tasks {
+                tasks: vec![Task {
+                    id: 9,
+                    ..Task::default()
+                }],
+                ..Tasks::default()
+            };
             snapshot.resources = Resources::default();
             change(&mut snapshot.resources);
         }
@@ -104,14 +112,15 @@ fn members_of_problems_are_shown() {
     });
     let nodes: Vec<&str> = lost.nodes.iter().map(|node| node.id.as_str()).collect();
     assert_eq!(nodes, ["resource:7", "task:9"]);
-    assert_eq!((lost.edges.len(), lost.hidden), (1, 0));
+    assert_eq!((lost.edges.len(), lost.idle), (1, 0));
     let quiet = drawn(|resources| resources.resources = vec![oneshot(60_000_000_000)]);
     assert!(quiet.nodes.is_empty());
     let text = plain(&text::render(&quiet, 80));
     assert!(
-        text.contains("nobody holds anybody up; 1 waits for something to do (--all)"),
+        text.contains("nobody holds anybody up; 1 waits for something to do or for I/O"),
         "{text}"
     );
-    let nobody = drawn(|_| {});
+    let mut nobody = drawn(|_| {});
+    nobody.idle = 0;
     assert!(plain(&text::render(&nobody, 80)).contains("nobody waits for anybody"));
 }

@@ -83,14 +83,15 @@ pub fn render(data: &Data, columns: usize) -> String {
         lines.push(format!("    {}", paint(ERROR, text)));
     }
     if data.nodes.is_empty() {
-        lines.push(match data.hidden {
+        lines.push(match data.idle {
             0 => "    nobody waits for anybody".to_owned(),
             n => {
                 let waits = match n {
                     1 => "1 waits".to_owned(),
                     n => format!("{n} wait"),
                 };
-                let text = format!("nobody holds anybody up; {waits} for something to do (--all)");
+                let text =
+                    format!("nobody holds anybody up; {waits} for something to do or for I/O");
                 format!("    {}", keep_start(&text, columns.saturating_sub(4)))
             }
         });

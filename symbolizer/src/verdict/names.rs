@@ -1,6 +1,7 @@
 //! What threads, tasks and resources are called in sentences, and what somebody is doing.
 
 use super::actor::Actor;
+use super::parts::OWN;
 use crate::view::Frames;
 use crate::view::await_stack;
 use crate::view::live_tasks::representative;
@@ -150,12 +151,17 @@ impl<'s> Names<'s> {
     }
 
     fn task_of_kind(&self, task: u64, kind: u64) -> String {
+        // As `tasks` has them: numbers of our own are of futures that are no task of the runtime's.
+        let number = match task.checked_sub(OWN) {
+            Some(own) => format!("#h{own}"),
+            None => format!("#{task}"),
+        };
         match self.kinds.get(&kind) {
-            Some(kind) if !kind.name.is_empty() => format!("task #{task} ({})", kind.name),
+            Some(kind) if !kind.name.is_empty() => format!("task {number} ({})", kind.name),
             Some(kind) if !kind.site.file.is_empty() => {
-                format!("task #{task} ({})", place(&kind.site))
+                format!("task {number} ({})", place(&kind.site))
             }
-            _ => format!("task #{task}"),
+            _ => format!("task {number}"),
         }
     }
 

@@ -9,7 +9,7 @@ use hotpoll_profile::{Snapshot, Task, TaskState};
 use std::collections::{BTreeMap, HashSet};
 
 /// Numbers from here on are of futures that are no task of the runtime's: parts of one.
-const OWN: u64 = 1 << 48;
+pub(super) const OWN: u64 = 1 << 48;
 
 /// Frames in which a task awaits another one's end.
 const JOINS: [&str; 2] = [
