@@ -90,6 +90,8 @@ impl InnerWaker {
             self.word.store(0, Ordering::Release);
             return;
         }
+        // Before the mark: a clone may panic, and with the mark left behind every later wake would be lost.
+        let new = waker.clone();
         // Acquire: readers that have left are done with the old waker.
         if self
             .word
@@ -99,7 +101,6 @@ impl InnerWaker {
             waker.wake_by_ref();
             return;
         }
-        let new = waker.clone();
         // SAFETY: REPLACING is set and no reader was in: nobody else touches the cell.
         let old = self.waker.with_mut(|mine| unsafe { (*mine).replace(new) });
         // Release: whoever comes in sees the new waker. Acquire: the mark's maker expects the poll to see what it did before.
