@@ -273,6 +273,56 @@ fn tokios_methods() {
     }
 }
 
+/// Sets of tasks have tokio's methods through `Deref`, but for those that take the set itself, and those that spawn: these must be ours, or they track
+/// nothing and nobody is told.
+#[test]
+fn tokios_sets_of_tasks() {
+    let tokio = package("tokio", "1.").join("src/task");
+    for (of, path) in [("JoinSet", "join_set.rs"), ("LocalSet", "local.rs")] {
+        let theirs = std::fs::read_to_string(tokio.join(path)).unwrap();
+        // Lines of documentation have examples in them.
+        let theirs: Vec<&str> = (theirs.lines())
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        let ours = match of {
+            "JoinSet" => include_str!("../src/tasks/join_set.rs"),
+            _ => include_str!("../src/tasks/local_set.rs"),
+        };
+        let methods = methods(&theirs.join("\n")).remove(of).unwrap();
+        assert!(methods.len() > 4, "{methods:?}");
+        for method in methods {
+            let begin = (theirs.iter())
+                .position(|line| {
+                    let name = public_method(line.trim_start());
+                    line.starts_with("    ") && name.as_ref() == Some(&method)
+                })
+                .unwrap();
+            let unstable = theirs[begin.saturating_sub(3)..begin].join(" ");
+            let head: String = theirs[begin..].iter().take(6).copied().collect();
+            let head = head.split('{').next().unwrap();
+            let by_reference = head.contains("&self") || head.contains("&mut self");
+            let by_deref = by_reference && !method.starts_with("spawn");
+            assert!(
+                by_deref || unstable.contains("tokio_unstable") || has(ours, &method),
+                "{of}::{method} is neither ours nor reached through Deref: {head}"
+            );
+        }
+        for line in &theirs {
+            let Some(name) = (line.strip_prefix("impl")).and_then(|rest| rest.split_once(" for "))
+            else {
+                continue;
+            };
+            let is_of_it = name.1.trim_start().starts_with(of);
+            let head = name.0.rsplit("::").next().unwrap();
+            let head = head.rsplit(' ').next().unwrap().split('<').next().unwrap();
+            assert!(
+                !is_of_it || head == "Drop" || ours.contains(head),
+                "{of} is {head} in tokio"
+            );
+        }
+    }
+}
+
 fn files_of(path: &Path) -> Vec<PathBuf> {
     if path.is_dir() {
         files(path)

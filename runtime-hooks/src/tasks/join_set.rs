@@ -104,6 +104,28 @@ impl<T: 'static> JoinSet<T> {
         handle
     }
 
+    /// Runs a closure on a blocking thread of this runtime; its kind is the place of this call. It counts as a task with one poll.
+    #[track_caller]
+    pub fn spawn_blocking_on<F>(&mut self, closure: F, runtime: &Handle) -> AbortHandle
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send,
+    {
+        let site = Location::caller();
+        let (record, run) = blocking(None, site, closure);
+        let handle = self.0.spawn_blocking_on(run, runtime);
+        set_id(record, handle.id());
+        handle
+    }
+
+    /// Waits for all of them, as tokio's does: it takes the set, which `Deref` cannot give.
+    ///
+    /// # Panics
+    /// If a task has panicked or was aborted.
+    pub async fn join_all(self) -> Vec<T> {
+        self.0.join_all().await
+    }
+
     /// Spawns a task on the current `LocalSet`; its kind is the place of this call.
     ///
     /// # Panics
@@ -133,6 +155,36 @@ impl<T: 'static> JoinSet<T> {
             record.set_local();
         }
         with_id(future, |future| self.0.spawn_local_on(future, set))
+    }
+}
+
+/// Each future is spawned. The kind of these tasks is their future's type.
+///
+/// # Panics
+/// Outside of a runtime.
+impl<T, F> FromIterator<F> for JoinSet<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    fn from_iter<I: IntoIterator<Item = F>>(futures: I) -> Self {
+        let mut set = Self::new();
+        set.extend(futures);
+        set
+    }
+}
+
+/// As for `FromIterator`.
+impl<T, F> Extend<F> for JoinSet<T>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    fn extend<I: IntoIterator<Item = F>>(&mut self, futures: I) {
+        for future in futures {
+            // Its type: whoever collects or extends is not told.
+            self.spawn_named(std::any::type_name::<F>(), future);
+        }
     }
 }
 

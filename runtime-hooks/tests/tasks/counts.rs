@@ -1,9 +1,9 @@
 //! Polls, wakes and ends are counted one by one, and each wake has its waker.
 
-use super::support::until;
+use super::support::{Seen, until};
 use super::{SelfWake, workers};
 use hotpoll_hooks::tasks::{self, Track};
-use hotpoll_profile::{TaskState, Waker};
+use hotpoll_profile::{TaskKind, TaskState, Waker};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
@@ -45,6 +45,39 @@ fn ends_are_told_apart() {
     let kind = seen.kind("ends");
     assert_eq!(kind.spawned, 3);
     assert_eq!((kind.completed, kind.aborted, kind.panicked), (1, 1, 1));
+}
+
+/// `join_all` could not be called, collecting was not there, and `spawn_blocking_on` was tokio's own, whose closure nobody tracked.
+#[test]
+fn a_set_of_tasks_is_tokios_and_tracked() {
+    async fn collected(number: u32) -> u32 {
+        tokio::task::yield_now().await;
+        number
+    }
+    let runtime = workers(2);
+    let handle = runtime.handle().clone();
+    let line = line!() + 5;
+    let all = runtime.block_on(async {
+        let mut set: tasks::JoinSet<u32> = (0..3).map(collected).collect();
+        set.extend((3..5).map(collected));
+        assert_eq!(set.len(), 5);
+        set.spawn_blocking_on(|| 5, &handle);
+        let mut all = set.join_all().await;
+        all.sort();
+        all
+    });
+    assert_eq!(all, [0, 1, 2, 3, 4, 5]);
+    let completed = |seen: &Seen, is_it: &dyn Fn(&TaskKind) -> bool| -> u64 {
+        let kinds = seen.tasks.kinds.iter().filter(|kind| is_it(kind));
+        kinds.map(|kind| kind.completed).sum()
+    };
+    until("all of them", |seen| {
+        let of_type = completed(seen, &|kind| kind.name.contains("collected"));
+        let at_site = completed(seen, &|kind| {
+            kind.site.file.ends_with("counts.rs") && kind.site.line == line
+        });
+        (of_type, at_site) == (5, 1)
+    });
 }
 
 #[test]
