@@ -5,6 +5,7 @@ use crate::live::Client;
 use crate::target::{self, Target, ThisHost};
 use crate::text::number::{bytes, count, counted, duration};
 use crate::text::terminal;
+use crate::text::width::wrap;
 use crate::{now, profile_file, source};
 use clap::Args;
 use hotpoll_profile::Profile;
@@ -56,7 +57,8 @@ pub fn run(args: &DumpArgs) -> Outcome {
     let mut profile = now::fetch(&mut client, 0, args.refresh)?;
     source::name(&mut profile, Some(&endpoint), &args.binary);
     profile_file::write(&args.output, &profile)?;
-    terminal::say(&said(&args.output, &profile));
+    let said = said(&args.output, &profile);
+    terminal::say(&wrap(&said, terminal::columns()).join("\n"));
     Ok(FINE)
 }
 
@@ -67,13 +69,16 @@ fn said(path: &Path, profile: &Profile) -> String {
         Some(snapshot) => (snapshot.threads.len(), snapshot.tasks.tasks.len()),
         None => (0, 0),
     };
+    // Futures inside of tasks are among them.
     format!(
-        "{}, {}: the last {} of the recorder, {} and {} tracked {} as they were.",
+        "{}, {}: the last {} of the recorder, {} and {} as they were.",
         path.display(),
         bytes(size),
         duration(profile.duration_ns),
         counted(threads as u64, "thread"),
-        count(tasks as u64),
-        if tasks == 1 { "task" } else { "tasks" },
+        match tasks {
+            1 => "1 tracked task or future".to_owned(),
+            n => format!("{} tracked tasks and futures", count(n as u64)),
+        },
     )
 }

@@ -130,33 +130,81 @@ fn a_lost_waker_is_told_from_patience() {
 
 #[test]
 fn ten_kinds_of_await_are_named() {
-    const PLACES: [&str; 10] = [
-        "on_mutex",
-        "on_rwlock",
-        "on_semaphore",
-        "on_notify",
-        "on_oneshot",
-        "on_receive",
-        "on_full_channel",
-        "on_sleep",
-        "on_accept",
-        "on_join",
+    // The function, what it awaits by the library's name, and the word of its line in the source.
+    const PLACES: [(&str, &str, &str); 10] = [
+        ("on_mutex", "tokio::sync::mutex::Mutex", "mutex.lock()"),
+        ("on_rwlock", "tokio::sync::rwlock::RwLock", "rwlock.read()"),
+        (
+            "on_semaphore",
+            "tokio::sync::semaphore::Semaphore",
+            "semaphore.acquire()",
+        ),
+        (
+            "on_notify",
+            "tokio::sync::notify::Notified",
+            "notify.notified()",
+        ),
+        (
+            "on_oneshot",
+            "tokio::sync::oneshot::Receiver",
+            "question.await",
+        ),
+        (
+            "on_receive",
+            "tokio::sync::mpsc::bounded::Receiver",
+            "receiver.recv()",
+        ),
+        (
+            "on_full_channel",
+            "tokio::sync::mpsc::bounded::Sender",
+            "full.send(1)",
+        ),
+        ("on_sleep", "tokio::time::sleep::Sleep", "sleep(DAY).await;"),
+        (
+            "on_accept",
+            "tokio::net::tcp::listener::TcpListener",
+            "listener.accept()",
+        ),
+        (
+            "on_join",
+            "tokio::runtime::task::join::JoinHandle",
+            "spawn_named(\"day\"",
+        ),
     ];
+    let source = include_str!("../../examples/slow-leaf.rs");
+    // The line within the function of that name.
+    let line_of = |function: &str, word: &str| {
+        let lines = (1..).zip(source.lines());
+        let mut lines = lines.skip_while(|(_, line)| !line.contains(&format!("fn {function}(")));
+        let line = lines.find(|(_, line)| line.contains(word));
+        line.unwrap().0
+    };
     let example = Example::start("slow-leaf");
-    let named = |answer: &Value, place: &str| {
-        rows(answer, "suspended")
-            .iter()
-            .any(|row| names(&row["folded"], place) && row["tasks"] == 1)
+    let named = |answer: &Value, (function, awaits, word): (&str, &str, &str)| {
+        let line = line_of(function, word);
+        let mut places = rows(answer, "suspended").iter();
+        places.any(|row| {
+            // The innermost is what is awaited, the next one who awaits it.
+            let levels = rows(row, "folded");
+            let [leaf, user, ..] = levels else {
+                return false;
+            };
+            let name = |frame: &Value, name: &str| {
+                let is = frame["name"].as_str();
+                is.is_some_and(|is| is.contains(name))
+            };
+            name(leaf, awaits) && name(user, function) && user["line"] == line && row["tasks"] == 1
+        })
     };
     // Without --refresh: they have waited since before anybody looked.
     let answer = example.until(&["tasks", "--suspended"], |answer| {
-        PLACES.iter().all(|place| named(answer, place))
+        PLACES.iter().all(|&place| named(answer, place))
     });
     assert_eq!(rows(&answer, "problems").len(), 0, "{answer:#}");
     // And anew.
     let answer = example.ask(&["tasks", "--suspended", "--refresh"]);
     for place in PLACES {
-        assert!(named(&answer, place), "{place}: {answer:#}");
+        assert!(named(&answer, place), "{place:?}: {answer:#}");
     }
 }
 

@@ -52,7 +52,8 @@ pub use sample::{Sample, State};
 pub use slice::{Slice, SliceRow, ThreadSlice};
 pub use snapshot::{Snapshot, ThreadNow};
 pub use task::{
-    LongPoll, PollStack, Runtime, Site, Suspension, Task, TaskKind, TaskState, Tasks, Waker,
+    LongPoll, NoPollStack, PollStack, Runtime, Site, Suspension, Task, TaskKind, TaskState, Tasks,
+    Waker,
 };
 pub use thread::Thread;
 pub use work::{SliceWork, Work, WorkSource};

@@ -220,6 +220,47 @@ pub struct LongPoll {
     pub open: bool,
     /// What was seen of it.
     pub stacks: Vec<PollStack>,
+    /// Why nothing was, where that is known.
+    pub no_stack: Option<NoPollStack>,
+}
+
+/// Why a long poll has left no stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum NoPollStack {
+    /// Who watches for long polls did not look at it: mostly, on a busy machine that thread found no processor.
+    NotLookedAt,
+    /// Its thread waited for a processor when it was looked at, and did nothing that a stack could show.
+    Waited,
+    /// Its thread ran, and the timer that was to show where has not expired in the poll.
+    Ran,
+    /// Its thread could not be looked at.
+    Failed,
+    /// Stacks of newer long polls have taken their room.
+    RoomTaken,
+}
+
+impl NoPollStack {
+    /// Every reason, in the order of the numbers that are written to files.
+    pub const ALL: &'static [Self] = &[
+        Self::NotLookedAt,
+        Self::Waited,
+        Self::Ran,
+        Self::Failed,
+        Self::RoomTaken,
+    ];
+
+    /// As a part of a sentence.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NotLookedAt => "hotpoll's thread found no processor in time to look",
+            Self::Waited => "its thread waited for a processor when looked at",
+            Self::Ran => "its thread ran, and no timer expired on it",
+            Self::Failed => "its thread could not be looked at",
+            Self::RoomTaken => "newer long polls have taken the room of its stacks",
+        }
+    }
 }
 
 /// A look at a poll while it ran.

@@ -1,7 +1,7 @@
 //! What hotpoll's threads may take of a core together: one account of CPU time, in which each job that can be done less often has a share.
 //!
 //! In: what each such job has taken, and the CPU clocks of all our threads. Out: the share of a core that a job may have now. What
-//! cannot wait (emptying rings, answering clients, unwind tables of new modules) has no share: it is taken off first.
+//! cannot wait (emptying rings, answering clients) has no share: it is taken off first. What is done once is left out: unwind tables of what was just loaded.
 
 use std::time::Instant;
 
@@ -56,6 +56,8 @@ pub(crate) struct Account {
     jobs: [Spending; Job::ALL.len()],
     /// What all else has taken of a core lately.
     rest: f64,
+    /// What was done once since it was last settled, and will not come again.
+    once_ns: u64,
     /// When it was last settled, and all threads' CPU time then.
     settled: Option<(Instant, u64)>,
     /// How long it has been kept.
@@ -74,10 +76,16 @@ impl Account {
         self.jobs[job as usize].since_ns += cpu_ns;
     }
 
+    /// Something took so much CPU time that is done once: unwind tables of what has just been loaded. It is no reason to look less often.
+    pub fn once(&mut self, cpu_ns: u64) {
+        self.once_ns += cpu_ns;
+    }
+
     /// By now all our threads have used so much CPU time. To be called every second or so; the first time what was used before is let go.
     pub fn settle(&mut self, now: Instant, all_cpu_ns: u64) {
         let Some((then, before_ns)) = self.settled.replace((now, all_cpu_ns)) else {
             self.jobs = Default::default();
+            self.once_ns = 0;
             return;
         };
         let time_ns = ((now - then).as_nanos() as f64).max(1.0);
@@ -93,7 +101,8 @@ impl Account {
         }
         // A thread that has ended takes its time out of the sum.
         let all_ns = all_cpu_ns.saturating_sub(before_ns);
-        newer(&mut self.rest, all_ns.saturating_sub(paced_ns));
+        let apart_ns = paced_ns + std::mem::take(&mut self.once_ns);
+        newer(&mut self.rest, all_ns.saturating_sub(apart_ns));
     }
 
     /// When it was last settled.
@@ -183,6 +192,19 @@ mod tests {
         let account = after([1.0; 4], 0.02);
         assert_eq!(shares(&account), Job::ALL.map(Job::least_share));
         assert!(account.total() > 0.02);
+    }
+
+    /// With the tables of a program's modules on the looks' account, the looks began at a quarter of their rate.
+    #[test]
+    fn what_is_done_once_takes_nothing_from_the_looks() {
+        let mut account = Account::default();
+        let begun = Instant::now();
+        account.settle(begun, 0);
+        account.once(300_000_000);
+        account.settle(begun + Duration::from_secs(1), 301_000_000);
+        assert_eq!(account.share(Job::Wall), Job::Wall.most_share());
+        account.settle(begun + Duration::from_secs(2), 601_000_000);
+        assert!(account.share(Job::Wall) < Job::Wall.most_share());
     }
 
     #[test]

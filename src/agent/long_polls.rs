@@ -2,7 +2,7 @@
 //!
 //! The watchdog says which polls are watched; stacks come from its own looks where the thread sleeps, and from the drain where it runs.
 
-use hotpoll_profile::State;
+use hotpoll_profile::{NoPollStack, State};
 use std::collections::VecDeque;
 
 /// Polls kept: the hooks keep eight of each kind.
@@ -51,26 +51,47 @@ impl Watched {
 #[derive(Debug, Default)]
 pub(crate) struct LongPolls {
     polls: VecDeque<Poll>,
+    /// When the youngest of those began that had to make room.
+    gone_start: u64,
 }
 
 #[derive(Debug)]
 struct Poll {
     watched: Watched,
+    kind: u64,
     open: bool,
     stacks: Vec<StackOfPoll>,
+    /// Why there are none, as the last look at it found.
+    why: NoPollStack,
+}
+
+impl Poll {
+    /// How long it was seen to take.
+    fn length(&self) -> u64 {
+        self.watched.open_at.saturating_sub(self.watched.id.start)
+    }
 }
 
 impl LongPolls {
     /// A poll of that thread is watched from now on.
-    pub fn watch(&mut self, id: PollId, tid: u32) {
+    pub fn watch(&mut self, id: PollId, tid: u32, kind: u64) {
         if let Some(known) = self.polls.iter_mut().find(|poll| poll.watched.id == id) {
             known.open = true;
             return;
         }
         if self.polls.len() >= MOST_POLLS {
-            // One that still runs outlives many that have ended; there are no more of those than threads.
-            let place = self.polls.iter().position(|poll| !poll.open);
-            self.polls.remove(place.unwrap_or(0));
+            // One that still runs outlives many that have ended; there are no more of those than threads. And so does the longest of its kind, which
+            // people ask for when the newest are long forgotten.
+            let is_longest = |poll: &Poll| {
+                let mut others = self.polls.iter().filter(|other| other.kind == poll.kind);
+                !others.any(|other| other.length() > poll.length())
+            };
+            let all = || self.polls.iter();
+            let place = (all().position(|poll| !poll.open && !is_longest(poll)))
+                .or_else(|| all().position(|poll| !poll.open));
+            if let Some(gone) = self.polls.remove(place.unwrap_or(0)) {
+                self.gone_start = self.gone_start.max(gone.watched.id.start);
+            }
         }
         self.polls.push_back(Poll {
             watched: Watched {
@@ -78,8 +99,10 @@ impl LongPolls {
                 tid,
                 open_at: 0,
             },
+            kind,
             open: true,
             stacks: Vec::new(),
+            why: NoPollStack::Ran,
         });
     }
 
@@ -110,6 +133,28 @@ impl LongPolls {
         stacks.insert(place, stack);
         if stacks.len() > MOST_STACKS {
             stacks.remove(MOST_STACKS / 2);
+        }
+    }
+
+    /// A look at a poll that is watched gave no stack.
+    pub fn saw_none(&mut self, id: PollId, why: NoPollStack) {
+        let mut polls = self.polls.iter_mut().rev();
+        if let Some(poll) = polls.find(|poll| poll.watched.id == id) {
+            poll.why = why;
+        }
+    }
+
+    /// Why there are no stacks of a poll, for whom knows the start by another clock; `None` where there are some.
+    pub fn why_no_stack(&self, id: PollId, off: u64) -> Option<NoPollStack> {
+        let mut polls = self.polls.iter().rev();
+        let is_it = |poll: &&Poll| {
+            let known = poll.watched.id;
+            known.task == id.task && known.start.abs_diff(id.start) <= off
+        };
+        match polls.find(is_it) {
+            Some(poll) => poll.stacks.is_empty().then_some(poll.why),
+            None if id.start <= self.gone_start => Some(NoPollStack::RoomTaken),
+            None => Some(NoPollStack::NotLookedAt),
         }
     }
 
@@ -157,7 +202,7 @@ mod tests {
     #[test]
     fn the_first_and_the_newest_stacks_are_kept_by_time() {
         let mut polls = LongPolls::default();
-        polls.watch(ID, 1);
+        polls.watch(ID, 1, 3);
         for at in [5, 9, 13, 7, 20, 30, 40, 50, 60, 70] {
             polls.add(ID, stack(at));
         }
@@ -169,7 +214,7 @@ mod tests {
         let mut polls = LongPolls::default();
         polls.add(ID, stack(5));
         assert_eq!(polls.stacks(ID), None);
-        polls.watch(ID, 1);
+        polls.watch(ID, 1, 3);
         polls.add(PollId { start: 1_001, ..ID }, stack(5));
         assert!(times(&polls, ID).is_empty());
         assert!(
@@ -187,12 +232,12 @@ mod tests {
     #[test]
     fn a_poll_that_was_thought_to_have_ended_is_open_again() {
         let mut polls = LongPolls::default();
-        polls.watch(ID, 1);
+        polls.watch(ID, 1, 3);
         polls.add(ID, stack(5));
         polls.keep_open(2, |_| false);
-        polls.watch(ID, 1);
+        polls.watch(ID, 1, 3);
         for start in 0..1_000 {
-            polls.watch(PollId { task: 1, start }, 1);
+            polls.watch(PollId { task: 1, start }, 1, 4);
             polls.keep_open(2, |id| id == ID);
         }
         assert_eq!(times(&polls, ID), [5]);
@@ -201,10 +246,10 @@ mod tests {
     #[test]
     fn old_polls_make_room_unless_they_run_still() {
         let mut polls = LongPolls::default();
-        polls.watch(ID, 1);
+        polls.watch(ID, 1, 3);
         for start in 0..1_000 {
-            polls.watch(PollId { task: 1, start }, 1);
-            polls.watch(PollId { task: 1, start }, 1);
+            polls.watch(PollId { task: 1, start }, 1, 4);
+            polls.watch(PollId { task: 1, start }, 1, 4);
             polls.keep_open(2, |id| id == ID);
         }
         let ids: Vec<PollId> = polls.watched().iter().map(|watched| watched.id).collect();
@@ -213,10 +258,45 @@ mod tests {
         assert_eq!(ids[1].start, 1_001 - MOST_POLLS as u64);
     }
 
+    /// "Max with its stack": the stack of a kind's longest poll was gone after 64 others.
+    #[test]
+    fn the_longest_of_a_kind_outlives_newer_ones() {
+        let mut polls = LongPolls::default();
+        polls.watch(ID, 1, 3);
+        polls.add(ID, stack(5));
+        polls.keep_open(90_000, |_| true);
+        for start in 100_000..101_000 {
+            polls.watch(PollId { task: 1, start }, 1, 3);
+            polls.keep_open(start + 9, |id| id.start == start);
+        }
+        assert_eq!(times(&polls, ID), [5]);
+        assert_eq!(polls.watched().len(), MOST_POLLS);
+    }
+
+    #[test]
+    fn why_there_is_no_stack() {
+        use NoPollStack::{NotLookedAt, Ran, RoomTaken, Waited};
+        let mut polls = LongPolls::default();
+        let at = |start| PollId { start, ..ID };
+        assert_eq!(polls.why_no_stack(ID, 50), Some(NotLookedAt));
+        polls.watch(ID, 1, 3);
+        assert_eq!(polls.why_no_stack(at(1_040), 50), Some(Ran));
+        polls.saw_none(ID, Waited);
+        assert_eq!(polls.why_no_stack(ID, 50), Some(Waited));
+        polls.add(ID, stack(5));
+        assert_eq!(polls.why_no_stack(ID, 50), None);
+        for start in 5_000..6_000 {
+            polls.keep_open(start, |_| false);
+            polls.watch(at(start), 1, 4);
+        }
+        assert_eq!(polls.why_no_stack(at(5_100), 0), Some(RoomTaken));
+        assert_eq!(polls.why_no_stack(at(7_000), 50), Some(NotLookedAt));
+    }
+
     #[test]
     fn a_poll_holds_what_its_thread_did_until_it_was_last_seen_open() {
         let mut polls = LongPolls::default();
-        polls.watch(ID, 5);
+        polls.watch(ID, 5, 3);
         let holds = |polls: &LongPolls, tid, ticks| polls.watched()[0].holds(tid, ticks);
         assert!(!holds(&polls, 5, 1_000));
         polls.keep_open(3_000, |id| id == ID);

@@ -25,7 +25,10 @@ pub(super) fn run(shared: &Shared, mut watch: ModuleWatch) {
     };
     let mut leaks_told = watch.leaked_tables();
     while !shared.progress.is_stopping() {
+        let before_ns = hotpoll_sampler::thread_cpu_ns();
         if watch.refresh() {
+            let cpu_ns = hotpoll_sampler::thread_cpu_ns() - before_ns;
+            lock(&shared.account).once(cpu_ns);
             // Tasks that began to wait before there were tables for where they did show it at their next poll.
             #[cfg(feature = "tokio")]
             hotpoll_hooks::tasks::take_stacks_anew();

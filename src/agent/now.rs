@@ -246,6 +246,7 @@ fn long_polls(
                 poll_ns,
                 open: true,
                 stacks: Vec::new(),
+                no_stack: None,
             };
             kind.long_polls.insert(0, open);
             kind.long_polls.truncate(MAX_LONG_POLLS);
@@ -259,7 +260,9 @@ fn long_polls(
                 task: poll.task,
                 start: now.saturating_sub(ago as u64),
             };
-            let stacks = known.stacks_about(id, (OFF_NS / ns_per_tick) as u64);
+            let off = (OFF_NS / ns_per_tick) as u64;
+            let stacks = known.stacks_about(id, off);
+            poll.no_stack = known.why_no_stack(id, off);
             poll.stacks = stacks
                 .unwrap_or_default()
                 .iter()

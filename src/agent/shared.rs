@@ -28,6 +28,11 @@ const EXACT_PATIENCE: Duration = Duration::from_secs(2);
 const MOST_PROMISED: f64 = 0.0105;
 /// Sentences kept for reports; more than this is one fault saying itself again.
 const MOST_NOTICES: usize = 16;
+/// Said where our threads do less than they might: it takes them some times the CPU time.
+const NOT_OPTIMIZED: &str = match cfg!(debug_assertions) {
+    true => " (it was built without optimizations)",
+    false => "",
+};
 
 /// What the agent's threads and the guard share. Each lock is held for moments, and never while another one is taken.
 #[derive(Debug)]
@@ -241,7 +246,7 @@ impl Shared {
         ] {
             if stretch > 1 {
                 notices.push(format!(
-                    "to stay under 1 % of a core hotpoll {what} {stretch} times less often"
+                    "to stay under 1 % of a core hotpoll {what} {stretch} times less often{NOT_OPTIMIZED}"
                 ));
             }
         }
@@ -256,7 +261,7 @@ impl Shared {
         let wall_stretch = self.wall_stretch.load(Ordering::Relaxed);
         if wall_stretch > 1 {
             notices.push(format!(
-                "to stay under 1 % of a core hotpoll looks at each thread {wall_stretch} times less often than the {} Hz asked for",
+                "to stay under 1 % of a core hotpoll looks at each thread {wall_stretch} times less often than the {} Hz asked for{NOT_OPTIMIZED}",
                 self.facts.wall_asked_hz
             ));
         }

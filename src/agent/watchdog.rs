@@ -11,6 +11,7 @@ use super::{Shared, lock};
 use hotpoll_hooks::tasks::{
     OpenPoll, any_pollers, i_watch_polls, open_polls, wake_me_at_the_next_poll,
 };
+use hotpoll_profile::{NoPollStack, State};
 use hotpoll_sampler::{Raised, Words, clock};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -142,7 +143,7 @@ impl Watchdog {
                 .watched
                 .entry((poll.tid, poll.start))
                 .or_insert_with(|| {
-                    lock(&shared.long_polls).watch(poll.into(), poll.tid);
+                    lock(&shared.long_polls).watch(poll.into(), poll.tid, poll.kind);
                     0.0
                 });
             if age >= *next_ns {
@@ -160,6 +161,11 @@ impl Watchdog {
         };
         let mut off_cpu = lock(&shared.off_cpu);
         let looked = off_cpu.look_at(tid);
+        let why = match &looked {
+            None => NoPollStack::Failed,
+            Some((_, look)) if look.state == State::Runnable => NoPollStack::Waited,
+            Some(_) => NoPollStack::Ran,
+        };
         let blocked = looked.filter(|(_, look)| look.state.is_blocked());
         let stacks: Vec<_> = blocked.map_or_else(Vec::new, |(_, look)| {
             // What is open after the look was open at the look: the middle one of three, while those inside of it come and go.
@@ -188,8 +194,10 @@ impl Watchdog {
             place.insert(raised);
         }
         drop(off_cpu);
-        if !stacks.is_empty() {
-            let mut long_polls = lock(&shared.long_polls);
+        let mut long_polls = lock(&shared.long_polls);
+        if stacks.is_empty() {
+            (due.iter()).for_each(|poll| long_polls.saw_none(PollId::from(*poll), why));
+        } else {
             (stacks.into_iter()).for_each(|(id, stack)| long_polls.add(id, stack));
         }
         wait_ns

@@ -88,6 +88,7 @@ fn long_poll(poll: &LongPoll) -> Value {
             "state": state(look.state),
             "stack": look.stack,
         })).collect::<Vec<_>>(),
+        "no_stack": poll.no_stack.map(|why| why.label()),
     })
 }
 

@@ -9,7 +9,7 @@ use super::data::{
 use super::filter::Filter;
 use crate::now::Now;
 use crate::stack::{self, LevelData};
-use hotpoll_profile::{Histogram, LongPoll, TaskKind, TaskState, Tasks, Waker};
+use hotpoll_profile::{Histogram, LongPoll, NoPollStack, TaskKind, TaskState, Tasks, Waker};
 use hotpoll_symbolizer::view::Frames;
 use hotpoll_symbolizer::view::await_stack::Level;
 use hotpoll_symbolizer::view::live_tasks::{LiveTask, Problem, Sort, live_tasks};
@@ -228,6 +228,7 @@ fn long_poll(frames: &Frames, tasks: &Tasks, poll: &LongPoll) -> LongPollData {
         start_unix_ns: poll.start_unix_ns,
         poll_ns: poll.poll_ns,
         open: poll.open,
+        no_stack: poll.no_stack.map(NoPollStack::label),
         stacks: (poll.stacks.iter())
             .map(|look| LookData {
                 at_ns: look.at_ns,
@@ -289,6 +290,7 @@ fn task(frames: &Frames, one: &LiveTask<'_>) -> TaskData {
         parent: task.parent,
         state: task.state.label(),
         problem: one.problem.map(Problem::label),
+        in_place: one.in_place,
         rare: one.rare,
         longer: one.longer,
         alike: 0,

@@ -164,6 +164,8 @@ pub struct LongPollData {
     pub open: bool,
     /// What was seen of it.
     pub stacks: Vec<LookData>,
+    /// Why nothing was; null where something was, or that is not known.
+    pub no_stack: Option<&'static str>,
 }
 
 /// A look at a poll while it ran.
@@ -196,6 +198,8 @@ pub struct TaskData {
     pub state: &'static str,
     /// What is wrong with it; null when nothing is.
     pub problem: Option<&'static str>,
+    /// Whether its poll is long and holds up nobody, as it is in `block_in_place`.
+    pub in_place: bool,
     /// How many of its kind wait where it does, where these are few of many; null otherwise.
     pub rare: Option<usize>,
     /// Whether it has waited much longer than nearly all others of its kind, where these are many.

@@ -122,6 +122,7 @@ pub fn shop() -> Now {
 
 fn snapshot() -> Snapshot {
     let long_poll = LongPoll {
+        no_stack: None,
         task: 9,
         kind: 1,
         start_unix_ns: 1_763_770_008 * S,

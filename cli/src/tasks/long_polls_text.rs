@@ -5,7 +5,7 @@ use super::text::{LEVELS, id, title};
 use crate::stack::{self, LevelData};
 use crate::text::number::{compact, count, counted, duration, time_of_day};
 use crate::text::style::{DIM, STRONG, WARNING, heading, paint, plain};
-use crate::text::width::width;
+use crate::text::width::{keep_start, width};
 
 /// The section.
 pub fn section(lines: &mut Vec<String>, polls: &[LongPollData], long_poll_ns: u64, columns: usize) {
@@ -20,7 +20,7 @@ pub fn section(lines: &mut Vec<String>, polls: &[LongPollData], long_poll_ns: u6
         if told[at] {
             continue;
         }
-        let seen = Seen::of(&poll.stacks);
+        let seen = Seen::of(poll);
         lines.push(head(poll, columns));
         lines.extend(seen.lines(columns));
         if poll.open {
@@ -29,7 +29,7 @@ pub fn section(lines: &mut Vec<String>, polls: &[LongPollData], long_poll_ns: u6
         let mut like: Vec<u64> = Vec::new();
         for (other, told) in polls.iter().zip(&mut told).skip(at + 1) {
             let is_like = !other.open && other.kind == poll.kind;
-            if is_like && Seen::of(&other.stacks).is_like(&seen) {
+            if is_like && Seen::of(other).is_like(&seen) {
                 *told = true;
                 like.push(other.poll_ns);
             }
@@ -70,6 +70,8 @@ fn head(poll: &LongPollData, columns: usize) -> String {
 struct Seen<'d> {
     /// Most looks first.
     groups: Vec<Group<'d>>,
+    /// What is said where there are none.
+    nothing: String,
 }
 
 /// Looks that saw the same functions in the same state.
@@ -78,9 +80,9 @@ struct Group<'d> {
 }
 
 impl<'d> Seen<'d> {
-    fn of(looks: &'d [LookData]) -> Self {
+    fn of(poll: &'d LongPollData) -> Self {
         let mut groups: Vec<Group> = Vec::new();
-        for look in looks {
+        for look in &poll.stacks {
             match groups
                 .iter_mut()
                 .find(|group| is_same(group.looks[0], look))
@@ -90,7 +92,16 @@ impl<'d> Seen<'d> {
             }
         }
         groups.sort_by_key(|group| std::cmp::Reverse(group.looks.len()));
-        Self { groups }
+        let so_far = if poll.open {
+            "no stack so far"
+        } else {
+            "no stack"
+        };
+        let nothing = match poll.no_stack {
+            Some(why) => format!("{so_far}: {why}"),
+            None => so_far.to_owned(),
+        };
+        Self { groups, nothing }
     }
 
     /// Whether another poll shows nothing that this one's reader does not know: its looks saw only what was seen here.
@@ -99,12 +110,16 @@ impl<'d> Seen<'d> {
             let mut known = known.groups.iter();
             known.any(|other| is_same(other.looks[0], group.looks[0]))
         };
-        self.groups.iter().all(is_known) && self.groups.is_empty() == known.groups.is_empty()
+        match self.groups.is_empty() {
+            true => known.groups.is_empty() && self.nothing == known.nothing,
+            false => self.groups.iter().all(is_known),
+        }
     }
 
     fn lines(&self, columns: usize) -> Vec<String> {
         if self.groups.is_empty() {
-            return vec![paint(DIM, "      it was over before its stack was taken")];
+            let nothing = keep_start(&self.nothing, columns.saturating_sub(6));
+            return vec![paint(DIM, format!("      {nothing}"))];
         }
         let mut lines = Vec::new();
         for group in &self.groups {
@@ -185,6 +200,7 @@ mod tests {
             start_unix_ns: 0,
             poll_ns: ms * 1_000_000,
             open,
+            no_stack: stacks.is_empty().then_some("nobody looked"),
             stacks,
         }
     }
@@ -204,6 +220,7 @@ mod tests {
             poll(52, false, vec![hash(14, 5), hash(19, 5)]),
             poll(61, false, vec![]),
             poll(53, false, vec![look(14, "sleep", "shop::nap", 1)]),
+            poll(16, true, vec![]),
         ];
         let mut lines = Vec::new();
         section(&mut lines, &polls, 10_000_000, 80);
@@ -222,11 +239,13 @@ Long polls (over 10.0 ms)
       shop::db  x.rs:9
     and 2 others of its kind like it: 51.0ms to 52.0ms
   took 60.0ms  since 00:00:00 UTC  #60 reindex
-      it was over before its stack was taken
+      no stack: nobody looked
     and 1 other of its kind like it: 61.0ms
   took 53.0ms  since 00:00:00 UTC  #53 reindex
     at 14.0ms: sleep
-      shop::nap  x.rs:1"
+      shop::nap  x.rs:1
+  running for 16.0ms  since 00:00:00 UTC  #16 reindex
+      no stack so far: nobody looked"
         );
     }
 }

@@ -294,6 +294,9 @@ fn where_line(task: &TaskData, columns: usize) -> Option<String> {
         }
         _ => (String::new(), &[][..]),
     };
+    if task.in_place {
+        notes.push("in block_in_place: holds up nobody".to_owned());
+    }
     if let Some(few) = task.rare {
         notes.push(match few {
             1 => "alone there".to_owned(),

@@ -3,7 +3,7 @@
 use super::data::{CountData, Data, DominantData, PollData, ThreadData};
 use crate::now::Now;
 use crate::stack;
-use hotpoll_profile::{Reason, TaskKind};
+use hotpoll_profile::{Reason, State, TaskKind};
 use hotpoll_symbolizer::view::Frames;
 use hotpoll_symbolizer::view::live_threads::{LiveThread, Role, Stuck, live_threads};
 use hotpoll_symbolizer::waits;
@@ -14,25 +14,32 @@ pub fn collect(now: &Now, filter: Option<&Regex>, top: Option<usize>) -> Data {
     let profile = now.profile();
     let frames = Frames::new(profile);
     let all = live_threads(&frames, now.snapshot());
-    let theirs = || all.iter().filter(|one| !one.thread.own);
+    let wait = |one: &LiveThread| {
+        let is_blocked = one.now.state.is_blocked();
+        let wait = is_blocked.then(|| waits::wait_of(profile, &one.now.stack));
+        wait.flatten().map(|wait| wait.kind.label())
+    };
+    let all: Vec<_> = all.into_iter().map(|one| (wait(&one), one)).collect();
+    let theirs = || all.iter().filter(|(_, one)| !one.thread.own);
+    let of_theirs = || theirs().map(|(_, one)| one);
     Data {
         pid: profile.process.pid,
         name: profile.process.name.clone(),
         taken_unix_ns: now.snapshot().taken_unix_ns,
         window_ns: profile.duration_ns,
         long_poll_ns: now.snapshot().tasks.long_poll_ns,
-        states: counted(theirs().map(|one| one.now.state.label())),
+        states: counted(theirs().map(|(wait, one)| shown(one.now.state.label(), *wait))),
         workers: counted(
-            theirs()
+            of_theirs()
                 .filter(|one| one.worker)
                 .filter_map(|one| one.role.map(Role::label)),
         ),
-        stuck: counted(theirs().filter_map(|one| one.stuck.map(Stuck::label))),
+        stuck: counted(of_theirs().filter_map(|one| one.stuck.map(Stuck::label))),
         notices: profile.process.notices.clone(),
         threads: (all.iter())
-            .filter(|one| filter.is_none_or(|filter| selects(filter, &frames, one)))
+            .filter(|(_, one)| filter.is_none_or(|filter| selects(filter, &frames, one)))
             .take(top.unwrap_or(usize::MAX))
-            .map(|one| thread(&frames, one))
+            .map(|(wait, one)| thread(&frames, one, *wait))
             .collect(),
     }
 }
@@ -58,17 +65,22 @@ fn counted(labels: impl Iterator<Item = &'static str>) -> Vec<CountData> {
     counts
 }
 
-fn thread(frames: &Frames, one: &LiveThread<'_>) -> ThreadData {
+/// The one word for what a thread does, in the head and in its row: of a wait in futex what it is for; a lock stays a lock.
+pub fn shown(state: &'static str, wait: Option<&'static str>) -> &'static str {
+    match wait {
+        Some(wait) if state == State::Futex.label() => wait,
+        _ => state,
+    }
+}
+
+fn thread(frames: &Frames, one: &LiveThread<'_>, wait: Option<&'static str>) -> ThreadData {
     let now = one.now;
     ThreadData {
         tid: one.thread.tid,
         name: one.thread.name.clone(),
         own: one.thread.own,
         state: now.state.label(),
-        wait: (now.state.is_blocked())
-            .then(|| waits::wait_of(frames.profile(), &now.stack))
-            .flatten()
-            .map(|wait| wait.kind.label()),
+        wait,
         state_ns: now.state_ns,
         syscall: now.syscall,
         role: one.role.map(Role::label),

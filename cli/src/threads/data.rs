@@ -19,7 +19,7 @@ pub struct Data {
     pub window_ns: u64,
     /// A longer poll is a long one.
     pub long_poll_ns: u64,
-    /// Threads by state, hotpoll's own not among them.
+    /// Threads by state, and those in a `futex wait` by what that is for; hotpoll's own not among them.
     pub states: Vec<CountData>,
     /// Runtime workers by what they do.
     pub workers: Vec<CountData>,

@@ -39,6 +39,20 @@ Threads (CPU: of one core, in the last seconds; how long in which poll)
     );
 }
 
+/// The head said "futex wait" of threads whose rows say "park".
+#[test]
+fn the_head_has_the_words_of_the_rows() {
+    let mut profile = crate::tasks::fixture::profile();
+    let now = &mut profile.snapshot.as_mut().unwrap().threads[3];
+    now.state = hotpoll_profile::State::Futex;
+    let leaf = &profile.locations[now.stack[0] as usize].lines[0];
+    profile.functions[leaf.function as usize].name = "std::thread::park".to_owned();
+    let data = collect(&crate::now::Now::new(profile), None, None);
+    let text = plain(&render(&data, None, false, 80));
+    assert!(text.contains("2 lock, 1 running, 1 park;"), "{text}");
+    assert!(text.contains("\n  park          30.0ms"), "{text}");
+}
+
 #[test]
 fn stacks_of_each() {
     let text = text(Some(1), true, 80);

@@ -1,5 +1,6 @@
 //! A process's threads for a terminal, every line within the columns.
 
+use super::collect;
 use super::data::{CountData, Data, ThreadData};
 use crate::export::text::printable;
 use crate::stack;
@@ -7,7 +8,6 @@ use crate::text::name;
 use crate::text::number::{compact, count, counted, moment, percent, percent_in_words};
 use crate::text::style::{DIM, HEADING, STRONG, WARNING, heading, heat, paint};
 use crate::text::width::{keep_start, pad_left, pad_right, width, wrap};
-use hotpoll_profile::State;
 
 /// The columns before a thread's name.
 const FIGURES: usize = 2 + STATE + 8 + 7 + 2;
@@ -181,11 +181,7 @@ fn line(group: &[&ThreadData], columns: usize) -> String {
     let room = columns.saturating_sub(FIGURES);
     let who = keep_start(&who, room);
     let what = keep_start(&what, room.saturating_sub(width(&who)));
-    // A wait in futex is what it is for; a lock stays a lock.
-    let state = match first.wait {
-        Some(wait) if first.state == State::Futex.label() => wait,
-        _ => first.state,
-    };
+    let state = collect::shown(first.state, first.wait);
     let state = pad_right(&keep_start(state, STATE), STATE);
     format!(
         "  {}{}{}  {}{}",

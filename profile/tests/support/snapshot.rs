@@ -2,8 +2,8 @@
 
 use super::{number, small, text};
 use hotpoll_profile::{
-    CaptureFailure, Histogram, LongPoll, PollStack, Reason, Runtime, Site, Snapshot, State,
-    Suspension, Task, TaskKind, TaskState, Tasks, ThreadNow, Waker,
+    CaptureFailure, Histogram, LongPoll, NoPollStack, PollStack, Reason, Runtime, Site, Snapshot,
+    State, Suspension, Task, TaskKind, TaskState, Tasks, ThreadNow, Waker,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -37,9 +37,10 @@ prop_compose! {
         [task, kind, start_unix_ns, poll_ns] in [number(), number(), number(), number()],
         open in any::<bool>(),
         stacks in vec((number(), select(State::ALL), stack()), 0..3),
+        no_stack in option::of(select(NoPollStack::ALL)),
     ) -> LongPoll {
         let stacks = stacks.into_iter().map(|(at_ns, state, stack)| PollStack { at_ns, state, stack });
-        LongPoll { task, kind, start_unix_ns, poll_ns, open, stacks: stacks.collect() }
+        LongPoll { task, kind, start_unix_ns, poll_ns, open, stacks: stacks.collect(), no_stack }
     }
 }
 

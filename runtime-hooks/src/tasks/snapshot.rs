@@ -454,6 +454,7 @@ fn describe(kind: &Kind, clock: &Clock) -> TaskKind {
         poll_ns: clock.ns(poll.took),
         open: false,
         stacks: Vec::new(),
+        no_stack: None,
     };
     let polls = kind.long_polls();
     TaskKind {

@@ -2,9 +2,10 @@
 
 use super::await_stack::{self, Level};
 use super::frames::{FrameId, Frames};
+use super::live_threads::is_in_block_in_place;
 use crate::verdict::task::problem;
 use hotpoll_profile::{Snapshot, Suspension, Task, TaskKind, TaskState, ThreadNow};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub use crate::verdict::task::Problem;
 
@@ -19,6 +20,8 @@ pub struct LiveTask<'p> {
     pub thread: Option<&'p ThreadNow>,
     /// What is wrong with it.
     pub problem: Option<Problem>,
+    /// Whether its poll is long and holds up nobody, as it is in `block_in_place`: another thread has taken the worker's place.
+    pub in_place: bool,
     /// How many tasks of its kind wait where it waits, where these are few of many.
     pub rare: Option<usize>,
     /// Whether it has waited much longer than nearly all others of its kind, where these are many.
@@ -74,6 +77,7 @@ pub fn live_tasks<'p>(
             kind: kinds.get(&task.kind).copied(),
             thread: polled_by.get(&task.id).copied(),
             problem: problem(task, tasks.long_poll_ns),
+            in_place: false,
             rare: None,
             longer: false,
             waits: match representative(task) {
@@ -84,11 +88,58 @@ pub fn live_tasks<'p>(
             },
         })
         .collect();
+    mark_in_place(frames, &mut live);
     mark_rare(&mut live);
     mark_longer(&mut live);
     // Of equals the one with the lower number, so that equal snapshots give equal reports.
     live.sort_by_key(|one| (std::cmp::Reverse(rank(one, sort)), one.task.id));
     live
+}
+
+/// A future inside of a task in `block_in_place` is in it as well: it is polled in the same poll.
+const DEEPEST: usize = 8;
+
+/// Who is in `block_in_place` has no problem, however long that takes.
+fn mark_in_place(frames: &Frames, live: &mut [LiveTask<'_>]) {
+    let mut in_place: HashSet<u64> = HashSet::new();
+    for one in live
+        .iter()
+        .filter(|one| one.problem == Some(Problem::LongPoll))
+    {
+        let now = one.thread.map(|now| now.stack.as_slice());
+        // One that runs has no stack now, and the latest that its poll has left.
+        let open = one.kind.iter().flat_map(|kind| &kind.long_polls);
+        let mut open = open.filter(|poll| poll.open && poll.task == one.task.id);
+        let seen = open.find_map(|poll| poll.stacks.last());
+        let stack = now.filter(|stack| !stack.is_empty());
+        let stack = stack.or(seen.map(|look| look.stack.as_slice()));
+        if stack.is_some_and(|stack| is_in_block_in_place(frames, stack)) {
+            in_place.insert(one.task.id);
+        }
+    }
+    for _ in 0..DEEPEST {
+        let inside = live.iter().map(|one| one.task);
+        let inside = inside.filter(|task| {
+            task.state == TaskState::Polling && in_place.contains(&task.parent) && is_inside(task)
+        });
+        let before = in_place.len();
+        in_place.extend(inside.map(|task| task.id).collect::<Vec<_>>());
+        if in_place.len() == before {
+            break;
+        }
+    }
+    for one in live.iter_mut() {
+        let is_long = one.problem == Some(Problem::LongPoll);
+        if is_long && in_place.contains(&one.task.id) {
+            (one.problem, one.in_place) = (None, true);
+        }
+    }
+}
+
+/// Whether it is a future inside of a task, which hotpoll numbers itself: a task has its parent's number where that has spawned it.
+fn is_inside(task: &Task) -> bool {
+    const OWN: u64 = 1 << 48;
+    task.id >= OWN
 }
 
 /// The suspension that stands for a task. A task that is being polled, or has been woken, waits nowhere.
@@ -242,6 +293,57 @@ mod tests {
             .map(|one| (one.task.id, one.problem, one.rare))
             .collect();
         assert_eq!(&live[..expected.len()], expected);
+    }
+
+    /// It was a long poll that two tasks were in, though another thread worked in the worker's place.
+    #[test]
+    fn in_block_in_place_a_poll_may_take_its_time() {
+        let stacks: Profile = profile(&[
+            (
+                "worker",
+                "shop::load;tokio::runtime::scheduler::multi_thread::worker::block_in_place;shop::read",
+                1,
+            ),
+            ("other", "shop::load;shop::read", 1),
+        ]);
+        let task = |id, parent| Task {
+            id,
+            parent,
+            state: TaskState::Polling,
+            state_ns: 50 * MS,
+            ..Task::default()
+        };
+        let now = |thread: usize, task| ThreadNow {
+            thread: thread as u32,
+            task,
+            poll_ns: 50 * MS,
+            stack: stacks.samples[thread].stack.clone(),
+            ..ThreadNow::default()
+        };
+        let own = 1 << 48;
+        let snapshot = Snapshot {
+            threads: vec![now(0, 1), now(1, 2)],
+            tasks: Tasks {
+                tasks: vec![task(1, 0), task(own, 1), task(own + 1, own), task(2, 1)],
+                long_poll_ns: 10 * MS,
+                ..Tasks::default()
+            },
+            ..Snapshot::default()
+        };
+        let frames = Frames::new(&stacks);
+        let mut live: Vec<_> = (live_tasks(&frames, &snapshot, Sort::Odd).iter())
+            .map(|one| (one.task.id, one.problem, one.in_place))
+            .collect();
+        live.sort_by_key(|row| row.0);
+        assert_eq!(
+            live,
+            [
+                (1, None, true),
+                (2, Some(Problem::LongPoll), false),
+                (own, None, true),
+                (own + 1, None, true),
+            ]
+        );
     }
 
     #[test]

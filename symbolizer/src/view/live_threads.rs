@@ -121,15 +121,15 @@ fn role(frames: &Frames, now: &ThreadNow) -> Role {
         0 if !now.state.is_blocked() => Role::Between,
         0 if is_in_the_runtimes_wait(frames, now) => Role::Parked,
         0 => Role::BlockedElsewhere,
-        _ if is_in_block_in_place(frames, now) => Role::BlockInPlace,
+        _ if is_in_block_in_place(frames, &now.stack) => Role::BlockInPlace,
         _ if now.state.is_blocked() => Role::BlockedInPoll,
         _ => Role::Polling,
     }
 }
 
-/// Whether a thread that polls has handed its place as a worker on.
-fn is_in_block_in_place(frames: &Frames, now: &ThreadNow) -> bool {
-    let mut stack = now.stack.iter().flat_map(|&location| frames.at(location));
+/// Whether a thread that polls, and whose stack this is, has handed its place as a worker on.
+pub(super) fn is_in_block_in_place(frames: &Frames, stack: &[u32]) -> bool {
+    let mut stack = stack.iter().flat_map(|&location| frames.at(location));
     stack.any(|at| {
         let name = &frames.get(at.frame).name;
         name.starts_with("tokio::") && name.contains("::block_in_place")

@@ -4,7 +4,7 @@ use super::super::DecodeError;
 use super::super::columns::{column, fill};
 use super::super::limits::Budget;
 use super::{Place, Stacks, next_rows, same_length, stack, state};
-use crate::{LongPoll, PollStack, TaskKind};
+use crate::{LongPoll, NoPollStack, PollStack, TaskKind};
 use prost::Message;
 
 #[derive(Clone, PartialEq, Message)]
@@ -31,6 +31,9 @@ pub(super) struct LongPollColumns {
     look_at_ns: Vec<u64>,
     #[prost(uint32, repeated, tag = "10")]
     look_states: Vec<u32>,
+    /// Why there are no looks: one more than the reason's place; 0 where that is not known.
+    #[prost(uint32, repeated, tag = "11")]
+    no_stacks: Vec<u32>,
 }
 
 impl LongPollColumns {
@@ -57,6 +60,7 @@ impl LongPollColumns {
             look_stacks: stacks.places(looks.iter().map(|look| &look.stack)),
             look_at_ns: column(&looks, |look| look.at_ns),
             look_states: column(&looks, |look| look.state.index() as u32),
+            no_stacks: column(&polls, |poll| poll.no_stack.map_or(0, |why| why as u32 + 1)),
         }
     }
 
@@ -93,6 +97,10 @@ impl LongPollColumns {
             fill(&mut polls, column, |poll, value| *place(poll) = value)?;
         }
         fill(&mut polls, &self.open, |poll, open| poll.open = open)?;
+        fill(&mut polls, &self.no_stacks, |poll, why| {
+            let at = (why as usize).checked_sub(1);
+            poll.no_stack = at.and_then(|at| NoPollStack::ALL.get(at)).copied();
+        })?;
         if !self.look_counts.is_empty() {
             same_length(&self.look_counts, &self.owners)?;
         }
