@@ -103,6 +103,24 @@ pub fn find(
     Ok((fits.or(other), notice))
 }
 
+/// Whether a model can be put into the file: found out before anybody waits for runs. Leaves nothing behind but the folder.
+pub fn check_writable(path: &Path) -> Result<(), Failure> {
+    if path.exists() {
+        read(path)?;
+    }
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let probe = folder.join(format!(".hotpoll-noise-{}", std::process::id()));
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::File::create(&probe))
+        .map_err(|error| Failure::writing(path, &error))?;
+    // It was ours a moment ago, and is empty.
+    let _ = std::fs::remove_file(probe);
+    Ok(())
+}
+
 /// Puts a model into a file, in the place of the one for the same program, workload and machine.
 pub fn keep(path: &Path, model: &NoiseModel) -> Result<(), Failure> {
     let mut models = match path.exists() {
@@ -225,6 +243,17 @@ mod tests {
         // Asked for, and of others: `compare` says that it was left out.
         assert_eq!(find("c", ""), Some(kept[0].clone()));
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_found_before() {
+        let file = std::env::temp_dir().join(format!("hotpoll-noise-file-{}", std::process::id()));
+        std::fs::write(&file, "").unwrap();
+        let failure = check_writable(&file.join("noise.json")).unwrap_err();
+        assert!(failure.to_string().contains("cannot write"), "{failure}");
+        std::fs::remove_file(&file).unwrap();
+        check_writable(&file).unwrap();
+        assert!(!file.exists());
     }
 
     #[test]

@@ -235,12 +235,14 @@ pub(crate) fn check(comparison: &mut Comparison, held: Vec<Held>, options: &Opti
         }
         unsettled |= !broken;
         if held.interval.is_none() {
-            comparison.notices.push(Notice {
-                text: format!(
-                    "a single run says nothing of how runs differ: the budget of {} was not judged",
-                    held.written
-                ),
-            });
+            let text = format!(
+                "a single run says nothing of how runs differ: the budget of {} was not judged",
+                held.written
+            );
+            // Once, however many functions it is of.
+            if comparison.notices.iter().all(|notice| notice.text != text) {
+                comparison.notices.push(Notice { text });
+            }
             continue;
         }
         let name = held.function.as_ref().map(|function| &*function.name);

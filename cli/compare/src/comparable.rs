@@ -121,13 +121,22 @@ pub(crate) fn list(words: &BTreeSet<&str>) -> String {
 }
 
 fn clock(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mut Vec<Notice>) {
-    for run in sides.into_iter().flatten() {
-        if !is_cpu(&run.clock) {
-            reasons.push(format!(
-                "{} measures {}, and what is compared is CPU time.",
-                run.name, run.clock
-            ));
-        }
+    let other = || {
+        sides
+            .into_iter()
+            .flatten()
+            .filter(|run| !is_cpu(&run.clock))
+    };
+    if let Some(run) = other().next() {
+        let others = match other().count() - 1 {
+            0 => String::new(),
+            1 => ", and one more is no better".to_owned(),
+            n => format!(", and {n} more are no better"),
+        };
+        reasons.push(format!(
+            "{} measures {}, and what is compared is CPU time{others}.",
+            run.name, run.clock
+        ));
     }
     let [base, new] = sides.map(|runs| words(runs, |run| &run.clock));
     if base.iter().chain(&new).any(|clock| !is_cpu(clock)) {

@@ -90,6 +90,7 @@ pub(crate) fn near<'a>(names: impl Iterator<Item = &'a str>, written: &str) -> V
     let alike = names.filter_map(|name| {
         let other = end(name);
         let apart = match other.len() > 3 && wanted.len() > 3 {
+            _ if other == wanted => 0,
             true if other.contains(&wanted) || wanted.contains(&other) => 1,
             _ => distance(&wanted, &other),
         };
@@ -98,11 +99,12 @@ pub(crate) fn near<'a>(names: impl Iterator<Item = &'a str>, written: &str) -> V
     let mut alike: Vec<(usize, usize, &str)> = alike.collect();
     alike.sort_unstable();
     alike.dedup();
-    let alike = alike.into_iter().map(|(_, _, name)| name);
-    alike.take(OFFERED).collect()
+    let least = alike.first().map_or(0, |&(apart, _, _)| apart);
+    let alike = alike.into_iter().filter(|&(apart, _, _)| apart == least);
+    alike.map(|(_, _, name)| name).take(OFFERED).collect()
 }
 
-/// The same as the end of a sentence: `; did you mean a, b?`, or nothing.
+/// The same as the end of a sentence: ` (near: a, b)`, or nothing.
 pub(crate) fn did_you_mean(near: &[&str]) -> String {
     match near {
         [] => String::new(),
@@ -110,20 +112,25 @@ pub(crate) fn did_you_mean(near: &[&str]) -> String {
     }
 }
 
-/// How many letters have to be put in, taken out or exchanged.
+/// How many letters have to be put in, taken out, replaced, or exchanged with the next one.
 fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = at + 1;
-        for (place, &wanted) in other.iter().enumerate() {
-            let exchanged = diagonal + usize::from(letter != wanted);
-            diagonal = row[place + 1];
-            row[place + 1] = exchanged.min(diagonal + 1).min(row[place] + 1);
+    let [one, other] = [one, other].map(|name| name.chars().collect::<Vec<char>>());
+    let mut rows = vec![(0..=other.len()).collect::<Vec<usize>>()];
+    for at in 0..one.len() {
+        let above = &rows[at];
+        let mut row = vec![at + 1];
+        for place in 0..other.len() {
+            let replaced = above[place] + usize::from(one[at] != other[place]);
+            let mut least = replaced.min(above[place + 1] + 1).min(row[place] + 1);
+            let crossed = at > 0 && place > 0;
+            if crossed && one[at] == other[place - 1] && one[at - 1] == other[place] {
+                least = least.min(rows[at - 1][place - 1] + 1);
+            }
+            row.push(least);
         }
+        rows.push(row);
     }
-    row[other.len()]
+    rows[one.len()][other.len()]
 }
 
 /// Whether a unit that somebody wrote is a counter: `request` and `requests` are the same.
@@ -171,10 +178,7 @@ mod tests {
         let names = ["shop::json::parse", "shop::xml::parse_all", "shop::main"];
         let near = |written| near(names.into_iter(), written);
         assert_eq!(near("prase"), ["shop::json::parse"]);
-        assert_eq!(
-            near("json::Parse"),
-            ["shop::json::parse", "shop::xml::parse_all"]
-        );
+        assert_eq!(near("json::Parse"), ["shop::json::parse"]);
         assert!(near("render").is_empty());
     }
 

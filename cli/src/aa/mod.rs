@@ -99,12 +99,13 @@ pub fn run(args: &AaArgs) -> Outcome {
         Failure::new(reasons.trim_end_matches('.'))
             .next("record runs of one build, with the same work: `hotpoll aa -- CMD` does")
     })?;
-    let mut text = text::told(&same, runs.len(), terminal::columns());
+    let text = text::told(&same, runs.len(), terminal::columns());
+    // What was waited for is shown, whatever becomes of the file.
+    terminal::print(&text)?;
     if let Some(path) = kept_in {
         noise::keep(&path, &same.noise)?;
-        text += &text::kept(&same.noise, &path, terminal::columns());
+        terminal::print(&text::kept(&same.noise, &path, terminal::columns()))?;
     }
-    terminal::print(&text)?;
     // A single alarm of twenty comparisons says little of the rate.
     let (at_least, _) = same.independent.interval();
     Ok(match at_least > options.q {
@@ -129,8 +130,8 @@ fn noise_path(args: &AaArgs) -> Result<PathBuf, Failure> {
         Failure::new("there is no folder to keep the noise model in")
             .next("say --noise FILE, or --no-noise")
     })?;
-    if path.exists() {
-        noise::read(&path)?;
-    }
+    noise::check_writable(&path).map_err(|failure| {
+        failure.next("name a file that you may write with --noise FILE, or say --no-noise")
+    })?;
     Ok(path)
 }

@@ -9,13 +9,14 @@ use super::output::Outputs;
 use super::report::{Point, Report};
 use super::sides::{self, Sides};
 use super::text::Shown;
-use super::{github, html, junit, markdown, sarif, svg, waivers};
+use super::{github, html, junit, markdown, sarif, svg, text, waivers};
 use crate::envelope;
 use crate::exit::{self, FINE, FOUND, Failure, NOT_COMPARABLE, Outcome};
 use crate::export::text::printable;
 use crate::noise;
 use crate::target::ThisHost;
 use crate::text::style::{ERROR, paint};
+use crate::text::terminal;
 use clap::Args;
 use hotpoll_compare::{Budget, Comparison, NotComparable, Options, Run, Unit, compare};
 use std::path::PathBuf;
@@ -207,11 +208,10 @@ fn refuse(refused: &NotComparable, outputs: &Outputs<'_>) -> Outcome {
     let reason = printable(&refused.to_string());
     outputs.write(|format| match format {
         Format::Text => {
-            let lines: Vec<String> = refused
-                .reasons
-                .iter()
-                .map(|reason| format!("  {}\n", printable(reason)))
-                .collect();
+            let columns = terminal::columns() - 2;
+            let reasons = refused.reasons.iter();
+            let lines = reasons.flat_map(|reason| text::wrapped(&printable(reason), columns));
+            let lines: Vec<String> = lines.map(|line| format!("  {line}\n")).collect();
             format!("{}\n{}", paint(ERROR, "NOT COMPARABLE:"), lines.concat())
         }
         Format::Markdown => markdown::refused(&reason),

@@ -143,11 +143,7 @@ fn line(report: &Report, cause: &Cause) -> String {
 }
 
 fn interval_of_cost(effect: &hotpoll_compare::Effect) -> String {
-    format!(
-        "{} to {}",
-        words::cost(effect.interval.low),
-        words::cost(effect.interval.high)
-    )
+    words::cost_interval(effect.interval).unwrap_or_else(|| "-".to_owned())
 }
 
 fn title(row: &Row) -> String {

@@ -15,7 +15,10 @@ const HOW: &str = "write a line like: shop::json::parse until 2026-12-24 #412: n
 
 /// Reads the file.
 pub fn read(path: &Path) -> Result<Vec<Waiver>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?;
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::reading(path, &error)
+            .next("name a file with a waiver in each line, or leave --waivers out")
+    })?;
     parse(&text).map_err(|(line, what)| {
         Failure::new(format!("{}:{line}: {what}", path.display())).next(HOW)
     })

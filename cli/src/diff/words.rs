@@ -190,16 +190,30 @@ pub fn told(row: &Row) -> String {
     let effect = &row.total;
     match row.presence {
         Presence::Both => told_effect(row.family, effect),
-        Presence::New => format!(
-            "new ({} to {})",
-            cost(effect.interval.low),
-            cost(effect.interval.high)
-        ),
-        Presence::Gone => format!(
-            "gone ({} to {} less)",
-            cost(-effect.interval.high),
-            cost(-effect.interval.low)
-        ),
+        // One cost alone has no interval: it was counted on one side and not tested.
+        Presence::New => match cost_interval(effect.interval) {
+            Some(ends) => format!("new ({ends})"),
+            None => format!("new ({})", cost(effect.new)),
+        },
+        Presence::Gone => match cost_interval(turned(effect.interval)) {
+            Some(ends) => format!("gone ({ends} less)"),
+            None => format!("gone ({} less)", cost(effect.base)),
+        },
+    }
+}
+
+/// The ends of an interval of costs: `102 µs to 138 µs`; `None` where it is none, of no width or not known.
+pub fn cost_interval(interval: Interval) -> Option<String> {
+    let Interval { low, high } = interval;
+    let is_one = low.is_finite() && high.is_finite() && low < high;
+    is_one.then(|| format!("{} to {}", cost(low), cost(high)))
+}
+
+/// A saving's: what is less than nothing is more than nothing.
+fn turned(interval: Interval) -> Interval {
+    Interval {
+        low: -interval.high,
+        high: -interval.low,
     }
 }
 
@@ -218,20 +232,20 @@ pub fn told_effect(of: Family, effect: &Effect) -> String {
 /// A sentence's predicate: `is 12.4 % dearer per request, 95 % interval 9.8 to 15.1`.
 pub fn predicate(row: &Row, unit: &Unit) -> String {
     let (per, effect) = (per(unit), &row.total);
-    let ends = effect.interval;
+    let ends = |interval| {
+        cost_interval(interval).map_or_else(String::new, |ends| format!(", 95 % interval {ends}"))
+    };
     match row.presence {
         Presence::Both => predicate_effect(row.family, effect, unit),
         Presence::New => format!(
-            "is new and costs {} {per}, 95 % interval {} to {}",
+            "is new and costs {} {per}{}",
             cost(effect.new),
-            cost(ends.low),
-            cost(ends.high)
+            ends(effect.interval)
         ),
         Presence::Gone => format!(
-            "is gone, which saves {} {per}, 95 % interval {} to {}",
+            "is gone, which saves {} {per}{}",
             cost(effect.base),
-            cost(-ends.high),
-            cost(-ends.low)
+            ends(turned(effect.interval))
         ),
     }
 }
@@ -340,6 +354,30 @@ mod tests {
         assert_eq!(signed(1.041), "+4.1 %");
         assert_eq!(signed(0.959), "-4.1 %");
         assert_eq!(signed(f64::NAN), "-");
+    }
+
+    #[test]
+    fn one_cost_alone_has_no_interval() {
+        let row = |presence, base, new, low, high| Row {
+            presence,
+            total: Effect {
+                base,
+                new,
+                ..effect(f64::NAN, low, high)
+            },
+            ..Row::default()
+        };
+        let unit = Unit::PerUnit("requests".into());
+        let counted = row(Presence::New, 0.0, 5_070.0, 5_070.0, 5_070.0);
+        assert_eq!(told(&counted), "new (5.07 µs)");
+        assert_eq!(
+            predicate(&counted, &unit),
+            "is new and costs 5.07 µs per request"
+        );
+        let gone = row(Presence::Gone, 5_070.0, 0.0, -5_070.0, -5_070.0);
+        assert_eq!(told(&gone), "gone (5.07 µs less)");
+        let gone = row(Presence::Gone, 5_070.0, 0.0, -6_000.0, -4_000.0);
+        assert_eq!(told(&gone), "gone (4.00 µs to 6.00 µs less)");
     }
 
     #[test]

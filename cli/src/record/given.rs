@@ -89,9 +89,18 @@ pub fn delivered(profile: &Profile) -> String {
             }
         }
     }
+    let is_counted_too = |given: &Work| {
+        let mut all = profile.work.iter();
+        all.any(|work| work.name == given.name && work.source != WorkSource::Given)
+    };
     let work: Vec<String> = (profile.work.iter())
         .map(|work| match work.source {
             WorkSource::Given if work.name == RUNS => counted(work.units, "run"),
+            WorkSource::Given if is_counted_too(work) => format!(
+                "{} {} as --work says, which goes before what the program counted",
+                count(work.units),
+                work.name
+            ),
             _ => format!("{} {}", count(work.units), work.name),
         })
         .collect();

@@ -555,3 +555,73 @@ fn baselines() {
     let (code, said) = here(&["baseline", "list", "git-notes:hotpoll"]);
     assert!(code == Some(0) && said.contains("3 runs"), "{said}");
 }
+
+/// What a command that cannot do what it was asked says.
+fn failing(arguments: &[&str]) -> String {
+    let output = hotpoll(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+    text(&output.stderr).to_owned()
+}
+
+#[test]
+fn a_budget_is_of_something() {
+    let folder = Folder::new("diff-budgets");
+    let base = runs(&folder, "base", 0..3, 1.0);
+    let new = runs(&folder, "new", 10..13, 1.0);
+    let budget = |budget| failing(&["diff", &base, &new, "--budget", budget]);
+    let typo = budget("prase=1ns/request");
+    assert!(typo.contains("(near: shop::json::parse)"), "{typo}");
+    let unit = budget("parse=1us/foo");
+    assert!(unit.contains("nobody counted any foo"), "{unit}");
+    let thousand = ["--budget", "parse=1000s/1000 requests"];
+    check(&[&[&*base, &new], &thousand[..]].concat(), 0, "");
+    let both = failing(&["diff", &base, &new, "--fail-on", "none,total"]);
+    assert!(both.contains("contradict each other"), "{both}");
+    // What is of nothing and cannot hide anything is told.
+    let said = check(&[&base, &new, "--rename", "nosuch=other"], 0, "");
+    assert!(
+        said.contains("--rename nosuch=other does nothing"),
+        "{said}"
+    );
+}
+
+#[test]
+fn noise_is_of_the_program_it_was_learned_from() {
+    let folder = Folder::new("diff-noise");
+    let shop = runs(&folder, "shop", 0..8, 1.0);
+    let noise = folder.0.join("noise.json");
+    let learned = hotpoll(&["aa", &shop, "--noise", name(&noise)])
+        .output()
+        .unwrap();
+    let said = text(&learned.stdout);
+    assert!(
+        said.contains("holds for runs of shop on this machine"),
+        "{said}"
+    );
+    // One run a side of that program may fail with it, of another it may not.
+    let one = |program: &str, seed, parse| {
+        let mut profile = run(seed, parse);
+        profile.process.name = program.into();
+        let bytes = pprof::encode_gzip(&profile);
+        folder.file(&format!("{program}-{seed}.pb.gz"), &bytes)
+    };
+    let compared = |program, code, begins: &str| {
+        let (base, new) = (one(program, 20, 1.0), one(program, 21, 2.0));
+        check(
+            &[name(&base), name(&new), "--noise", name(&noise)],
+            code,
+            begins,
+        )
+    };
+    let said = compared("shop", 1, "REGRESSED: ");
+    assert!(said.contains("learned of shop was taken into"), "{said}");
+    let said = compared("bakery", 0, "INCONCLUSIVE: ");
+    assert!(said.contains("the noise model was left out"), "{said}");
+    // Runs of both are no runs of one build.
+    let both = failing(&["aa", &shop, name(&one("bakery", 30, 1.0)), "--no-noise"]);
+    assert!(both.contains("runs of 2 programs: bakery, shop"), "{both}");
+    // A folder that is a file is found before anybody waits for runs.
+    let inside = noise.join("noise.json");
+    let refused = failing(&["aa", "--noise", name(&inside), "--", "sleep", "1000"]);
+    assert!(refused.contains("--no-noise"), "{refused}");
+}

@@ -191,11 +191,7 @@ fn row_data(row: &hotpoll_compare::Row) -> RowData {
         ),
         presence => (
             words::presence(presence).to_owned(),
-            format!(
-                "{} to {}",
-                words::cost(total.interval.low),
-                words::cost(total.interval.high)
-            ),
+            words::cost_interval(total.interval).unwrap_or_else(|| "-".to_owned()),
         ),
     };
     RowData {
