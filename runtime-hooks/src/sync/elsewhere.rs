@@ -305,6 +305,7 @@ pub enum End {
 }
 
 impl End {
+    /// None.
     pub fn mark(self, _resource: &Resource) -> u64 {
         0
     }
