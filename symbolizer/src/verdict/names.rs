@@ -186,7 +186,7 @@ impl<'s> Names<'s> {
         match Actor::holding(holder, resource) {
             Some(actor) if !self.is_older(actor, holder) => self.doing(actor),
             Some(_) => Doing {
-                words: "not looked at since it took it".to_owned(),
+                words: "elsewhere by now: the last look was before it took it".to_owned(),
                 stack: Vec::new(),
             },
             None => Doing::default(),
