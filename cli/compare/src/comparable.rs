@@ -173,10 +173,10 @@ fn clock(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mut Vec<Notice>)
         });
     }
     let [base, new] = sides.map(|runs| {
-        let kernel = runs.iter().map(|run| run.kernel_sampled);
+        let kernel = runs.iter().filter_map(|run| run.kernel_sampled);
         kernel.collect::<BTreeSet<bool>>()
     });
-    if base.is_disjoint(&new) {
+    if !base.is_empty() && !new.is_empty() && base.is_disjoint(&new) {
         reasons.push(
             "Time in the kernel has samples on one side only. Record both with the same HOTPOLL_ENGINE (ctimer or perf)."
                 .into(),

@@ -264,10 +264,29 @@ fn fill_clocks(profile: &Profile, run: &mut Run) {
     };
     run.kernel_ns = kernel_ns.min(run.cpu_ns);
     run.unseen_ns = profile.unseen_cpu_ns.min(run.cpu_ns - run.kernel_ns);
-    let kernel_samples = |sample: &Sample| sample.state == State::Kernel;
-    run.kernel_sampled = by_engine[Engine::Perf.index()] <= by_engine[Engine::Ctimer.index()]
-        || profile.samples.iter().any(kernel_samples) && kernel_ns == 0;
+    let by_perf = by_engine[Engine::Perf.index()] > by_engine[Engine::Ctimer.index()];
+    run.kernel_sampled = match by_perf {
+        true => by_perf_in_kernel(profile, run),
+        false => Some(true),
+    };
     run.clock = clock(profile, by_engine);
+}
+
+/// Below this part of the CPU time it does not matter whether time in the kernel has samples, and cannot be told.
+const KERNEL_MATTERS: f64 = 0.05;
+
+/// Whether perf events met time in the kernel. Where they may not, the timer beside them meets some of it, and the kernel's count of the rest wavers by a tick:
+/// short runs of one and the same engine were refused for that, as one had such a tick and the other had none.
+fn by_perf_in_kernel(profile: &Profile, run: &Run) -> Option<bool> {
+    let part = |ns: u64| ns as f64 >= KERNEL_MATTERS * run.cpu_ns.max(1) as f64;
+    let kernel = profile.samples.iter();
+    let kernel = kernel.filter(|sample| sample.state == State::Kernel);
+    let sampled = kernel.fold(0u64, |sum, sample| sum.saturating_add(sample.cpu_ns));
+    match (part(run.kernel_ns), part(sampled)) {
+        (true, _) => Some(false),
+        (false, true) => Some(true),
+        (false, false) => None,
+    }
 }
 
 /// A thread that is sampled otherwise than the others counts from this part of the CPU time on.

@@ -26,8 +26,8 @@ pub struct Run {
     pub interval_ns: u64,
     /// What most samples were taken by: `ctimer`, `perf`, both (`ctimer+perf`), or for another tool's file what it measures.
     pub clock: String,
-    /// Whether time in the kernel has samples.
-    pub kernel_sampled: bool,
+    /// Whether time in the kernel has samples; `None` where there was too little to tell.
+    pub kernel_sampled: Option<bool>,
     /// Samples of CPU time, overruns included.
     pub samples: u64,
     /// Expiries that gave no sample.

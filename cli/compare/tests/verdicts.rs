@@ -480,7 +480,7 @@ fn what_cannot_be_compared_is_refused() {
         "measure different things: ctimer (0.pb.gz)",
     );
     check(
-        |run| run.kernel_sampled = false,
+        |run| run.kernel_sampled = Some(false),
         &options,
         "Time in the kernel",
     );

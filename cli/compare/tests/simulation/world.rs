@@ -108,7 +108,7 @@ impl World {
             duration_ns: self.slices as u64 * 1_000_000_000,
             interval_ns: INTERVAL_NS,
             clock: "ctimer".into(),
-            kernel_sampled: true,
+            kernel_sampled: Some(true),
             named: true,
             inlines: true,
             keys: program.names.iter().map(|name| key(name)).collect(),
