@@ -1,18 +1,116 @@
 #!/usr/bin/env python3
-"""The method of hotpoll diff once more, with numpy and scipy, from the same runs: what cli/compare has to agree with.
+"""The method of hotpoll diff once more, from the same runs: what cli/compare has to agree with.
 
 usage: reference.py runs.txt > expected.txt      one line a function, and the total
        reference.py --special > special.txt      values of special functions
+
+Needs Python alone. Where scipy is installed its special functions are used; else `Plain`, which finds them by other ways than cli/compare does:
+by power series and sums where that has continued fractions and expansions. What is checked in was written with scipy.
 """
 import itertools
 import math
 import sys
-
-import numpy as np
-from scipy import optimize, special, stats
+from statistics import fmean, pvariance, variance
 
 MARGIN, Q, MIN_SHARE, MIN_SAMPLES = 0.05, 0.01, 0.005, 30.0
 TOTAL_PART = 0.25
+
+
+def root(f, low, high):
+    """Where a function that falls is zero."""
+    for _ in range(400):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if f(middle) > 0 else (low, middle)
+    return (low + high) / 2
+
+
+class Plain:
+    """Special functions by sums."""
+    name = "sums"
+    TERMS = 1000
+
+    @staticmethod
+    def gammaln(x):
+        return math.lgamma(x)
+
+    @classmethod
+    def digamma(cls, x):
+        far = x + cls.TERMS
+        tail = math.log(far) - 1 / (2 * far) - 1 / (12 * far**2)
+        return tail - math.fsum(1 / (x + k) for k in range(cls.TERMS))
+
+    @classmethod
+    def trigamma(cls, x):
+        far = x + cls.TERMS
+        tail = 1 / far + 1 / (2 * far**2) + 1 / (6 * far**3)
+        return tail + math.fsum(1 / (x + k) ** 2 for k in range(cls.TERMS))
+
+    @staticmethod
+    def _lower(x, a, b):
+        """I_x(a, b) by its power series, whose terms are all positive."""
+        front = a * math.log(x) + b * math.log1p(-x) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+        term, total, n = 1.0, 1.0, 0
+        while term > total * 1e-17 and n < 1_000_000:
+            term *= (a + b + n) / (a + 1 + n) * x
+            total += term
+            n += 1
+        return math.exp(front) * total / a
+
+    @classmethod
+    def betainc(cls, a, b, x, y=None):
+        """`y` is 1 - x, where that is known better."""
+        y = 1 - x if y is None else y
+        if x <= 0 or y <= 0:
+            return 0.0 if x <= 0 else 1.0
+        return cls._lower(x, a, b) if x <= a / (a + b) else 1 - cls._lower(y, b, a)
+
+    @classmethod
+    def betaincinv(cls, a, b, p):
+        return root(lambda x: p - cls.betainc(a, b, x), 0.0, 1.0)
+
+    @classmethod
+    def t_sf(cls, t, degrees):
+        if t == 0:
+            return 0.5
+        square = t * t
+        x, y = degrees / (degrees + square), square / (degrees + square)
+        tail = cls.betainc(degrees / 2, 0.5, x, y) / 2
+        return tail if t > 0 else 1 - tail
+
+    @classmethod
+    def t_isf(cls, p, degrees):
+        if p == 0.5:
+            return 0.0
+        if p > 0.5:
+            return -cls.t_isf(1 - p, degrees)
+        high = 1.0
+        while cls.t_sf(high, degrees) > p:
+            high *= 2
+        return root(lambda t: cls.t_sf(t, degrees) - p, 0.0, high)
+
+
+def scipy_functions():
+    from scipy import special, stats
+
+    class Scipy:
+        name = "scipy"
+        gammaln = staticmethod(lambda x: float(special.gammaln(x)))
+        digamma = staticmethod(lambda x: float(special.digamma(x)))
+        trigamma = staticmethod(lambda x: float(special.polygamma(1, x)))
+        betainc = staticmethod(lambda a, b, x: float(special.betainc(a, b, x)))
+        betaincinv = staticmethod(lambda a, b, p: float(special.betaincinv(a, b, p)))
+        t_sf = staticmethod(lambda t, degrees: float(stats.t.sf(t, degrees)))
+        t_isf = staticmethod(lambda p, degrees: float(stats.t.isf(p, degrees)))
+
+    return Scipy
+
+
+try:
+    F = scipy_functions()
+except ImportError:
+    F = Plain
 
 
 def read(path):
@@ -24,42 +122,54 @@ def read(path):
         if words[0] == "run":
             runs.append({"side": words[1], "cpu": float(words[2]), "units": float(words[3]), "stacks": []})
         else:
-            counts = np.array([int(word) for word in words[1:]])
-            runs[-1]["stacks"].append((words[0].split(";"), counts))
+            runs[-1]["stacks"].append((words[0].split(";"), [int(word) for word in words[1:]]))
     return [r for r in runs if r["side"] == "base"], [r for r in runs if r["side"] == "new"]
 
 
 def pooled(base, new):
     degrees = len(base) + len(new) - 2
-    return (np.var(base) * len(base) + np.var(new) * len(new)) / degrees, degrees
+    return (pvariance(base) * len(base) + pvariance(new) * len(new)) / degrees, degrees
 
 
 def treat(delta, se, degrees, margin):
-    return stats.t.sf((delta - margin) / se, degrees), stats.t.sf((-delta - margin) / se, degrees)
+    return F.t_sf((delta - margin) / se, degrees), F.t_sf((-delta - margin) / se, degrees)
 
 
 def inverse_trigamma(y):
-    return optimize.brentq(lambda x: special.polygamma(1, x) - y, 1e-3, 1e7, xtol=1e-13)
+    return math.exp(root(lambda log: F.trigamma(math.exp(log)) - y, math.log(1e-3), math.log(1e7)))
 
 
 def fit(rest, dispersed, degrees):
     """limma's fitFDist around variance + dispersed."""
-    def moments(variance):
-        logs = np.log(rest / (variance + dispersed)) - special.digamma(degrees / 2) + math.log(degrees / 2)
-        beyond = np.var(logs, ddof=1) - special.polygamma(1, degrees / 2)
+    def moments(own):
+        bias = F.digamma(degrees / 2) - math.log(degrees / 2)
+        logs = [math.log(r / (own + d)) - bias for r, d in zip(rest, dispersed)]
+        beyond = variance(logs) - F.trigamma(degrees / 2)
         prior = min(2 * inverse_trigamma(beyond), 50.0) if beyond > 0 else 50.0
-        return logs.mean() + special.digamma(prior / 2) - math.log(prior / 2), prior
+        return fmean(logs) + F.digamma(prior / 2) - math.log(prior / 2), prior
     if moments(0.0)[0] <= 0:
         return 0.0, moments(0.0)[1]
-    root = optimize.brentq(lambda log: moments(math.exp(log))[0], -20, 2, xtol=1e-13)
-    return math.exp(root), moments(math.exp(root))[1]
+    own = math.exp(root(lambda log: moments(math.exp(log))[0], -20.0, 2.0))
+    return own, moments(own)[1]
 
 
 def permutation(base, new, margin):
-    shifted = np.concatenate([base + margin, new])
-    observed = new.sum()
+    shifted = [value + margin for value in base] + list(new)
+    observed = sum(new)
     sums = [sum(deal) for deal in itertools.combinations(shifted, len(new))]
-    return np.mean(np.array(sums) >= observed - 1e-9)
+    return fmean(one >= observed - 1e-9 for one in sums)
+
+
+def adjusted(p_values):
+    """Benjamini and Hochberg's, as they wrote it."""
+    def one(p):
+        larger = [other for other in p_values if other >= p]
+        return min(other * len(p_values) / sum(q <= other for q in p_values) for other in larger)
+    return [one(p) for p in p_values]
+
+
+def show(*words):
+    print(*(word if isinstance(word, str) else repr(float(word)) for word in words))
 
 
 def compare(path):
@@ -67,86 +177,89 @@ def compare(path):
     runs, split = base + new, len(base)
     margin = math.log1p(MARGIN)
     names = sorted({frame for run in runs for frames, _ in run["stacks"] for frame in frames})
-    samples = np.array([sum(c.sum() for _, c in run["stacks"]) for run in runs], float)
-    cost = np.array([run["cpu"] / run["units"] for run in runs])
-    total = np.log(cost)
+    samples = [sum(sum(counts) for _, counts in run["stacks"]) for run in runs]
+    cost = [run["cpu"] / run["units"] for run in runs]
+    total = [math.log(value) for value in cost]
     inverse = 1 / split + 1 / len(new)
 
     common, degrees = pooled(total[:split], total[split:])
-    delta = total[split:].mean() - total[:split].mean()
+    delta = fmean(total[split:]) - fmean(total[:split])
     se = math.sqrt(common * inverse)
     up, down = treat(delta, se, degrees, margin)
-    half = stats.t.ppf(0.975, degrees) * se
+    half = F.t_isf(0.025, degrees) * se
     p = up if delta >= 0 else down
-    print("total", *(repr(float(x)) for x in (math.exp(delta), math.exp(delta - half), math.exp(delta + half), p,
-          min(1, p / TOTAL_PART), permutation(total[:split], total[split:], margin))))
+    show("total", math.exp(delta), math.exp(delta - half), math.exp(delta + half), p, min(1, p / TOTAL_PART),
+         permutation(total[:split], total[split:], margin))
 
     rows = []
     for name in names:
-        counts = [sum((c for frames, c in run["stacks"] if name in frames), np.zeros(1)) for run in runs]
-        slices = [sum(c for _, c in run["stacks"]) for run in runs]
-        share = np.array([c.sum() for c in counts]) / samples
-        if share.mean() < MIN_SHARE or share.mean() * samples.mean() < MIN_SAMPLES:
+        counts, slices = [], []
+        for run in runs:
+            length = len(run["stacks"][0][1])
+            having = [c for frames, c in run["stacks"] if name in frames]
+            counts.append([sum(c[at] for c in having) for at in range(length)])
+            slices.append([sum(c[at] for _, c in run["stacks"]) for at in range(length)])
+        share = [sum(c) / n for c, n in zip(counts, samples)]
+        if fmean(share) < MIN_SHARE or fmean(share) * fmean(samples) < MIN_SAMPLES:
             continue
         chi, free = 0.0, 0
-        for c, n, p in zip(counts, slices, share):
-            if 0 < p < 1:
-                chi += np.sum((c - p * n) ** 2 / (n * p * (1 - p)))
-                free += len(n) - 1
+        for count, all_of_it, part in zip(counts, slices, share):
+            if 0 < part < 1:
+                chi += sum((c - part * n) ** 2 / (n * part * (1 - part)) for c, n in zip(count, all_of_it))
+                free += len(all_of_it) - 1
         phi = max(1.0, chi / free) if free else 1.0
-        logs = np.log((share * samples + 0.5) / (samples + 1)) + np.log(cost)
+        logs = [math.log((part * n + 0.5) / (n + 1)) + math.log(c) for part, n, c in zip(share, samples, cost)]
+        alone = [log - whole for log, whole in zip(logs, total)]
         between, _ = pooled(logs[:split], logs[split:])
-        rest, _ = pooled((logs - total)[:split], (logs - total)[split:])
-        sampling = np.mean((1 - share) / (share * samples + 0.5))
-        rows.append((name, logs, between, rest, sampling, sampling * phi, share.mean()))
+        rest, _ = pooled(alone[:split], alone[split:])
+        sampling = fmean((1 - part) / (part * n + 0.5) for part, n in zip(share, samples))
+        rows.append((name, logs, between, rest, sampling, sampling * phi, fmean(share)))
     usable = [row for row in rows if row[3] > 1e-10 and row[6] <= 0.9]
-    variance, prior = fit(np.array([r[3] for r in usable]), np.array([r[5] for r in usable]), degrees)
+    own_variance, prior = fit([row[3] for row in usable], [row[5] for row in usable], degrees)
 
     tested = []
     for name, logs, between, rest, sampling, dispersed, _ in rows:
-        own = variance + dispersed
+        own = own_variance + dispersed
         expected = common + own
         worth = expected**2 / (common**2 / degrees + own**2 / prior)
         value = max((worth * expected + degrees * between) / (worth + degrees), sampling, 1e-10)
         free = worth + degrees * (1 - (common / expected) ** 2)
-        delta = logs[split:].mean() - logs[:split].mean()
+        delta = fmean(logs[split:]) - fmean(logs[:split])
         se = math.sqrt(value * inverse)
-        half = stats.t.ppf(0.975, free) * se
+        half = F.t_isf(0.025, free) * se
         tested.append((name, delta, half, *treat(delta, se, free, margin)))
-    adjusted = [stats.false_discovery_control([t[at] for t in tested]) for at in (3, 4)]
+    q_values = [adjusted([t[at] for t in tested]) for at in (3, 4)]
     for at, (name, delta, half, up, down) in enumerate(tested):
         side = 0 if delta >= 0 else 1
-        q = min(1, adjusted[side][at] / (1 - TOTAL_PART))
-        print(name, *(repr(float(x)) for x in (math.exp(delta), math.exp(delta - half), math.exp(delta + half),
-              (up, down)[side], q)))
+        q = min(1, q_values[side][at] / (1 - TOTAL_PART))
+        show(name, math.exp(delta), math.exp(delta - half), math.exp(delta + half), (up, down)[side], q)
 
 
 def values():
-    def show(name, value, *arguments):
-        print(name, *(repr(float(x)) for x in (*arguments, value)))
     for x in (0.1, 0.5, 1.0, 1.5, 4.0, 10.5, 123.4, 5e4):
-        show("ln_gamma", special.gammaln(x), x)
-        show("digamma", special.digamma(x), x)
-        show("trigamma", special.polygamma(1, x), x)
+        show("ln_gamma", x, F.gammaln(x))
+        show("digamma", x, F.digamma(x))
+        show("trigamma", x, F.trigamma(x))
     for y in (1e-3, 0.05, 0.3, 1.0, 7.0, 400.0):
-        show("inverse_trigamma", inverse_trigamma(y), y)
+        show("inverse_trigamma", y, inverse_trigamma(y))
     for a, b in ((0.5, 0.5), (1, 3), (4, 0.5), (25, 0.5), (30, 900), (5e4, 4.9e4)):
         for x in (0.001, 0.02, 0.3, 0.5, 0.505, 0.9, 0.999):
-            show("beta", special.betainc(a, b, x), x, a, b)
+            show("beta", x, a, b, F.betainc(a, b, x))
         for p in (1e-6, 0.025, 0.5, 0.975):
-            show("beta_quantile", special.betaincinv(a, b, p), p, a, b)
+            show("beta_quantile", p, a, b, F.betaincinv(a, b, p))
     for degrees in (1, 2, 4, 8, 16.7, 58, 108):
         for t in (-3.0, -0.2, 0.0, 0.7, 2.0, 5.5, 20.0):
-            show("t_tail", stats.t.sf(t, degrees), t, degrees)
+            show("t_tail", t, degrees, F.t_sf(t, degrees))
         for p in (1e-9, 1e-4, 0.025, 0.2, 0.5, 0.8):
-            show("t_quantile", stats.t.isf(p, degrees), p, degrees)
-    for events, all in ((0, 20), (1, 10), (37, 100), (100, 100), (1500, 3100)):
-        low = stats.beta.ppf(0.025, events, all - events + 1) if events else 0.0
-        high = stats.beta.ppf(0.975, events + 1, all - events) if events < all else 1.0
-        show("binomial_low", low, events, all)
-        show("binomial_high", high, events, all)
+            show("t_quantile", p, degrees, F.t_isf(p, degrees))
+    for events, trials in ((0, 20), (1, 10), (37, 100), (100, 100), (1500, 3100)):
+        low = F.betaincinv(events, trials - events + 1, 0.025) if events else 0.0
+        high = F.betaincinv(events + 1, trials - events, 0.975) if events < trials else 1.0
+        show("binomial_low", events, trials, low)
+        show("binomial_high", events, trials, high)
 
 
+print(F.name, file=sys.stderr)
 if sys.argv[1:] == ["--special"]:
     values()
 else:
