@@ -8,7 +8,7 @@
 #[path = "support/numbers.rs"]
 mod numbers;
 
-use hotpoll_compare::{Key, Options, Run, Stack, compare};
+use hotpoll_compare::{Key, Options, Run, Stack, Verdict, compare};
 use hotpoll_profile::Work;
 use numbers::Numbers;
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ fn main() -> std::io::Result<()> {
     let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
     let mut side = |from: u64| {
         (from..from + RUNS)
-            .map(|run| make(run, &mut numbers))
+            .map(|run| make(run, &mut numbers, 0))
             .collect::<Vec<_>>()
     };
     let (base, new) = (side(0), side(RUNS));
@@ -53,11 +53,23 @@ fn main() -> std::io::Result<()> {
     }
     times.sort_by(f64::total_cmp);
     figures.add("compare_10_and_10_runs", times[times.len() / 2], "ms");
+    drop(new);
+    // Hundreds of functions dearer and hundreds cheaper: what moved where is looked for among all of them.
+    let changed: Vec<Run> = (RUNS..2 * RUNS)
+        .map(|run| make(run, &mut numbers, 3))
+        .collect();
+    let start = Instant::now();
+    let comparison = compare(&base, &changed, &Options::default()).expect("comparable");
+    let took = start.elapsed().as_secs_f64() * 1e3;
+    let rows = comparison.rows.iter();
+    let rows = rows.filter(|row| row.total.verdict == Verdict::Regressed);
+    figures.add("regressed_rows", rows.count() as f64, "rows");
+    figures.add("compare_10_and_10_changed_runs", took, "ms");
     figures.write()
 }
 
-/// A call tree in which a few paths are hot and most are rare.
-fn make(run: u64, numbers: &mut Numbers) -> Run {
+/// A call tree in which a few paths are hot and most are rare. Every second path is dearer by so many samples for each that it has.
+fn make(run: u64, numbers: &mut Numbers, dearer: u64) -> Run {
     let mut made = Run {
         name: format!("{run}.pb.gz"),
         interval_ns: 1_000_000,
@@ -99,13 +111,14 @@ fn make(run: u64, numbers: &mut Numbers) -> Run {
                 made.stacks.len() as u32 - 1
             });
             let counted = &mut made.stacks[stack as usize];
-            counted.samples += 1;
-            counted.cpu_ns += 1_000_000;
-            *slice.entry(stack).or_default() += 1;
+            let samples = 1 + dearer * (leaf % 2);
+            counted.samples += samples;
+            counted.cpu_ns += samples * 1_000_000;
+            *slice.entry(stack).or_default() += samples as u32;
         }
         made.slices.push(slice.into_iter().collect());
     }
-    made.samples = (SLICES * SAMPLES_A_SLICE) as u64;
+    made.samples = made.stacks.iter().map(|stack| stack.samples).sum();
     made.cpu_ns = made.samples * 1_000_000 + numbers.next() % 1_000_000_000;
     made
 }

@@ -132,6 +132,7 @@ pub(crate) struct Wholes {
     /// By row, the narrowest first.
     of_row: HashMap<u32, Vec<usize>>,
     domains: Vec<Domain>,
+    places: HashMap<Domain, usize>,
     effects: Vec<Effect>,
     /// By domain: the rows that belong to it; of a task kind all that it runs.
     members: Vec<Vec<u32>>,
@@ -157,14 +158,16 @@ impl Wholes {
             dearer: dearer.collect(),
             of_row: HashMap::new(),
             domains: Vec::new(),
+            places: HashMap::new(),
             effects: Vec::new(),
             members: Vec::new(),
         };
+        let neighbours = Neighbours::of(&rows, &wholes.dearer, overlaps);
         for at in 0..wholes.dearer.len() {
             let row = wholes.dearer[at];
-            let mut domains = with_another(row, &rows, overlaps);
+            let mut domains = neighbours.with_another(row, &rows);
             domains.extend(domain::of_row(rows[row as usize]));
-            domains.extend(task_of(row, overlaps).map(Domain::Task));
+            domains.extend(neighbours.task[row as usize].clone().map(Domain::Task));
             let places = domains.into_iter().map(|domain| wholes.place(domain));
             let places: Vec<usize> = places.collect();
             wholes.of_row.insert(row, places);
@@ -179,11 +182,12 @@ impl Wholes {
     }
 
     fn place(&mut self, domain: Domain) -> usize {
-        let known = self.domains.iter().position(|known| *known == domain);
-        known.unwrap_or_else(|| {
+        let next = self.domains.len();
+        let place = *self.places.entry(domain.clone()).or_insert(next);
+        if place == next {
             self.domains.push(domain);
-            self.domains.len() - 1
-        })
+        }
+        place
     }
 
     fn fill_members(&mut self, rows: &[&Row], overlaps: &Overlaps) {
@@ -260,40 +264,61 @@ impl Wholes {
     }
 }
 
-/// A row together with each that surely got cheaper and is its neighbour: of the same caller, module, crate or kind of task.
-fn with_another(row: u32, rows: &[&Row], overlaps: &Overlaps) -> Vec<Domain> {
-    let this = rows[row as usize];
-    let rise = change(this);
-    let caller = |row: u32| {
-        overlaps
-            .callers(row, |[base, new]| base + new)
-            .first()
-            .copied()
-    };
-    let (own_caller, own_task) = (caller(row), task_of(row, overlaps));
-    // The crate where they have one in common: then the module may be the same or not.
-    let of_crate = |row: &Row| domain::of_row(row).pop();
-    let own_crate = of_crate(this);
-    let others = (0..rows.len() as u32).filter(|&other| {
-        let there = rows[other as usize];
-        let is_cheaper = match there.presence {
+/// What rows that got dearer, or surely cheaper, have in common with others. By row; nothing of the rest, which nobody asks for.
+struct Neighbours {
+    cheaper: Vec<u32>,
+    caller: Vec<Option<u32>>,
+    of_crate: Vec<Option<Domain>>,
+    task: Vec<Option<String>>,
+}
+
+impl Neighbours {
+    fn of(rows: &[&Row], dearer: &[u32], overlaps: &Overlaps) -> Self {
+        let is_cheaper = |row: &Row| match row.presence {
             Presence::Gone => true,
-            Presence::Both => there.total.interval.high < 1.0,
+            Presence::Both => row.total.interval.high < 1.0,
             Presence::New => false,
         };
-        is_cheaper
-            && -change(there) >= COUNTERPART * rise
-            && (own_caller.is_some() && own_caller == caller(other)
-                || own_crate.is_some() && own_crate == of_crate(there)
-                || own_task.is_some() && own_task == task_of(other, overlaps))
-    });
-    let mut others: Vec<u32> = others.collect();
-    let apart = |other: u32| (rise + change(rows[other as usize])).abs();
-    others.sort_by(|&one, &other| apart(one).total_cmp(&apart(other)));
-    let others = others.into_iter().take(MAX_OTHERS);
-    others
-        .map(|other| Domain::Two(this.name.clone(), rows[other as usize].name.clone()))
-        .collect()
+        let cheaper = (0..rows.len() as u32).filter(|&row| is_cheaper(rows[row as usize]));
+        let mut neighbours = Self {
+            cheaper: cheaper.collect(),
+            caller: vec![None; rows.len()],
+            of_crate: vec![None; rows.len()],
+            task: vec![None; rows.len()],
+        };
+        if dearer.is_empty() {
+            return neighbours;
+        }
+        for &row in dearer.iter().chain(&neighbours.cheaper) {
+            let callers = overlaps.callers(row, |[base, new]| base + new);
+            neighbours.caller[row as usize] = callers.first().copied();
+            neighbours.of_crate[row as usize] = domain::of_row(rows[row as usize]).pop();
+            neighbours.task[row as usize] = task_of(row, overlaps);
+        }
+        neighbours
+    }
+
+    /// A row together with each that surely got cheaper and has the same caller, crate or kind of task.
+    fn with_another(&self, row: u32, rows: &[&Row]) -> Vec<Domain> {
+        fn are_same<T: PartialEq>(of: &[Option<T>], one: u32, other: u32) -> bool {
+            of[one as usize].is_some() && of[one as usize] == of[other as usize]
+        }
+        let this = rows[row as usize];
+        let rise = change(this);
+        let others = self.cheaper.iter().copied().filter(|&other| {
+            -change(rows[other as usize]) >= COUNTERPART * rise
+                && (are_same(&self.caller, row, other)
+                    || are_same(&self.of_crate, row, other)
+                    || are_same(&self.task, row, other))
+        });
+        let mut others: Vec<u32> = others.collect();
+        let apart = |other: u32| (rise + change(rows[other as usize])).abs();
+        others.sort_by(|&one, &other| apart(one).total_cmp(&apart(other)));
+        let others = others.into_iter().take(MAX_OTHERS);
+        others
+            .map(|other| Domain::Two(this.name.clone(), rows[other as usize].name.clone()))
+            .collect()
+    }
 }
 
 /// Whether what a cost rose by cannot have been added to all of it.
