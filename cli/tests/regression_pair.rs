@@ -70,7 +70,7 @@ fn found_named_and_gated() {
     let bench = hotpoll(&[
         "bench",
         "--runs",
-        "5",
+        "4",
         "--workload",
         "pair",
         "--base",
@@ -118,8 +118,16 @@ fn found_named_and_gated() {
     let one = |side: &str| Path::new(side).join("01.pb.gz").display().to_string();
     let (code, few) = diff(&[&one(&base), "--", &one(&new)]);
     assert_eq!((code, verdict(&few)), (0, "INCONCLUSIVE"), "{few:#}");
-    let (code, _) = diff(&["--on-inconclusive", "fail", &one(&base), "--", &one(&new)]);
-    assert_eq!(code, 3);
+    let one_a_side = [&*one(&base), "--", &*one(&new)];
+    let failing = [&["diff", "--on-inconclusive", "rerun"], &one_a_side[..]].concat();
+    let failed = hotpoll(&failing);
+    assert_eq!(failed.status.code(), Some(3));
+    // It says what to do about it.
+    let said = String::from_utf8_lossy(&failed.stdout);
+    let said: Vec<&str> = said.split_whitespace().collect();
+    let said = said.join(" ");
+    assert!(said.contains("needs about 3 more runs a side"), "{said}");
+    assert!(said.contains("hotpoll bench --add --runs 3"), "{said}");
 
     // The folder has runs of these builds: another bench must not mix its own in unasked.
     let again = hotpoll(&[
@@ -133,6 +141,77 @@ fn found_named_and_gated() {
     ]);
     assert_eq!(again.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&again.stderr).contains("--add"));
+}
+
+/// With one run a side nothing can be told: `bench` makes more by itself, as many as it may.
+#[test]
+fn made_again_where_it_cannot_be_told() {
+    let folder = Folder::new("bench-rerun");
+    let line = format!("'{}' 100", example::program("regression-pair").display());
+    let runs = folder.path("");
+    let bench = hotpoll(&[
+        "bench",
+        "--runs",
+        "1",
+        "--max-runs",
+        "2",
+        "--base",
+        &line,
+        "--new",
+        &line,
+        "-o",
+        &runs,
+        "--diff",
+        "--",
+        "--on-inconclusive",
+        "rerun",
+    ]);
+    let said = String::from_utf8_lossy(&bench.stderr);
+    assert!(
+        said.contains("It cannot be told yet: 1 run more of each."),
+        "{said}"
+    );
+    assert!(said.contains("2 runs of base and 2 of new"), "{said}");
+    assert_eq!(bench.status.code(), Some(3), "{said}");
+    let told = String::from_utf8_lossy(&bench.stdout);
+    assert_eq!(told.matches("INCONCLUSIVE:").count(), 1, "{told}");
+}
+
+/// A build against itself: recorded, compared, and what was learned is kept for `hotpoll diff`.
+#[test]
+fn one_build_against_itself() {
+    let folder = Folder::new("aa");
+    let program = example::program("regression-pair").display().to_string();
+    let (runs, noise) = (folder.path("runs"), folder.path("noise.json"));
+    let line = [&*program, "300"];
+    let options = ["aa", "--runs", "4", "-o", &runs, "--noise", &noise, "--"];
+    let first = hotpoll(&[&options[..], &line].concat());
+    let told = String::from_utf8_lossy(&first.stdout);
+    let said = String::from_utf8_lossy(&first.stderr);
+    assert!(
+        told.contains("1 comparison without a run in common: 0 would have failed"),
+        "{told}{said}"
+    );
+    assert_eq!(first.status.code(), Some(0), "{told}{said}");
+    assert!(said.contains("4 runs"), "{said}");
+    // The same runs say the same.
+    let again = hotpoll(&["aa", &runs, "--no-noise"]);
+    let again = String::from_utf8_lossy(&again.stdout);
+    assert!(told.starts_with(&*again), "{again}{told}");
+    let files = ["01", "02"].map(|run| {
+        Path::new(&runs)
+            .join(format!("0{run}.pb.gz"))
+            .display()
+            .to_string()
+    });
+    let (_, found) = diff(&["--noise", &noise, &files[0], "--", &files[1]]);
+    let notices = found["notices"].to_string();
+    assert!(
+        notices.contains("was taken into account: its runs differ"),
+        "{notices}"
+    );
+    let twice = hotpoll(&[&options[..], &line].concat());
+    assert_eq!(twice.status.code(), Some(2));
 }
 
 #[test]

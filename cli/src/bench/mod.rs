@@ -1,11 +1,12 @@
 //! `hotpoll bench`: runs of two builds, interleaved on this host, one profile file a run.
 //!
 //! [`order`] decides who runs when, [`folder`] where files go, [`side`] runs one command once, [`progress`] says how long it will take. Nothing is compared
-//! here: `hotpoll diff` does that with the files, now or later.
+//! here: `hotpoll diff` does that with the files, now or later, and [`rerun`] asks it whether more runs are needed.
 
 mod folder;
 mod order;
 pub mod progress;
+mod rerun;
 pub mod side;
 
 use self::folder::Folder;
@@ -26,6 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   hotpoll bench --base './old --load 20000' --new './new --load 20000' -o runs
   hotpoll bench --runs 10 --base ./old --new ./new -o runs --diff
+  hotpoll bench --base ./old --new ./new -o runs --diff -- --on-inconclusive rerun
   hotpoll bench --runs 5 --add --base ./old --new ./new -o runs    five more
   hotpoll diff runs/base -- runs/new";
 
@@ -52,6 +54,9 @@ pub struct BenchArgs {
     /// Runs of each
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=200))]
     runs: u32,
+    /// Runs of each at most, where `--diff -- --on-inconclusive rerun` asks for more
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    max_runs: u32,
     /// Add to the runs that the folder has
     #[arg(long)]
     add: bool,
@@ -70,73 +75,117 @@ pub struct BenchArgs {
 
 /// Carries the command out.
 pub fn run(args: &BenchArgs) -> Outcome {
-    let given = Given {
-        args: args.given.clone(),
-        ci: true,
-    };
     let folders = [
         Folder::open(&args.output, "base", args.add)?,
         Folder::open(&args.output, "new", args.add)?,
     ];
-    let sides = [Side::new("base", &args.base), Side::new("new", &args.new)];
+    let mut rounds = Rounds {
+        sides: [Side::new("base", &args.base), Side::new("new", &args.new)],
+        args,
+        folders,
+        done: [0; 2],
+        few: None,
+    };
     interrupt::listen();
-    let turns = order::turns(args.runs, order::seed());
-    let mut plan = Plan::new(turns.len());
-    let mut done = [0u32; 2];
-    let mut few = None;
-    let mut last = None;
-    for side in turns {
+    let looks = match args.diff && rerun::is_asked_for(&args.options) {
+        true => rerun::LOOKS,
+        false => 1,
+    };
+    let comparison = comparison(args, &rounds.folders, looks);
+    let mut runs = args.runs;
+    for look in 1..=looks {
+        rounds.record(runs)?;
         if interrupt::is_asked_to_stop() {
+            return stopped(rounds.done, args, &rounds.folders);
+        }
+        let left = args.max_runs.saturating_sub(rounds.done[0]);
+        if look == looks || left == 0 {
             break;
         }
-        let number = folders[side].first + done[side];
-        plan.begins(side, sides[side].name, done[side] + 1, args.runs);
-        let run = sides[side].run(&args.binary, &given, &mut |cpu_samples| {
-            plan.look(cpu_samples);
-        });
-        let profile = match run {
-            Ok(Run::Whole(profile)) => profile,
-            Ok(Run::Interrupted) => break,
-            Err(failure) => {
-                drop(plan);
-                tell_kept(done, args, &folders);
-                return Err(failure);
-            }
+        let Some(more) = rerun::more_runs(&comparison) else {
+            break;
         };
-        plan.ends(side);
-        let samples = profile.cpu_samples();
-        if samples < FEW_SAMPLES {
-            few = Some((sides[side].name, samples));
-        }
-        profile_file::write(&folders[side].file(number), &profile)?;
-        done[side] += 1;
-        last = Some(profile);
+        runs = more.min(left);
+        terminal::say(&format!(
+            "It cannot be told yet: {} more of each.",
+            counted(runs.into(), "run")
+        ));
     }
-    drop(plan);
-    if interrupt::is_asked_to_stop() {
-        return stopped(done, args, &folders);
-    }
-    if let Some((name, samples)) = few {
+    if let Some((name, samples)) = rounds.few {
         terminal::say(&format!(
             "{name}: {} in a run, too few to compare functions. Have each run do more (some seconds of CPU time), or use more runs.",
             counted(samples, "sample")
         ));
     }
-    if let Some(profile) = last {
-        terminal::say(&delivered(&profile));
-    }
     terminal::say(&format!(
         "{}: {} of base and {} of new.",
         args.output.display(),
-        counted(done[0].into(), "run"),
-        count(done[1].into()),
+        counted(rounds.done[0].into(), "run"),
+        count(rounds.done[1].into()),
     ));
-    let comparison = comparison(args, &folders);
     if args.diff {
         return compare(&comparison);
     }
     terminal::say(&format!("Compare them: hotpoll {}", shown(&comparison)));
     Ok(FINE)
+}
+
+/// Runs of both sides, in turns.
+struct Rounds<'a> {
+    args: &'a BenchArgs,
+    sides: [Side; 2],
+    folders: [Folder; 2],
+    /// Runs of each that have ended.
+    done: [u32; 2],
+    /// A side with a run that is too short, and its samples.
+    few: Option<(&'static str, u64)>,
+}
+
+impl Rounds<'_> {
+    /// So many runs of each, unless somebody asks to stop.
+    fn record(&mut self, runs: u32) -> Result<(), Failure> {
+        let args = self.args;
+        let given = Given {
+            args: args.given.clone(),
+            ci: true,
+        };
+        let turns = order::turns(runs, order::seed());
+        let all = self.done[0] + runs;
+        let mut plan = Plan::new(turns.len());
+        let mut last = None;
+        for side in turns {
+            if interrupt::is_asked_to_stop() {
+                break;
+            }
+            let number = self.folders[side].first + self.done[side];
+            plan.begins(side, self.sides[side].name, self.done[side] + 1, all);
+            let run = self.sides[side].run(&args.binary, &given, &mut |cpu_samples| {
+                plan.look(cpu_samples);
+            });
+            let profile = match run {
+                Ok(Run::Whole(profile)) => profile,
+                Ok(Run::Interrupted) => break,
+                Err(failure) => {
+                    drop(plan);
+                    tell_kept(self.done, args, &self.folders);
+                    return Err(failure);
+                }
+            };
+            plan.ends(side);
+            let samples = profile.cpu_samples();
+            if samples < FEW_SAMPLES {
+                self.few = Some((self.sides[side].name, samples));
+            }
+            profile_file::write(&self.folders[side].file(number), &profile)?;
+            self.done[side] += 1;
+            last = Some(profile);
+        }
+        drop(plan);
+        if let Some(profile) = last.filter(|_| !interrupt::is_asked_to_stop()) {
+            terminal::say(&delivered(&profile));
+        }
+        Ok(())
+    }
 }
 
 /// Somebody asked to stop: what has run to its end is kept. It fails, as a script that goes on would take fewer runs than it asked for.
@@ -149,14 +198,17 @@ fn stopped(done: [u32; 2], args: &BenchArgs, folders: &[Folder; 2]) -> Outcome {
                 .next("run it again; --add goes on with what the folder has"),
         );
     }
-    let comparison = comparison(args, folders);
+    let comparison = comparison(args, folders, 1);
     terminal::say(&format!("Compare them: hotpoll {}", shown(&comparison)));
     Ok(exit::FAILED)
 }
 
-/// The arguments of `hotpoll diff` for the runs.
-fn comparison(args: &BenchArgs, folders: &[Folder; 2]) -> Vec<OsString> {
+/// The arguments of `hotpoll diff` for the runs, which are looked at so often at most.
+fn comparison(args: &BenchArgs, folders: &[Folder; 2], looks: u32) -> Vec<OsString> {
     let mut arguments = vec![OsString::from("diff")];
+    if looks > 1 {
+        arguments.push(format!("--looks={looks}").into());
+    }
     arguments.extend(args.options.iter().cloned());
     arguments.push(folders[0].path.clone().into());
     arguments.push("--".into());
@@ -179,14 +231,24 @@ fn shown(arguments: &[OsString]) -> String {
 
 /// Runs `hotpoll diff`, and gives its exit code.
 fn compare(arguments: &[OsString]) -> Outcome {
-    // Not by its path: runs take minutes, and meanwhile an update may have put another in its place.
-    let status = Command::new("/proc/self/exe")
-        .arg0("hotpoll")
+    let status = ourselves()
         .args(arguments)
         .status()
         .map_err(|error| Failure::new(format!("cannot start hotpoll diff: {error}")))?;
     let code = status.code().unwrap_or(exit::FAILED.into());
     Ok(u8::try_from(code).unwrap_or(exit::FAILED))
+}
+
+/// The same for what it writes to files. What is wrong is said by [`compare`], which follows.
+fn compare_quietly(arguments: &[OsString]) {
+    let _ = ourselves().args(arguments).output();
+}
+
+/// Not by its path: runs take minutes, and meanwhile an update may have put another in its place.
+fn ourselves() -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("hotpoll");
+    command
 }
 
 /// What was recorded before it went wrong is still there.

@@ -84,6 +84,9 @@ pub struct DiffArgs {
     /// Compare each run with the one that was made beside it, as `hotpoll bench` makes them: sees more on a machine that drifts, and less on one that does not
     #[arg(long)]
     pair: bool,
+    /// How often these runs and more of them will be looked at: each look has its part of the chance of a false alarm
+    #[arg(long, hide = true, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    looks: u32,
     /// Compare programs of different names: the new build's executable has another one
     #[arg(long)]
     other_program: bool,
@@ -161,7 +164,9 @@ fn code(comparison: &Comparison) -> u8 {
 }
 
 fn options(args: &DiffArgs) -> Result<Options, Failure> {
+    let usual = Options::default();
     Ok(Options {
+        q: usual.q / f64::from(args.looks),
         margin: args.margin,
         work: args.work.clone(),
         generics: args.generics.into(),
@@ -176,7 +181,7 @@ fn options(args: &DiffArgs) -> Result<Options, Failure> {
         },
         today: waivers::today(),
         pair: args.pair,
-        ..Options::default()
+        ..usual
     })
 }
 
