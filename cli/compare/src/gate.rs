@@ -142,7 +142,7 @@ fn blind(comparison: &Comparison, judged: bool, options: &Options) -> Vec<Blind>
 }
 
 /// So many runs a side are what the method was made for.
-const USUAL_RUNS: u32 = 5;
+pub(crate) const USUAL_RUNS: u32 = 5;
 
 /// About how many more runs a side would open all eyes; `None` where none would, or none have to be.
 fn more_runs(comparison: &Comparison, blind: &[Blind], judged: bool) -> Option<u32> {

@@ -114,7 +114,7 @@ fn without_interval(difference: &Difference) -> Effect {
         p: 1.0,
         q: 1.0,
         detectable: f64::NAN,
-        more_runs: Some(2),
+        more_runs: Some(crate::gate::USUAL_RUNS - 1),
         ..Effect::default()
     }
 }
