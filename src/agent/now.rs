@@ -14,7 +14,7 @@ use hotpoll_profile::task::{LongPoll, MAX_LONG_POLLS, PollStack};
 use hotpoll_profile::{
     CodeAddress, Location, Profile, Resources, Snapshot, Tasks, Thread, ThreadNow,
 };
-use hotpoll_sampler::{Look, clock};
+use hotpoll_sampler::Look;
 use hotpoll_symbolizer::recorder;
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -23,14 +23,20 @@ use std::time::Instant;
 pub(super) fn put(shared: &Shared, known: &recorder::Snapshot, profile: &mut Profile) {
     let moment = Moment::now();
     let (ticks, unix_ns) = (moment.ticks(), moment.unix_ns());
+    let ns_per_tick = moment.ns_per_tick();
     let began = Instant::now();
     let mut places = Places::of(profile);
-    let mut threads = threads(shared, known, &mut places, ticks);
+    let mut threads = threads(shared, known, &mut places, (ticks, ns_per_tick));
     // Before the tasks: one that has been suspended for longer than all of this takes was so while it was seen waiting.
     let mut resources = resources(&mut places);
     let mut tasks = tasks(moment, &mut places);
     let took = began.elapsed();
-    long_polls(shared, &mut tasks, &mut places, (ticks, unix_ns));
+    long_polls(
+        shared,
+        &mut tasks,
+        &mut places,
+        (ticks, ns_per_tick, unix_ns),
+    );
     mark_workers(&mut threads, &tasks, places.threads);
     let is_of_now = shared.is_in_force();
     if !is_of_now {
@@ -113,9 +119,8 @@ fn threads(
     shared: &Shared,
     known: &recorder::Snapshot,
     places: &mut Places<'_>,
-    now: u64,
+    (now, ns_per_tick): (u64, f64),
 ) -> Vec<ThreadNow> {
-    let ns_per_tick = clock::ns_per_tick();
     let busy = outermost_polls();
     let mut threads = Vec::new();
     lock(&shared.off_cpu).look_now(&mut |key, look| {
@@ -228,11 +233,10 @@ fn long_polls(
     shared: &Shared,
     tasks: &mut Tasks,
     places: &mut Places<'_>,
-    (now, unix_ns): (u64, u64),
+    (now, ns_per_tick, unix_ns): (u64, f64, u64),
 ) {
     /// A poll's start, told by the wall clock and turned back, may be off by so much.
     const OFF_NS: f64 = 500_000.0;
-    let ns_per_tick = clock::ns_per_tick();
     let ns = |ticks: u64| (ticks as f64 * ns_per_tick) as u64;
     for poll in hotpoll_hooks::tasks::open_polls() {
         let poll_ns = ns(now.saturating_sub(poll.start));
@@ -278,7 +282,7 @@ fn long_polls(
 
 /// Without hooks there are no polls.
 #[cfg(not(feature = "tokio"))]
-fn long_polls(_: &Shared, _: &mut Tasks, _: &mut Places<'_>, _: (u64, u64)) {}
+fn long_polls(_: &Shared, _: &mut Tasks, _: &mut Places<'_>, _: (u64, f64, u64)) {}
 
 /// Without hooks nothing is known of tasks.
 #[cfg(not(feature = "tokio"))]
@@ -294,11 +298,18 @@ struct Moment(u64, u64);
 impl Moment {
     fn now() -> Self {
         let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        Self(clock::now(), unix.map_or(0, |unix| unix.as_nanos() as u64))
+        Self(
+            hotpoll_sampler::clock::now(),
+            unix.map_or(0, |unix| unix.as_nanos() as u64),
+        )
     }
 
     fn ticks(&self) -> u64 {
         self.0
+    }
+
+    fn ns_per_tick(&self) -> f64 {
+        hotpoll_sampler::clock::ns_per_tick()
     }
 
     fn unix_ns(&self) -> u64 {

@@ -59,6 +59,11 @@ impl Moment {
         self.clock.now
     }
 
+    /// What a tick is taken for: the rate is measured anew while the program runs, and one answer has one.
+    pub fn ns_per_tick(&self) -> f64 {
+        self.clock.ns_per_tick
+    }
+
     /// Since 1970.
     pub fn unix_ns(&self) -> u64 {
         self.clock.unix_ns
