@@ -157,25 +157,28 @@ fn every_option_is_its_commands() {
         for line in text.lines() {
             for part in line.split("hotpoll ").skip(1) {
                 let name = part.split_whitespace().next().unwrap_or_default();
-                let mut of: BTreeSet<&str> = BTreeSet::new();
-                for (command, options) in &grammar {
-                    if command == name {
-                        of.extend(options.iter().map(String::as_str));
-                    }
-                }
-                // What is said of the command ends with its quotation; behind `--` stands another program.
+                // What is said of the command ends with its quotation; behind `--` stands another program, or what `bench` gives to `diff`.
                 let typed = part.split(['`', '|', '"', '\'']).next().unwrap_or_default();
-                let typed = match name {
-                    "record" | "aa" => typed.split(" -- ").next().unwrap_or_default(),
-                    _ => typed,
+                let (own, behind) = match name {
+                    "record" | "aa" | "bench" => typed.split_once(" -- ").unwrap_or((typed, "")),
+                    _ => (typed, ""),
                 };
-                if of.is_empty() {
-                    continue;
-                }
-                for option in options(typed) {
-                    seen += 1;
-                    if !of.contains(option) {
-                        wrong.push(format!("{}: {name} has no {option}", path.display()));
+                let behind = if name == "bench" { behind } else { "" };
+                for (name, typed) in [(name, own), ("diff", behind)] {
+                    let mut of: BTreeSet<&str> = BTreeSet::new();
+                    for (command, options) in &grammar {
+                        if command == name {
+                            of.extend(options.iter().map(String::as_str));
+                        }
+                    }
+                    if of.is_empty() {
+                        continue;
+                    }
+                    for option in options(typed) {
+                        seen += 1;
+                        if !of.contains(option) {
+                            wrong.push(format!("{}: {name} has no {option}", path.display()));
+                        }
                     }
                 }
             }

@@ -17,7 +17,7 @@ Examples:
   hotpoll stuck shop --older-than 10s  only what has lasted so long
   hotpoll stuck shop > /dev/null || alert
   hotpoll stuck shop.dump.pb.gz        as it was when `hotpoll dump` looked
-  hotpoll stuck --all                  also who waits with nothing wrong with that
+  hotpoll stuck --all                  also who waits and has nothing wrong
   hotpoll stuck --format json | jq '.data.problems[0].evidence'";
 
 /// Show what is stuck in a process, and because of whom: deadlocks, locks held for long, lost wakers, full channels, blocked workers
