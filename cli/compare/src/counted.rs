@@ -4,11 +4,11 @@ mod places;
 mod sites;
 
 use crate::effect::Difference;
-use crate::functions::Tested;
+use crate::functions::{Tested, appeared, geometric};
 use crate::scale::Scale;
 use crate::table::Table;
-use crate::variance::{Prior, Spread, Variance, mean};
-use crate::{Effect, Family, Interval, Options, Presence, Row, Unit};
+use crate::variance::{Prior, Spread, Variance, mean, pooled_variance};
+use crate::{Effect, Family, Interval, Options, Presence, Row};
 use hotpoll_profile::Histogram;
 use hotpoll_profile::histogram::lower_bound;
 use sites::{Counted, Named};
@@ -31,18 +31,16 @@ pub(crate) fn test(
         .map(|named| Candidate::new(named, table, scale))
         .filter(|candidate| candidate.counts_enough(table, options, whole))
         .collect();
-    let sides = table.sides();
     let degrees = table.degrees();
-    let spreads: Vec<Spread> = candidates
-        .iter()
-        .map(|candidate| candidate.spread)
-        .collect();
+    let both = candidates.iter();
+    let both = both.filter(|candidate| candidate.presence() == Presence::Both);
+    let spreads: Vec<Spread> = both.map(|candidate| candidate.spread).collect();
     let mut prior = Prior::fit(&spreads, degrees, Variance::default());
     // Locks and tasks are few, and depend on each other: together they say no more than each does by itself.
     prior.degrees = prior.degrees.min(degrees);
     let tested: Vec<Tested> = candidates
         .drain(..)
-        .map(|candidate| candidate.test(family, &prior, degrees, sides, options))
+        .map(|candidate| candidate.test(family, &prior, table, whole, options))
         .collect();
     let untested = (count - tested.len()) as u32;
     (tested, untested)
@@ -70,16 +68,11 @@ impl<'a> Candidate<'a> {
         } else {
             0.0
         };
-        // Without work units a run's own events stand in for them.
-        let units = |run: usize| match scale.unit {
-            Unit::MedianOfRatios => (counted[run].events as f64).max(1.0),
-            Unit::PerUnit(_) => scale.units[run],
-        };
-        let cost = |run: usize| counted[run].ns as f64 / units(run);
+        let cost = |run: usize| counted[run].ns as f64 / scale.units[run];
         let runs = 0..counted.len();
         let logs: Vec<f64> = runs
             .clone()
-            .map(|run| ((counted[run].ns as f64 + half).max(1e-9) / units(run)).ln())
+            .map(|run| ((counted[run].ns as f64 + half).max(1e-9) / scale.units[run]).ln())
             .collect();
         let costs: Vec<f64> = runs.map(cost).collect();
         let (base, new) = costs.split_at(sides[0]);
@@ -95,11 +88,17 @@ impl<'a> Candidate<'a> {
         }
         // Independent events of that spread, on average so many a run.
         let sampling = second_moment(&all) / (events / counted.len() as f64).max(0.5);
-        let between = table.variance(&logs).value;
+        let counts = [count(base_runs), count(new_runs)];
+        let side = |side: &[f64]| pooled_variance([side, &side[..1]]).value;
+        let (between, costs) = match (counts, logs.split_at(sides[0])) {
+            ([0, _], (_, new_logs)) => (side(new_logs), [0.0, mean(new)]),
+            ([_, 0], (base_logs, _)) => (side(base_logs), [mean(base), 0.0]),
+            _ => (table.variance(&logs).value, geometric(&logs, sides[0])),
+        };
         Self {
             named,
-            costs: [mean(base), mean(new)],
-            counts: [count(base_runs), count(new_runs)],
+            costs,
+            counts,
             share: if cpu > 0.0 { time / cpu } else { 0.0 },
             spread: Spread {
                 between,
@@ -118,18 +117,29 @@ impl<'a> Candidate<'a> {
             && events / table.runs.len() as f64 >= options.min_samples
     }
 
+    fn presence(&self) -> Presence {
+        match self.counts {
+            [0, _] => Presence::New,
+            [_, 0] => Presence::Gone,
+            _ => Presence::Both,
+        }
+    }
+
     fn test(
         self,
         family: Family,
         prior: &Prior,
-        degrees: f64,
-        sides: [usize; 2],
+        table: &Table<'_>,
+        whole: f64,
         options: &Options,
     ) -> Tested {
-        let presence = match self.counts {
-            [0, _] => Presence::New,
-            [_, 0] => Presence::Gone,
-            _ => Presence::Both,
+        let presence = self.presence();
+        let sides = table.sides();
+        // What one side has alone is known from that side's runs.
+        let degrees = match presence {
+            Presence::Both => table.degrees(),
+            Presence::New => sides[1] as f64 - 1.0,
+            Presence::Gone => sides[0] as f64 - 1.0,
         };
         let (base, new) = self.logs.split_at(sides[0]);
         let difference = Difference {
@@ -141,11 +151,12 @@ impl<'a> Candidate<'a> {
             level: options.q,
         };
         let testable = presence == Presence::Both && difference.variance.degrees > 0.0;
-        let (total, tails) = if testable {
+        let (total, tails) = match presence {
             // The effect is made once it is known how many tests there are.
-            (Effect::default(), difference.tails())
-        } else {
-            (untested(&difference), [1.0; 2])
+            Presence::Both if testable => (Effect::default(), difference.tails()),
+            Presence::Both => (untested(&difference), [1.0; 2]),
+            // The first wait at a lock is one too many for a ratio: it is held against the margin's part of the whole CPU time.
+            one_sided => appeared(&difference, one_sided, whole * options.margin),
         };
         Tested {
             row: Row {
@@ -167,21 +178,16 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// A task kind or lock of one side only, or one run a side: the costs, and no opinion.
+/// One run a side: the costs, and no opinion.
 fn untested(difference: &Difference) -> Effect {
     let [base, new] = difference.costs;
-    let both = base > 0.0 && new > 0.0;
     Effect {
         base,
         new,
-        ratio: if both {
-            difference.delta.exp()
-        } else {
-            f64::NAN
-        },
+        ratio: difference.delta.exp(),
         interval: Interval {
-            low: if both { 0.0 } else { new - base },
-            high: if both { f64::INFINITY } else { new - base },
+            low: 0.0,
+            high: f64::INFINITY,
         },
         p: 1.0,
         q: 1.0,

@@ -4,7 +4,7 @@
 use crate::Effect;
 use crate::cause::is_library;
 use crate::effect::Difference;
-use crate::functions::{Functions, spread};
+use crate::functions::{Functions, geometric, spread};
 use crate::scale::Scale;
 use crate::table::{Table, distinct_functions};
 use crate::variance::mean;
@@ -83,15 +83,9 @@ pub(crate) fn effects(
         .map(|(shares, dispersion)| {
             let (logs, spread) = spread(table, scale, &shares, dispersion);
             let (base_logs, new_logs) = logs.split_at(sides[0]);
-            let costs: Vec<f64> = shares
-                .iter()
-                .zip(&scale.sampled)
-                .map(|(share, cost)| share * cost)
-                .collect();
-            let (base, new) = costs.split_at(sides[0]);
             let degrees = table.degrees();
             Difference {
-                costs: [mean(base), mean(new)],
+                costs: geometric(&logs, sides[0]),
                 delta: mean(new_logs) - mean(base_logs),
                 variance: functions.prior.moderate(&spread, degrees),
                 runs: sides,

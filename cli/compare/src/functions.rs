@@ -63,7 +63,10 @@ impl Functions {
         for candidate in &candidates {
             let variance = prior.moderate(&candidate.spread, degrees);
             let difference = Difference {
-                costs: costs(table, scale, table.shares(candidate.function)),
+                costs: match candidate.presence {
+                    Presence::Both => geometric(&candidate.logs, sides[0]),
+                    _ => costs(table, scale, table.shares(candidate.function)),
+                },
                 delta: delta(&candidate.logs, sides[0]),
                 variance,
                 runs: sides,
@@ -243,8 +246,11 @@ fn with_noise(prior: Prior, noise: Option<&NoiseModel>, degrees: f64) -> Prior {
     }
 }
 
-/// A variance of totals together with the machine's.
+/// A variance of totals together with the machine's. Where these runs are noisier than what is known of it, a quieter day says nothing of this one.
 pub(crate) fn pooled_with_noise(found: Variance, noise: &NoiseModel, degrees: f64) -> Variance {
+    if degrees > 0.0 && found.value > noise.total_variance {
+        return found;
+    }
     let known = noise.degrees.max(1.0);
     let sum = noise.total_variance * known + found.value * degrees;
     Variance {
@@ -269,6 +275,12 @@ fn delta(logs: &[f64], base_runs: usize) -> f64 {
     mean(new) - mean(base)
 }
 
+/// The geometric means of both sides' costs, which are as far apart as the ratio that is told.
+pub(crate) fn geometric(logs: &[f64], base_runs: usize) -> [f64; 2] {
+    let (base, new) = logs.split_at(base_runs);
+    [mean(base).exp(), mean(new).exp()]
+}
+
 /// The mean cost of a part of each run, base and new.
 fn costs(table: &Table<'_>, scale: &Scale, shares: &[f64]) -> [f64; 2] {
     let costs: Vec<f64> = shares
@@ -280,8 +292,12 @@ fn costs(table: &Table<'_>, scale: &Scale, shares: &[f64]) -> [f64; 2] {
     [mean(base), mean(new)]
 }
 
-/// A function on one side only has no ratio: its cost is held against the margin's part of the whole.
-fn appeared(difference: &Difference, presence: Presence, margin: f64) -> (Effect, [f64; 2]) {
+/// What is on one side only, a function, a task kind or a lock, has no ratio: its cost is held against the margin's part of the whole.
+pub(crate) fn appeared(
+    difference: &Difference,
+    presence: Presence,
+    margin: f64,
+) -> (Effect, [f64; 2]) {
     let side = usize::from(presence == Presence::New);
     let cost = difference.costs[side];
     let variance = difference.variance;

@@ -88,17 +88,21 @@ fn only_improved(comparison: &Comparison) -> bool {
 
 /// Whether a row's change is one that fails.
 fn fails(row: &Row, whole: f64, options: &Options) -> bool {
-    let asked = match row.family {
-        Family::Cpu => FailOn::Function,
-        Family::Poll | Family::WakeDelay => FailOn::Poll,
-        Family::LockWait => FailOn::Lock,
-    };
     let effect = &row.total;
     let change = effect.new - effect.base;
     effect.verdict == Verdict::Regressed
         && row.moved.is_none()
         && change >= options.min_change * whole
-        && options.fail_on.contains(&asked)
+        && is_asked(row.family, options)
+}
+
+/// Whether rows of this family are to fail.
+fn is_asked(family: Family, options: &Options) -> bool {
+    options.fail_on.contains(&match family {
+        Family::Cpu => FailOn::Function,
+        Family::Poll | Family::WakeDelay => FailOn::Poll,
+        Family::LockWait => FailOn::Lock,
+    })
 }
 
 /// What a change that would have to fail could have been missed of.
@@ -108,8 +112,8 @@ enum Blind {
     All,
     /// The total's interval reaches beyond the margin, or nobody counted the work that it would be divided by.
     Total,
-    /// A function's change could be as much as the margin of all of it. Its row.
-    Function(u32),
+    /// The change of a function, a task kind's polls or a lock could be as much as the margin of all of it. Its row.
+    Row(u32),
 }
 
 fn blind(comparison: &Comparison, judged: bool, options: &Options) -> Vec<Blind> {
@@ -127,18 +131,27 @@ fn blind(comparison: &Comparison, judged: bool, options: &Options) -> Vec<Blind>
     {
         blind.push(Blind::Total);
     }
-    if options.fail_on.contains(&FailOn::Function) {
-        let functions = comparison.rows.iter().enumerate().filter(|(_, row)| {
-            let effect = &row.total;
-            row.family == Family::Cpu
-                && row.presence == Presence::Both
-                && effect.verdict == Verdict::Inconclusive
-                && row.moved.is_none()
-                && (effect.interval.high - 1.0) * effect.base > options.margin * total.base
-        });
-        blind.extend(functions.map(|(at, _)| Blind::Function(at as u32)));
-    }
+    // Delays from wake to poll are the scheduler's doing, and wide on any busy machine: how little of them could be seen is told, and settles nothing.
+    let asked = |family: Family| family != Family::WakeDelay && is_asked(family, options);
+    let rows = comparison.rows.iter().enumerate().filter(|(_, row)| {
+        let most = dearer_by(row);
+        asked(row.family)
+            && row.total.verdict == Verdict::Inconclusive
+            && row.moved.is_none()
+            && (most.is_nan() || most > options.margin * total.base)
+    });
+    blind.extend(rows.map(|(at, _)| Blind::Row(at as u32)));
     blind
+}
+
+/// So much the row may have become dearer by, at most.
+fn dearer_by(row: &Row) -> f64 {
+    let effect = &row.total;
+    match row.presence {
+        Presence::Both => (effect.interval.high - 1.0) * effect.base,
+        // Of one side only the interval is of the cost.
+        Presence::New | Presence::Gone => effect.interval.high,
+    }
 }
 
 /// So many runs a side are what the method was made for.
@@ -153,7 +166,7 @@ fn more_runs(comparison: &Comparison, blind: &[Blind], judged: bool) -> Option<u
     let needed = blind.iter().map(|blind| match blind {
         Blind::All => None,
         Blind::Total => comparison.total.more_runs,
-        Blind::Function(row) => comparison.rows[*row as usize].total.more_runs,
+        Blind::Row(row) => comparison.rows[*row as usize].total.more_runs,
     });
     // A function that no number of runs would settle does not make the others' pointless.
     needed.flatten().max()

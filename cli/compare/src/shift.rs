@@ -111,7 +111,7 @@ fn came_from(
         if this.presence == Presence::Both && caller.total.base > TOO_LARGE * whole {
             break;
         }
-        if caller.presence != Presence::Both || !is_flat(&caller.total, rise) {
+        if caller.presence != Presence::Both || !is_flat(&caller.total, rise, this.presence) {
             continue;
         }
         if let Some(from) = counterpart(rows, row, within, overlaps) {
@@ -220,10 +220,11 @@ impl Wholes {
         let domains = self.of_row.get(&row)?.iter();
         let mut domains = domains.filter(|&&at| {
             let effect = &self.effects[at];
-            let is_unchanged = effect.interval.low <= 1.0 && 1.0 <= effect.interval.high;
-            let too_large =
-                rows[row as usize].presence == Presence::Both && effect.base > TOO_LARGE * whole;
-            is_unchanged && !too_large && is_flat(effect, rise)
+            let presence = rows[row as usize].presence;
+            let is_unchanged = effect.interval.low <= 1.0
+                && (1.0 <= effect.interval.high || presence == Presence::New);
+            let too_large = presence == Presence::Both && effect.base > TOO_LARGE * whole;
+            is_unchanged && !too_large && is_flat(effect, rise, presence)
         });
         domains.find_map(|&at| {
             let from = self.counterpart(rows, row, at, overlaps)?;
@@ -321,9 +322,16 @@ impl Neighbours {
     }
 }
 
-/// Whether what a cost rose by cannot have been added to all of it.
-fn is_flat(all: &Effect, rise: f64) -> bool {
-    (all.new - all.base).abs() < WHOLE_CHANGED * rise
+/// Whether what a cost rose by cannot have been added to all of it. What is new may also have replaced something dearer: then all of it got cheaper. Of what
+/// was there before that would be two changes, one of which is to the worse.
+fn is_flat(all: &Effect, rise: f64, presence: Presence) -> bool {
+    let change = all.new - all.base;
+    let changed = if presence == Presence::New {
+        change
+    } else {
+        change.abs()
+    };
+    changed < WHOLE_CHANGED * rise
         && all.base * (all.interval.high - 1.0) < WHOLE_MAY_HAVE_CHANGED * rise
 }
 

@@ -1,7 +1,7 @@
 //! The cost of all of it: by the process's clock, so that there is no sampling in it.
 
 use crate::effect::Difference;
-use crate::functions::pooled_with_noise;
+use crate::functions::{geometric, pooled_with_noise};
 use crate::permutation;
 use crate::scale::Scale;
 use crate::table::Table;
@@ -22,9 +22,8 @@ pub(crate) fn test(table: &Table<'_>, scale: &Scale, options: &Options) -> (Effe
         Some(noise) => pooled_with_noise(found, noise, found.degrees),
         None => found,
     };
-    let (base_costs, new_costs) = scale.total.split_at(table.base_runs);
     let difference = Difference {
-        costs: [mean(base_costs), mean(new_costs)],
+        costs: geometric(&logs, table.base_runs),
         delta: mean(new) - mean(base),
         variance,
         runs: table.sides(),

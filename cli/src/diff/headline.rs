@@ -271,27 +271,44 @@ pub fn capital(text: &str) -> String {
 /// What these runs would have found, as a sentence with its full stop; `None` where nothing was tested.
 pub fn detectable(report: &Report) -> Option<String> {
     let comparison = &report.comparison;
-    let mut functions: Vec<f64> = (comparison.rows.iter())
-        .filter(|row| row.family == Family::Cpu && row.total.detectable.is_finite())
-        .map(|row| row.total.detectable)
-        .collect();
-    functions.sort_by(f64::total_cmp);
     let mut parts = Vec::new();
     if report.has_total() && comparison.total.detectable.is_finite() {
         parts.push(format!(
-            "{} % of the whole",
-            hundredths(comparison.total.detectable)
+            "{} of the whole",
+            found_from(comparison.total.detectable)
         ));
     }
-    match functions.as_slice() {
-        [] => {}
-        [one] => parts.push(format!("{} % of the one function tested", hundredths(*one))),
-        [least, .., most] => parts.push(format!(
-            "{} to {} % of the {} functions tested",
-            hundredths(*least),
-            hundredths(*most),
-            functions.len()
-        )),
+    for (family, one, many) in [
+        (Family::Cpu, "the one function", "functions"),
+        (
+            Family::Poll,
+            "the polls of one task kind",
+            "task kinds' polls",
+        ),
+        (
+            Family::WakeDelay,
+            "the wake delays of one task kind",
+            "task kinds' wake delays",
+        ),
+        (Family::LockWait, "the waits at one lock", "locks' waits"),
+    ] {
+        let of_family = comparison.rows.iter().filter(|row| row.family == family);
+        let mut found: Vec<f64> = of_family
+            .map(|row| row.total.detectable)
+            .filter(|detectable| detectable.is_finite())
+            .collect();
+        found.sort_by(f64::total_cmp);
+        let tested = if family == Family::Cpu { " tested" } else { "" };
+        match found.as_slice() {
+            [] => {}
+            [least] => parts.push(format!("{} of {one}{tested}", found_from(*least))),
+            [least, .., most] => parts.push(format!(
+                "{} to {} of the {} {many}{tested}",
+                found_from(*least).trim_end_matches(" %"),
+                found_from(*most),
+                found.len()
+            )),
+        }
     }
     if parts.is_empty() {
         return None;
@@ -308,4 +325,14 @@ pub fn detectable(report: &Report) -> Option<String> {
         "A change of this size would have been found four times of five: {}.{left_out}",
         parts.join(", ")
     ))
+}
+
+/// A change that is found, in percent. Of more than tenfold nobody asks how much more.
+fn found_from(detectable: f64) -> String {
+    const TENFOLD: f64 = 9.0;
+    if detectable > TENFOLD {
+        "over 900 %".to_owned()
+    } else {
+        format!("{} %", hundredths(detectable))
+    }
 }
