@@ -45,8 +45,9 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
     let judged = can_judge(&table, options);
     let held = budget::hold(&table, &scale, &functions, judged, options)?;
     if !judged {
-        total.verdict = Verdict::Inconclusive;
         let [base, new] = table.sides();
+        total.verdict = Verdict::Inconclusive;
+        total.more_runs = Some(gate::USUAL_RUNS.saturating_sub(base.min(new) as u32).max(1));
         let runs = match (base, new) {
             (1, 1) => "one run a side".to_owned(),
             (1, _) if new >= JUDGED_RUNS => "one run of the base".to_owned(),

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  hotpoll aa -- ./shop --load 20000   twenty runs, what they say, and keep the noise model
+  hotpoll aa -- ./shop --load 20000   twenty runs; keeps the noise model
   hotpoll aa --runs 60 -o aa -- ./shop --load 20000       more, and keep them
   hotpoll aa aa/                      runs that were recorded before
   hotpoll aa aa/ --side 3             comparisons of three runs a side

@@ -27,7 +27,7 @@ const EXAMPLES: &str = "\
 Examples:
   hotpoll bench --base './old --load 20000' --new './new --load 20000' -o runs
   hotpoll bench --runs 10 --base ./old --new ./new -o runs --diff
-  hotpoll bench --base ./old --new ./new -o runs --diff -- --on-inconclusive rerun
+  hotpoll bench --base ./a --new ./b -o runs --diff -- --on-inconclusive rerun
   hotpoll bench --runs 5 --add --base ./old --new ./new -o runs    five more
   hotpoll diff runs/base -- runs/new";
 
