@@ -9,8 +9,8 @@ use crate::scale::Scale;
 use crate::table::Table;
 use crate::variance::mean;
 use crate::{
-    Comparison, Effect, Notice, Options, Presence, Run, Side, Unit, Verdict, budget, cause,
-    counted, discovery, flame, gate, noise, program, rename, shift, total,
+    Comparison, Effect, NoiseModel, Notice, Options, Presence, Run, Side, Unit, Verdict, budget,
+    cause, counted, discovery, flame, gate, noise, program, rename, shift, total,
 };
 
 /// The part of the chance of a false alarm that the families share; the total has the rest.
@@ -42,7 +42,7 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         untested += left_out;
         rows
     });
-    let judged = can_judge(&table, options);
+    let judged = can_judge(&table, &scale, options);
     let held = budget::hold(&table, &scale, &functions, judged, options)?;
     if !judged {
         let [base, new] = table.sides();
@@ -58,8 +58,12 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
             1 => "intervals tell sampling noise only, and nothing fails",
             _ => "how much runs differ is hardly known, and nothing fails",
         };
+        let model = match options.noise {
+            Some(_) => "these runs are noisier than the noise model knows this machine",
+            None => "no noise model of this program on this machine",
+        };
         notices.push(Notice {
-            text: format!("{runs} and no noise model of this program on this machine: {known}"),
+            text: format!("{runs} and {model}: {known}"),
         });
     }
     let [polls, delays, locks] = &mut counted;
@@ -119,9 +123,17 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
 /// comparisons, three 1.2 %, four less than the promised 1 %.
 pub(crate) const JUDGED_RUNS: usize = 4;
 
+/// Few runs with more than this times the variance of a noise model, twice the deviation, are of a machine that it does not know.
+const NOISIER: f64 = 4.0;
+
 /// Whether anything can be said of how runs differ.
-fn can_judge(table: &Table<'_>, options: &Options) -> bool {
-    table.sides().iter().all(|&runs| runs >= JUDGED_RUNS) || options.noise.is_some()
+fn can_judge(table: &Table<'_>, scale: &Scale, options: &Options) -> bool {
+    let logs: Vec<f64> = scale.total.iter().map(|cost| cost.ln()).collect();
+    let found = table.variance(&logs);
+    let holds =
+        |noise: &NoiseModel| found.degrees <= 0.0 || found.value <= NOISIER * noise.total_variance;
+    table.sides().iter().all(|&runs| runs >= JUDGED_RUNS)
+        || options.noise.as_ref().is_some_and(holds)
 }
 
 /// Gives each row of a family its `q` and its verdict.
