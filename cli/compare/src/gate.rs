@@ -93,12 +93,12 @@ fn fails(row: &Row, whole: f64, options: &Options) -> bool {
     effect.verdict == Verdict::Regressed
         && row.moved.is_none()
         && change >= options.min_change * whole
-        && is_asked(row.family, options)
+        && is_asked(row.family, &options.fail_on)
 }
 
-/// Whether rows of this family are to fail.
-fn is_asked(family: Family, options: &Options) -> bool {
-    options.fail_on.contains(&match family {
+/// Whether rows of this family are among these.
+fn is_asked(family: Family, of: &[FailOn]) -> bool {
+    of.contains(&match family {
         Family::Cpu => FailOn::Function,
         Family::Poll | Family::WakeDelay => FailOn::Poll,
         Family::LockWait => FailOn::Lock,
@@ -132,7 +132,11 @@ fn blind(comparison: &Comparison, judged: bool, options: &Options) -> Vec<Blind>
         blind.push(Blind::Total);
     }
     // Delays from wake to poll are the scheduler's doing, and wide on any busy machine: how little of them could be seen is told, and settles nothing.
-    let asked = |family: Family| family != Family::WakeDelay && is_asked(family, options);
+    let asked = |family: Family| {
+        family != Family::WakeDelay
+            && is_asked(family, &options.fail_on)
+            && is_asked(family, &options.must_tell)
+    };
     let rows = comparison.rows.iter().enumerate().filter(|(_, row)| {
         let most = dearer_by(row);
         asked(row.family)

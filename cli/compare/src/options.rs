@@ -26,6 +26,9 @@ pub struct Options {
     pub other_program: bool,
     /// What fails.
     pub fail_on: Vec<FailOn>,
+    /// What of that makes a comparison inconclusive where it cannot be told. Polls and waits are wall time, which a busy machine spreads so widely that no
+    /// comparison would ever be conclusive, so they are in it only for who asks for them.
+    pub must_tell: Vec<FailOn>,
     /// What an inconclusive total or function means for the outcome.
     pub on_inconclusive: OnInconclusive,
     /// Costs that may not be exceeded.
@@ -121,6 +124,7 @@ impl Default for Options {
             renames: Vec::new(),
             other_program: false,
             fail_on: vec![FailOn::Total, FailOn::Function, FailOn::Poll, FailOn::Lock],
+            must_tell: vec![FailOn::Total, FailOn::Function],
             on_inconclusive: OnInconclusive::default(),
             budgets: Vec::new(),
             waivers: Vec::new(),

@@ -111,6 +111,7 @@ fn polls_that_cannot_be_told_are_not_equivalent() {
     let of = |fail_on: FailOn| {
         let options = Options {
             fail_on: vec![fail_on],
+            must_tell: vec![fail_on],
             on_inconclusive: OnInconclusive::Fail,
             ..Options::default()
         };
@@ -120,6 +121,9 @@ fn polls_that_cannot_be_told_are_not_equivalent() {
     assert_eq!(polls.verdict, Verdict::Inconclusive);
     assert_eq!(polls.outcome, Outcome::UnderPowered);
     assert_eq!(of(FailOn::Total).outcome, Outcome::Pass);
+    // Unless they are asked for they settle nothing: how little of them could be seen is told.
+    let usual = compared(&base, &new, &Options::default());
+    assert!(!usual.blind);
 }
 
 /// Comparisons of a build with itself that fail.

@@ -3,7 +3,7 @@
 use super::format::Format;
 use crate::exit::Failure;
 use clap::ValueEnum;
-use hotpoll_compare::{Budget, FailOn, Generics, OnInconclusive};
+use hotpoll_compare::{Budget, FailOn, Generics, OnInconclusive, Options};
 use std::path::PathBuf;
 
 /// What fails when it gets worse.
@@ -93,6 +93,14 @@ pub fn margin(text: &str) -> Result<f64, String> {
 }
 
 const MARGIN: &str = "write a margin like 5%";
+
+/// What has to be told for a verdict: whoever names what fails wants to know of all of it; nobody named all.
+pub fn must_tell(given: &[FailOnArg]) -> Vec<FailOn> {
+    match fail_on(given) {
+        Ok(named) if named.len() < Options::default().fail_on.len() => named,
+        _ => Options::default().must_tell,
+    }
+}
 
 /// What fails, where it is a list that makes sense.
 pub fn fail_on(given: &[FailOnArg]) -> Result<Vec<FailOn>, Failure> {

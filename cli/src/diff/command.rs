@@ -55,7 +55,7 @@ pub struct DiffArgs {
     /// A change within this part of a cost is none
     #[arg(long, value_name = "PER_CENT", default_value = "5%", value_parser = arguments::margin)]
     margin: f64,
-    /// What fails when it gets worse
+    /// What fails when it gets worse; polls and locks make a verdict inconclusive only where they are named
     #[arg(
         long,
         value_enum,
@@ -171,6 +171,7 @@ fn options(args: &DiffArgs) -> Result<Options, Failure> {
         work: args.work.clone(),
         generics: args.generics.into(),
         renames: args.rename.clone(),
+        must_tell: arguments::must_tell(&args.fail_on),
         fail_on: arguments::fail_on(&args.fail_on)?,
         other_program: args.other_program,
         on_inconclusive: args.on_inconclusive.into(),
