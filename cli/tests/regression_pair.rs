@@ -69,7 +69,7 @@ fn failing(answer: &Value) -> Vec<String> {
 fn found_named_and_gated() {
     let folder = Folder::new("regression-pair");
     let program = example::program("regression-pair");
-    let line = |more: &str| format!("'{}' 2500 {more}", program.display());
+    let line = |more: &str| format!("'{}' 8000 {more}", program.display());
     let bench = hotpoll(&[
         "bench",
         "--runs",
@@ -86,7 +86,7 @@ fn found_named_and_gated() {
     let said = String::from_utf8_lossy(&bench.stderr);
     assert!(bench.status.success(), "{said}");
     let (base, new) = (folder.path("base"), folder.path("new"));
-    assert!(said.contains("2,500 requests"), "{said}");
+    assert!(said.contains("8,000 requests"), "{said}");
     assert!(said.contains("hotpoll diff"), "{said}");
 
     let (code, found) = diff(&[&base, "--", &new]);
@@ -116,7 +116,17 @@ fn found_named_and_gated() {
     );
 
     let (code, mirrored) = diff(&[&new, "--", &base]);
-    assert_eq!((code, verdict(&mirrored)), (0, "IMPROVED"), "{mirrored:#}");
+    assert_eq!(
+        (code, mirrored["total"]["verdict"].as_str()),
+        (0, Some("improved")),
+        "{mirrored:#}"
+    );
+    // On a busy machine another function may be too wide to be told beside it, and that is said first.
+    let expected = match mirrored["blind"].as_bool() {
+        Some(false) => "IMPROVED",
+        _ => "INCONCLUSIVE",
+    };
+    assert_eq!(verdict(&mirrored), expected, "{mirrored:#}");
 
     let one = |side: &str| Path::new(side).join("01.pb.gz").display().to_string();
     let (code, few) = diff(&[&one(&base), "--", &one(&new)]);
