@@ -5,7 +5,7 @@ use hotpoll_profile::{
     Engine, Function, Line, Location, Process, Profile, Sample, Slice, SliceRow, Thread, Work,
     WorkSource, pprof, thread::Accounts,
 };
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// Nanoseconds that a sample stands for.
 const INTERVAL: u64 = 1_000_000;
@@ -127,7 +127,7 @@ fn run(seed: u64, parse: f64) -> Profile {
 }
 
 /// Files of so many runs in a folder of their own.
-fn runs(folder: &Folder, side: &str, seeds: std::ops::Range<u64>, parse: f64) -> String {
+pub(super) fn runs(folder: &Folder, side: &str, seeds: std::ops::Range<u64>, parse: f64) -> String {
     std::fs::create_dir_all(folder.0.join(side)).unwrap();
     for seed in seeds {
         let bytes = pprof::encode_gzip(&run(seed, parse));
@@ -143,7 +143,7 @@ fn diff(arguments: &[&str]) -> Output {
 }
 
 #[track_caller]
-fn check(arguments: &[&str], code: i32, begins: &str) -> String {
+pub(super) fn check(arguments: &[&str], code: i32, begins: &str) -> String {
     let output = diff(arguments);
     let said = text(&output.stdout).to_owned();
     assert_eq!(output.status.code(), Some(code), "{said}");
@@ -472,88 +472,6 @@ fn files_of_other_tools() {
         &["diff", &base, "--", "https://ci.example/new.pb.gz"],
         &["is an address", "curl -o"],
     );
-}
-
-#[test]
-fn baselines() {
-    let folder = Folder::new("diff-baselines");
-    let kept = folder.0.join("kept").display().to_string();
-    let add = |place: &str, runs: &str, label: &str| {
-        let output = hotpoll(&["baseline", "add", place, runs, "--label", label])
-            .current_dir(&folder.0)
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-        text(&output.stdout).to_owned()
-    };
-    check_fails(
-        &["diff", "--baseline", &kept, "--", "x"],
-        &["there is no baseline", "hotpoll baseline add"],
-    );
-    for (at, parse) in [(0, 1.0), (1, 1.02), (2, 1.04)] {
-        let side = runs(
-            &folder,
-            &format!("main-{at}"),
-            100 * at..100 * at + 4,
-            parse,
-        );
-        assert!(add(&kept, &side, &format!("{at}-main")).starts_with("Kept 4 runs in "));
-        // Builds are told apart by the second that they are kept in.
-    }
-    let list = hotpoll(&["baseline", "list", &kept]).output().unwrap();
-    let list = text(&list.stdout);
-    assert!(
-        list.lines().count() == 4
-            && list.contains("4 runs")
-            && list.contains("per request")
-            && list.contains("trend ▁"),
-        "{list}"
-    );
-    let new = runs(&folder, "new", 900..905, 1.5);
-    let said = check(&["--baseline", &kept, "--", &new], 1, "REGRESSED: ");
-    assert!(
-        said.contains("main of ") && said.contains("4 builds, the new one last"),
-        "{said}"
-    );
-    // As a TARGET the folder is its newest build, too.
-    check(&[&kept, "--", &new], 1, "REGRESSED: ");
-
-    // In notes, on the commit before.
-    let git = |arguments: &[&str]| {
-        let author = ["-c", "user.name=x", "-c", "user.email=x@example.com"];
-        let output = Command::new("git")
-            .current_dir(&folder.0)
-            .args(author)
-            .args(arguments)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", text(&output.stderr));
-    };
-    git(&["init", "-q"]);
-    git(&["config", "user.name", "x"]);
-    git(&["config", "user.email", "x@example.com"]);
-    git(&["commit", "-q", "--allow-empty", "-m", "base"]);
-    let main = folder.0.join("main-0").display().to_string();
-    assert!(add("git-notes:hotpoll", &main, "").contains("refs/notes/hotpoll on "));
-    let here = |arguments: &[&str]| {
-        let output = hotpoll(arguments).current_dir(&folder.0).output().unwrap();
-        (
-            output.status.code(),
-            text(&output.stdout).to_owned() + text(&output.stderr),
-        )
-    };
-    let (code, said) = here(&["baseline", "list", "git-notes:hotpoll"]);
-    assert!(code == Some(0) && said.contains("4 runs"), "{said}");
-    let (code, said) = here(&["diff", "--baseline", "git-notes:hotpoll", "--", &new]);
-    assert!(
-        code == Some(2) && said.contains("has a note in hotpoll"),
-        "{said}"
-    );
-    git(&["commit", "-q", "--allow-empty", "-m", "new"]);
-    let (code, said) = here(&["diff", "--baseline", "git-notes:hotpoll", "--", &new]);
-    assert!(code == Some(1) && said.starts_with("REGRESSED: "), "{said}");
-    let (code, said) = here(&["baseline", "list", "git-notes:hotpoll"]);
-    assert!(code == Some(0) && said.contains("4 runs"), "{said}");
 }
 
 /// What a command that cannot do what it was asked says.

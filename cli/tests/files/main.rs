@@ -1,5 +1,6 @@
 //! The command on profile files, from outside: exit codes, pipes, formats, names for addresses.
 
+mod baselines;
 mod commands;
 mod diff;
 mod failures;
