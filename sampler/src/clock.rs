@@ -29,6 +29,9 @@ fn beginning() -> Option<&'static Beginning> {
 /// How long the first calibration waits: two readings, each off by some 50 ns, are then one part in a thousand apart.
 const WAIT_NS: u64 = 200_000;
 
+/// So many readings at each end.
+const READINGS: u32 = 3;
+
 /// The ticks now. Their unit is the same from the first [`crate::start()`] on; before it they are nanoseconds.
 #[inline(always)]
 pub fn now() -> u64 {
@@ -38,18 +41,34 @@ pub fn now() -> u64 {
     }
 }
 
+/// Nanoseconds of the monotonic clock, for what is to be told exactly over seconds and minutes: [`rate`] may be some thousandths off.
+pub fn monotonic_ns() -> u64 {
+    sys::monotonic_ns()
+}
+
+/// Both clocks at one moment, in ticks and nanoseconds: of some readings that between whose halves the least passed, as a thread may lose its processor
+/// in between.
+fn both() -> (u64, u64) {
+    let reading = || {
+        let (before, at_ns, after) = (now(), sys::monotonic_ns(), now());
+        let took = after.wrapping_sub(before);
+        (took, (before.wrapping_add(took / 2), at_ns))
+    };
+    let best = (0..READINGS).map(|_| reading()).min();
+    best.map_or((0, 0), |(_, moment)| moment)
+}
+
 /// Finds the rate, once. Ordinary code, after `tsc::probe`.
 pub(crate) fn begin() {
     if beginning().is_some() {
         return;
     }
-    let (ticks, at_ns) = (now(), sys::monotonic_ns());
-    let mut elapsed_ns = 0;
-    while elapsed_ns < WAIT_NS {
+    let (ticks, at_ns) = both();
+    while sys::monotonic_ns() - at_ns < WAIT_NS {
         std::hint::spin_loop();
-        elapsed_ns = sys::monotonic_ns() - at_ns;
     }
-    let elapsed = now().wrapping_sub(ticks).max(1);
+    let (end, end_ns) = both();
+    let (elapsed, elapsed_ns) = (end.wrapping_sub(ticks).max(1), end_ns - at_ns);
     let rate = ((u128::from(elapsed_ns) << 32) / u128::from(elapsed)) as u64;
     let fresh = Box::into_raw(Box::new(Beginning { ticks, at_ns, rate }));
     // Release: the reading is whole for whoever sees the pointer.

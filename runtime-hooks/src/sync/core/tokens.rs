@@ -94,7 +94,7 @@ impl WaitToken {
     pub fn ends_in(&self, time: Duration) {
         if let Some(record) = self.told.as_ref().and_then(|told| told.record) {
             let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-            record.set_ends(clock::now().saturating_add(threads::ticks_of(ns)));
+            record.set_ends(clock::monotonic_ns().saturating_add(ns));
         }
     }
 

@@ -124,6 +124,7 @@ impl Counts {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     pub now: u64,
+    pub monotonic_ns: u64,
     pub unix_ns: u64,
     pub ns_per_tick: f64,
 }
@@ -133,6 +134,7 @@ impl Clock {
         let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self {
             now: hotpoll_sampler::clock::now(),
+            monotonic_ns: hotpoll_sampler::clock::monotonic_ns(),
             unix_ns: unix.map_or(0, |unix| u64::try_from(unix.as_nanos()).unwrap_or(0)),
             ns_per_tick: hotpoll_sampler::clock::ns_per_tick(),
         }
@@ -147,9 +149,9 @@ impl Clock {
         self.ns(self.now.saturating_sub(ticks))
     }
 
-    /// How long until then; 0 where it is past, or none.
-    pub fn until(&self, ticks: u64) -> u64 {
-        self.ns(ticks.saturating_sub(self.now))
+    /// How long until that nanosecond of the monotonic clock; 0 where it is past, or none.
+    pub fn until(&self, monotonic_ns: u64) -> u64 {
+        monotonic_ns.saturating_sub(self.monotonic_ns)
     }
 }
 

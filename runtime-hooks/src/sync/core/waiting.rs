@@ -89,16 +89,15 @@ impl Waiting {
     pub fn end(self) {}
 }
 
-/// When that is, by the clock of all; 0: never. Of a wait that began then.
+/// When that is, by the monotonic clock; 0: never. Of a wait that began at these ticks.
 fn ends_at(ends: GivesUp, since: u64) -> u64 {
-    let ticks = |time: std::time::Duration| {
-        threads::ticks_of(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+    let Some(left) = ends.left() else { return 0 };
+    let passed = match ends {
+        GivesUp::In(_) => threads::ns_of(clock::now().saturating_sub(since)),
+        _ => 0,
     };
-    match (ends, ends.left()) {
-        (_, None) => 0,
-        (GivesUp::At(_), Some(left)) => clock::now().saturating_add(ticks(left)),
-        (_, Some(left)) => since.saturating_add(ticks(left)),
-    }
+    let ns = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+    (clock::monotonic_ns().saturating_sub(passed)).saturating_add(ns)
 }
 
 impl Drop for Waiting {

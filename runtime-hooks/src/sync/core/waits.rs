@@ -42,7 +42,8 @@ pub(super) struct About {
     /// Where the lock's words are, if it has any.
     pub words: usize,
     pub since: u64,
-    /// When it gives up, or what it waits for is due; 0: not known.
+    /// When it gives up, or what it waits for is due, in nanoseconds of the monotonic clock: ticks of a rate found in a moment put the end of five
+    /// minutes a second off. 0: not known.
     pub ends: u64,
     pub party: Party,
     pub site: SiteWord,
