@@ -43,10 +43,23 @@ pub(crate) fn told() -> Option<MutexGuard<'static, Told>> {
     Some(told.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Says that the calling thread belongs to hotpoll: it is listed and its CPU time counted, but it is not sampled.
+/// Says that the calling thread belongs to hotpoll: it is listed and its CPU time counted, but it is not sampled. It is no real-time thread from then on.
 pub fn register_own_thread() {
+    leave_real_time();
     if let Some(mut told) = told() {
         told.own.insert(crate::sys::current_tid());
+    }
+}
+
+/// A thread that a real-time thread has made is one as well: ours would come before all of the program that is not, and nobody else's work may wait for them.
+fn leave_real_time() {
+    // SAFETY: it takes no pointer; 0 is the calling thread.
+    let policy = unsafe { libc::sched_getscheduler(0) } & !libc::SCHED_RESET_ON_FORK;
+    if policy == libc::SCHED_FIFO || policy == libc::SCHED_RR {
+        // SAFETY: zero is a valid value of each of its fields, and the only priority of an ordinary thread.
+        let ordinary: libc::sched_param = unsafe { std::mem::zeroed() };
+        // SAFETY: the parameter is valid during the call. The way down needs no right.
+        unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &ordinary) };
     }
 }
 

@@ -84,6 +84,7 @@ pub fn play(role: &str, arguments: &[String]) {
         "crowded" => crate::crowded::crowded(argument),
         "stopped" => stopped(),
         "sleeps" => sleeps(),
+        "real-time" => real_time(),
         "closes-all" => closes_all(argument),
         "stranger" => stranger(argument),
         _ => panic!("no role {role}"),
@@ -441,4 +442,50 @@ fn stranger(socket: &str) {
     let mut said = Vec::new();
     stream.read_to_end(&mut said).expect("an answer");
     println!("{}", String::from_utf8_lossy(&said));
+}
+
+/// Starts on a real-time thread, and prints what is none of an ordinary policy in the end.
+fn real_time() {
+    // SAFETY: zero is a valid value of each of its fields.
+    let mut lowest: libc::sched_param = unsafe { std::mem::zeroed() };
+    lowest.sched_priority = 1;
+    // SAFETY: the parameter is valid during the call.
+    if unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &lowest) } != 0 {
+        println!("not allowed: {}", std::io::Error::last_os_error());
+        return;
+    }
+    let _guard = hotpoll::start().expect("it starts");
+    // They are made by one another's maker, and tell of themselves when they run.
+    let until = Instant::now() + Duration::from_secs(30);
+    let mut policies = own_policies();
+    while policies
+        .iter()
+        .any(|(_, policy)| *policy != libc::SCHED_OTHER)
+        && Instant::now() < until
+    {
+        std::thread::sleep(Duration::from_millis(10));
+        policies = own_policies();
+    }
+    println!("{} threads", policies.len());
+    for (name, policy) in policies {
+        if policy != libc::SCHED_OTHER {
+            println!("{name}: {policy}");
+        }
+    }
+}
+
+/// hotpoll's threads and the kernel's number of their policy.
+fn own_policies() -> Vec<(String, i32)> {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("our threads");
+    let names = tasks.filter_map(|task| {
+        let path = task.ok()?.path();
+        let name = std::fs::read_to_string(path.join("comm")).ok()?;
+        let stat = std::fs::read_to_string(path.join("stat")).ok()?;
+        // Behind the name, which may hold anything: the 41st of all, the 39th after it.
+        let policy = stat.rsplit_once(')')?.1.split_whitespace().nth(38)?;
+        Some((name.trim().to_owned(), policy.parse().ok()?))
+    });
+    names
+        .filter(|(name, _)| name.starts_with("hotpoll-"))
+        .collect()
 }

@@ -32,7 +32,17 @@ pub const TESTS: &[Test] = &[
     ("start::beside_many_threads", beside_many_threads),
     ("start::beside_many_sleepers", beside_many_sleepers),
     ("start::no_folder_for_the_socket", no_folder_for_the_socket),
+    ("start::on_a_real_time_thread", on_a_real_time_thread),
 ];
+
+/// Ours inherited the policy once: four threads that came before all of the program's that are ordinary.
+fn on_a_real_time_thread() {
+    let printed = Folder::new().run("real-time", &[]);
+    if printed.starts_with("not allowed") {
+        return eprintln!("not run: real-time threads are {printed}");
+    }
+    assert_eq!(printed, "4 threads\n");
+}
 
 fn four_threads_and_a_socket() {
     let folder = Folder::new();
