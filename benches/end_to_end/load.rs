@@ -10,6 +10,12 @@ use std::time::{Duration, Instant};
 const CONNECTIONS: usize = 32;
 /// Readiness taken from the kernel at once.
 const EVENTS: usize = CONNECTIONS;
+/// Requests at a fixed rate are judged by windows of this length: a machine that takes the processor away for some milliseconds, once, otherwise decides
+/// on the 99th percentile of all. Hotpoll's threads run some 200 times a second, so they are in every window; what they do once a second (closing a slice:
+/// a part in a thousand of the time at most) is below a 99th percentile anyway.
+const WINDOW: Duration = Duration::from_millis(20);
+/// A load that has not looked for answers for so long was off its processor: what it measured then is its own.
+const LOST: Duration = Duration::from_micros(50);
 /// No answer takes so long: something is wrong.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -37,6 +43,10 @@ pub struct Answers {
     /// The share of looks for answers that found none.
     pub waits: f64,
     latencies_ns: Vec<u64>,
+    /// Of requests at a fixed rate: those due in each undisturbed [`WINDOW`].
+    windows: Vec<Vec<u64>>,
+    /// The share of windows in which the load itself lost its processor.
+    pub disturbed: f64,
 }
 
 impl Answers {
@@ -45,11 +55,27 @@ impl Answers {
     }
 
     pub fn quantile_us(&mut self, quantile: f64) -> f64 {
-        let last = self.latencies_ns.len().saturating_sub(1);
-        let place = (last as f64 * quantile).ceil() as usize;
-        let (_, value, _) = self.latencies_ns.select_nth_unstable(place);
-        *value as f64 / 1e3
+        quantile_us(&mut self.latencies_ns, quantile)
     }
+
+    /// The median of the windows' quantiles. 0 where each was disturbed.
+    pub fn window_quantile_us(&mut self, quantile: f64) -> f64 {
+        let windows = self.windows.iter_mut();
+        let mut quantiles: Vec<f64> = windows
+            .map(|window| quantile_us(window, quantile))
+            .collect();
+        match quantiles.is_empty() {
+            true => 0.0,
+            false => crate::support::median(&mut quantiles),
+        }
+    }
+}
+
+fn quantile_us(latencies_ns: &mut [u64], quantile: f64) -> f64 {
+    let last = latencies_ns.len().saturating_sub(1);
+    let place = (last as f64 * quantile).ceil() as usize;
+    let (_, value, _) = latencies_ns.select_nth_unstable(place);
+    *value as f64 / 1e3
 }
 
 impl Load {
@@ -133,10 +159,24 @@ impl Load {
         let due = |number: u64| begun + Duration::from_secs_f64(number as f64 / rate);
         let mut answers = Answers::none();
         let mut looks = Looks::default();
+        let windows = (time.as_secs_f64() / WINDOW.as_secs_f64()) as usize;
+        let mut windows = vec![(Vec::new(), false); windows];
+        let window_of = |at: Instant| ((at - begun).as_secs_f64() / WINDOW.as_secs_f64()) as usize;
+        let mut looked = begun;
         // Used in turns, not the warmest again and again.
         let mut free: VecDeque<usize> = (0..self.connections.len()).collect();
         let mut asked = 0;
         while answers.requests < all {
+            let now = Instant::now();
+            if now - looked > LOST {
+                // What was due meanwhile, and what waits behind it.
+                for window in window_of(looked)..=window_of(now) {
+                    if let Some((_, disturbed)) = windows.get_mut(window) {
+                        *disturbed = true;
+                    }
+                }
+            }
+            looked = now;
             while asked < all && due(asked) <= Instant::now() {
                 let Some(place) = free.pop_front() else { break };
                 self.ask(place, due(asked))?;
@@ -144,11 +184,22 @@ impl Load {
             }
             for place in looks.look(&self.epoll, begun)? {
                 if let Some(since) = self.read(place)? {
-                    answers.add(since, Instant::now());
+                    let now = Instant::now();
+                    answers.add(since, now);
+                    if let Some((window, _)) = windows.get_mut(window_of(since)) {
+                        window.push((now - since).as_nanos() as u64);
+                    }
                     free.push_back(place);
                 }
             }
         }
+        let disturbed = windows.iter().filter(|(_, disturbed)| *disturbed).count();
+        answers.disturbed = disturbed as f64 / windows.len().max(1) as f64;
+        answers.windows = windows
+            .into_iter()
+            .filter(|(window, disturbed)| !disturbed && !window.is_empty())
+            .map(|(window, _)| window)
+            .collect();
         answers.took = begun.elapsed();
         answers.waits = looks.empty as f64 / looks.all.max(1) as f64;
         Ok(answers)
@@ -189,6 +240,8 @@ impl Answers {
             took: Duration::ZERO,
             waits: 0.0,
             latencies_ns: Vec::new(),
+            windows: Vec::new(),
+            disturbed: 0.0,
         }
     }
 

@@ -8,7 +8,9 @@
 //! The servers are processes of their own on one processor, all of hotpoll's threads with them; the load is here, on another one. Requests a second: as
 //! many as the server answers, each connection asking again at once (`load_waits` says how much of its time the load had nothing to
 //! do: the server is what limits). The percentile: at a fixed rate, half of what the bare server could do, from the moment at which a request was due, so
-//! that what waits behind a slow answer counts. An echo is the smallest request there can be: some microseconds, most of them the kernel's. The service's
+//! that what waits behind a slow answer counts.
+//! `p99` is the median of windows of 20 ms that the load did not sleep through (`disturbed`: the part that it did); `p99_of_all` is that of all requests: where
+//! other processes or the host take a processor away for some milliseconds twice a second, it is theirs. An echo is the smallest request there can be: some microseconds, most of them the kernel's. The service's
 //! takes some sixty. `cpu_added_a_request` is what larger ones pay, too.
 //!
 //! One round measures every server for a moment, in an order drawn anew; the others are stopped meanwhile. A round's answer is the difference of
@@ -61,7 +63,10 @@ const SERVERS: [(Workload, Mode); 5] = [
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     requests_a_second: f64,
+    /// Of a typical window, and of all requests whatever the machine did.
     p99_us: f64,
+    p99_of_all_us: f64,
+    disturbed: f64,
     /// While it answered as many as it could; hotpoll's own threads are in it.
     cpu_us_a_request: f64,
     load_waits: f64,
@@ -94,6 +99,8 @@ fn main() -> io::Result<()> {
         };
         all("requests", "1/s", |turn| turn.requests_a_second);
         all("p99", "us", |turn| turn.p99_us);
+        all("p99_of_all", "us", |turn| turn.p99_of_all_us);
+        all("disturbed", "%", |turn| turn.disturbed);
         all("cpu_a_request", "us", |turn| turn.cpu_us_a_request);
         all("load_waits", "%", |turn| turn.load_waits);
         if *mode == Mode::Bare {
@@ -110,7 +117,9 @@ fn main() -> io::Result<()> {
         );
         let mut loss = |what: &str, most: f64, value: fn(&Turn, &Turn) -> f64| {
             let pairs = turns[bare].iter().zip(turns_of);
-            let loss = Loss::of(pairs.map(|(bare, turn)| value(bare, turn)).collect());
+            let differences = pairs.map(|(bare, turn)| value(bare, turn));
+            // A round in which each window was disturbed says nothing.
+            let loss = Loss::of(differences.filter(|one| one.is_finite()).collect());
             figures.push(format!("{what}_loss_{name}"), loss.estimate, "%");
             figures.push(format!("{what}_loss_low_{name}"), loss.low, "%");
             figures.push(format!("{what}_loss_high_{name}"), loss.high, "%");
@@ -121,6 +130,9 @@ fn main() -> io::Result<()> {
         });
         loss("p99", MOST_P99_LOST, |bare, turn| {
             (turn.p99_us / bare.p99_us).ln()
+        });
+        loss("p99_of_all", MOST_P99_LOST, |bare, turn| {
+            (turn.p99_of_all_us / bare.p99_of_all_us).ln()
         });
     }
     figures.write(&arguments)
@@ -178,7 +190,9 @@ fn turn(server: &Server, load: &mut Load, rate: f64, fixed_first: bool) -> io::R
     server.pause()?;
     Ok(Turn {
         requests_a_second: full.requests_a_second(),
-        p99_us: fixed.quantile_us(0.99),
+        p99_us: fixed.window_quantile_us(0.99),
+        p99_of_all_us: fixed.quantile_us(0.99),
+        disturbed: fixed.disturbed * 100.0,
         cpu_us_a_request: cpu.as_secs_f64() * 1e6 / full.requests.max(1) as f64,
         load_waits: full.waits * 100.0,
     })

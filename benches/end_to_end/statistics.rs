@@ -19,6 +19,14 @@ impl Loss {
     /// From each pair's difference of logarithms. The signed-rank test turned around: the middle of all means of two (Hodges and Lehmann), and as bounds
     /// those means that the test at 5 % leaves over.
     pub fn of(differences: Vec<f64>) -> Self {
+        if differences.is_empty() {
+            return Self {
+                estimate: f64::NAN,
+                low: f64::NAN,
+                high: f64::NAN,
+                pairs: 0,
+            };
+        }
         let n = differences.len() as f64;
         let mut means: Vec<f64> = Vec::new();
         for (place, one) in differences.iter().enumerate() {
