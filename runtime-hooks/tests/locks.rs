@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
-use support::{one, sampling, snapshot, tid, until};
+use support::{one, sampling, snapshot, tid, until, until_published, wait_with_stacks};
 
 /// A thread that takes the lock and says when it has it and who it is, until the sender that it is given goes away.
 fn holder<T: Send + 'static>(
@@ -47,7 +47,7 @@ fn holder_and_waiters_are_named_in_order() {
             *lock.lock() += 1;
             tid()
         }));
-        until("in order", waits(count));
+        until("in order", wait_with_stacks(count));
     }
     let seen = snapshot();
     let resource = one(&seen, "in order");
@@ -79,10 +79,8 @@ fn holder_and_waiters_are_named_in_order() {
         .iter()
         .map(|waiter| waiter.party.tid)
         .collect();
-    let words = hotpoll_sampler::published_by(order[0]).unwrap().words();
-    assert_eq!((words.lock, words.holds), (resource.id, 0));
-    let words = hotpoll_sampler::published_by(holds).unwrap().words();
-    assert_eq!((words.lock, words.holds), (0, resource.id));
+    until_published(order[0], resource.id, 0);
+    until_published(holds, 0, resource.id);
     drop(stop);
     thread.join().unwrap();
     let tids: Vec<u32> = waiters
@@ -102,6 +100,11 @@ fn holder_and_waiters_are_named_in_order() {
     assert!(longest.stack[0] > 3);
     assert_eq!(uses.longest_hold.as_ref().unwrap().who.tid, holds);
     assert_eq!(*lock.lock(), 3);
+}
+
+/// So long by our clock may be as little by another one: what a tick is in nanoseconds is known by some thousandths at first.
+fn less_a_clock(time: Duration) -> u128 {
+    time.as_nanos() * 99 / 100
 }
 
 /// Held when nobody waits: no clock was read, so it is since the first look that found it.
@@ -125,7 +128,11 @@ fn what_nobody_waits_for_is_held_since_a_look() {
     assert_eq!((held.party.tid, held.since), (holds, Since::Sampled));
     assert!(held.confirmed);
     let ns = u128::from(held.since_ns);
-    assert!(least.as_nanos() <= ns && ns <= most.as_nanos(), "{held:?}");
+    assert!(
+        less_a_clock(least) <= ns
+            && less_a_clock(Duration::from_nanos(held.since_ns)) <= most.as_nanos(),
+        "{ns} ns, {least:?} to {most:?}"
+    );
     drop(stop);
     thread.join().unwrap();
     // Another acquisition is another one, though by the same thread from the same place.
@@ -151,16 +158,30 @@ fn what_is_read_is_held_since_a_look_too() {
     let seen = snapshot();
     let held = &one(&seen, "read while looked at").holders[0];
     assert_eq!((held.party.tid, held.since), (tid(), Since::Sampled));
-    assert!(u128::from(held.since_ns) >= least.as_nanos(), "{held:?}");
+    assert!(u128::from(held.since_ns) >= less_a_clock(least), "{held:?}");
     drop(guard);
 }
 
-/// Waits against a clock of the test's own.
+/// Waits against a clock of the test's own. A thread that loses its processor between that and ours spoils a run, the less the longer its waits are.
 #[test]
 fn waits_and_holds_are_as_long_as_a_clock_says() {
     sampling();
-    let lock = Arc::new(Mutex::new(()).named("clock"));
-    const SLEEP: Duration = Duration::from_millis(20);
+    let runs = [
+        ("clock 1", 20),
+        ("clock 2", 80),
+        ("clock 3", 320),
+        ("clock 4", 1280),
+    ];
+    let told: Vec<String> = runs
+        .iter()
+        .map_while(|(name, ms)| off_by(name, Duration::from_millis(*ms)).err())
+        .collect();
+    assert!(told.len() < runs.len(), "{told:#?}");
+}
+
+/// Says whether the waits are more than a tenth off, with the lock held for so long each time. All else is as the clock says in any case.
+fn off_by(name: &'static str, sleep: Duration) -> Result<(), String> {
+    let lock = Arc::new(Mutex::new(()).named(name));
     let (mut waited, mut held) = (Duration::ZERO, Duration::ZERO);
     let rounds = 5;
     for _ in 0..rounds {
@@ -174,32 +195,36 @@ fn waits_and_holds_are_as_long_as_a_clock_says() {
                 begun.elapsed()
             }
         });
-        until("clock", waits(1));
-        std::thread::sleep(SLEEP);
+        until(name, waits(1));
+        std::thread::sleep(sleep);
         drop(stop);
         thread.join().unwrap();
         waited += waiter.join().unwrap();
         held += taken.elapsed();
     }
     let seen = snapshot();
-    let uses = &one(&seen, "clock").exclusive;
+    let uses = &one(&seen, name).exclusive;
     assert_eq!((uses.acquired, uses.contended), (2 * rounds, rounds));
     let truth = waited.as_nanos() as u64;
     // What the test's clock has more is the way into and out of the lock, and its own switches.
     assert!(
-        uses.wait_ns <= truth && uses.wait_ns > truth / 10 * 9,
+        uses.wait_ns / 100 * 99 <= truth,
         "{} of {truth}",
         uses.wait_ns
     );
     assert!(uses.wait.total() == rounds && uses.hold.total() == uses.holds_timed);
     // The holder's from the first waiter on, which was there before the sleep; and the waiter's own, which is nearly nothing.
     assert_eq!(uses.holds_timed, 2 * rounds);
-    let (least, most) = (rounds * SLEEP.as_nanos() as u64, held.as_nanos() as u64);
+    let (least, most) = (rounds * sleep.as_nanos() as u64, held.as_nanos() as u64);
     assert!(
-        uses.hold_ns >= least && uses.hold_ns <= most,
+        uses.hold_ns >= least / 100 * 99 && uses.hold_ns / 100 * 99 <= most,
         "{} of {least} to {most}",
         uses.hold_ns
     );
+    match uses.wait_ns > truth / 10 * 9 {
+        true => Ok(()),
+        false => Err(format!("{} of {truth}", uses.wait_ns)),
+    }
 }
 
 #[test]
@@ -237,11 +262,13 @@ fn a_guard_that_was_forgotten_is_still_held() {
     });
     thread.join().unwrap();
     assert!(lock.try_lock_for(Duration::from_millis(1)).is_none());
-    let seen = snapshot();
-    let held = &one(&seen, "forgotten").holders[0];
     // Its thread has ended: the place is known, nobody is named. Where guards may be sent it need not be lost.
-    assert_eq!(held.party.tid, 0);
-    assert_eq!(held.gone, !cfg!(feature = "send_guard"));
+    let gone = !cfg!(feature = "send_guard");
+    let seen = until("forgotten", |lock| {
+        let mut holders = lock.holders.iter();
+        holders.any(|held| held.party.tid == 0 && held.gone == gone)
+    });
+    let held = &one(&seen, "forgotten").holders[0];
     assert!(held.site.file.ends_with("locks.rs"));
     assert!(held.confirmed);
 }

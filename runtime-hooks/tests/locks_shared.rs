@@ -12,7 +12,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use support::{one, sampling, snapshot, tid, until};
+use support::{one, sampling, snapshot, tid, until, until_published, wait_with_stacks};
 
 /// A thread that runs this, which says when it is there and waits to go on.
 fn thread(run: impl FnOnce(&dyn Fn()) + Send + 'static) -> (JoinHandle<()>, Sender<()>, u32) {
@@ -70,8 +70,7 @@ fn readers_are_known_while_a_writer_waits() {
     assert!(resource.holders.iter().all(|held| held.confirmed));
     assert_eq!(resource.waiters[0].mode, Mode::Exclusive);
     for (.., tid) in &readers {
-        let words = hotpoll_sampler::published_by(*tid).unwrap().words();
-        assert_eq!(words.holds, resource.id);
+        until_published(*tid, 0, resource.id);
     }
     // One that comes now waits behind the writer.
     let late = std::thread::spawn({
@@ -297,8 +296,7 @@ fn waiting_on_a_condvar_is_not_holding_the_mutex() {
             *ready
         }
     });
-    let seen = until("cv", waits(1));
-    assert!(one(&seen, "cv").waiters[0].stack[0] > 3);
+    let seen = until("cv", wait_with_stacks(1));
     assert!(one(&seen, "cv mutex").holders.is_empty());
     // Notified, and not back: it waits for the mutex now, which we have.
     let mut ready = pair.0.lock();
@@ -313,7 +311,8 @@ fn waiting_on_a_condvar_is_not_holding_the_mutex() {
     let seen = snapshot();
     assert_eq!(one(&seen, "cv").exclusive.contended, 1);
     assert_eq!(one(&seen, "cv mutex").exclusive.contended, 1);
-    assert!(one(&seen, "cv mutex").exclusive.wait_ns >= 5_000_000);
+    // By another clock, of which some thousandths are not known.
+    assert!(one(&seen, "cv mutex").exclusive.wait_ns >= 4_950_000);
     let mut ready = pair.0.lock();
     assert!(
         pair.1

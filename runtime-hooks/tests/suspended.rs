@@ -293,7 +293,8 @@ fn a_refresh_leaves_who_woke_a_task_as_it_was() {
             (TaskState::Waiting, 1),
             "{task:#?}"
         );
-        assert!(task.state_ns >= 50_000_000, "{task:#?}");
+        // By another clock, of which some thousandths are not known.
+        assert!(task.state_ns >= 49_500_000, "{task:#?}");
     }
     notify.notify_waiters();
     runtime.block_on(async {

@@ -40,9 +40,10 @@ fn time_is_busy_scheduled_or_idle() {
             .is_some_and(|task| task.state == TaskState::Waiting)
     });
     std::thread::sleep(Duration::from_millis(60));
-    // The only worker is taken; the wake has to wait for it.
-    let blocker = tasks::spawn_named("takes the worker", async {
-        std::thread::sleep(Duration::from_millis(80));
+    // The only worker is taken until we say; the wake has to wait for it.
+    let (give_back, given_back) = std::sync::mpsc::channel::<()>();
+    let blocker = tasks::spawn_named("takes the worker", async move {
+        let _ = given_back.recv();
     });
     until("taken", |seen| {
         let blockers = seen.of("takes the worker");
@@ -52,25 +53,28 @@ fn time_is_busy_scheduled_or_idle() {
     });
     wake.send(()).unwrap();
     let seen = snapshot();
-    if let Some(task) = seen.of("timed").first() {
-        assert_eq!(task.state, TaskState::Scheduled);
-        assert_eq!(
-            task.last_waker,
-            Waker::Thread(hotpoll_sampler::current_tid())
-        );
-    }
+    let task_now = seen.one("timed");
+    assert_eq!(task_now.state, TaskState::Scheduled);
+    assert_eq!(
+        task_now.last_waker,
+        Waker::Thread(hotpoll_sampler::current_tid())
+    );
+    drop(give_back);
     runtime.block_on(async {
         task.await.unwrap();
         blocker.await.unwrap();
     });
     let seen = until("folded", |seen| seen.kind("timed").completed == 1);
     let kind = seen.kind("timed");
-    // No upper bounds: the machine may be busy. The sum is the task's life.
-    assert!(kind.busy_ns >= 40 * MS);
-    assert!(kind.idle_ns >= 60 * MS);
+    // No upper bounds: the machine may be busy. And by another clock, of which some thousandths are not known.
+    assert!(kind.busy_ns >= 40 * MS * 99 / 100);
+    assert!(kind.idle_ns >= 60 * MS * 99 / 100);
     assert!(kind.scheduled_ns > 0);
     let long = &kind.long_polls;
-    assert!(long[0].poll_ns >= 40 * MS && long[0].task != 0, "{long:?}");
+    assert!(
+        long[0].poll_ns >= 40 * MS * 99 / 100 && long[0].task != 0,
+        "{long:?}"
+    );
     assert_eq!(kind.longest_poll.as_ref().unwrap().poll_ns, long[0].poll_ns);
 }
 
@@ -211,5 +215,8 @@ fn aborted_tasks_leave_their_time() {
         seen.kind("waits and is aborted").aborted == TASKS as u64
     });
     let kind = seen.kind("waits and is aborted");
-    assert!(kind.idle_ns >= TASKS as u64 * 20_000_000, "{kind:#?}");
+    assert!(
+        kind.idle_ns >= TASKS as u64 * 20_000_000 * 99 / 100,
+        "{kind:#?}"
+    );
 }

@@ -110,9 +110,10 @@ mod tests {
     fn ticks_are_as_long_as_the_monotonic_clock_says() {
         crate::signal::tsc::probe();
         super::begin();
-        let (ticks, at_ns) = (super::now(), crate::sys::monotonic_ns());
+        let (ticks, at_ns) = super::both();
         std::thread::sleep(std::time::Duration::from_millis(20));
-        let (ticks, elapsed_ns) = (super::now() - ticks, crate::sys::monotonic_ns() - at_ns);
+        let (end, end_ns) = super::both();
+        let (ticks, elapsed_ns) = (end - ticks, end_ns - at_ns);
         let by_ticks = ticks as f64 * super::ns_per_tick();
         let share = by_ticks / elapsed_ns as f64;
         assert!((0.9..1.1).contains(&share), "{by_ticks} of {elapsed_ns} ns");

@@ -21,7 +21,7 @@ fn busy_thread_is_sampled_and_accounted_for() {
     let mut harness = Harness::start(at_hz(200));
     harness.keep_callchains = true;
     // With patience: on a busy machine the thread gets a small share of a processor.
-    for _ in 0..20 {
+    for _ in 0..60 {
         harness.run_for(Duration::from_secs(1), Duration::from_millis(500));
         if harness.accounts[&harness.key("busy")].cpu_ns > 700_000_000 {
             break;

@@ -107,7 +107,7 @@ fn a_forked_child_may_start_and_the_parent_goes_on() {
                     let (mut own, _) = hotpoll_sampler::start(settings.clone()).unwrap();
                     own.scan_threads();
                     let armed = timers();
-                    assert!(armed > 0);
+                    assert!(armed > 0 || !support::timers_are_listed());
                     drop(harness);
                     assert_eq!(timers(), armed);
                     own.stop();

@@ -83,8 +83,14 @@ fn threads_are_cancelled_after_the_handler() {
             unsafe { library::function(&library, c"cancel_crowd") };
         let agent = Agent::start(fast());
         let long = std::env::var_os("HOTPOLL_TEST_LONG").is_some();
-        for _ in 0..if long { 100 } else { 6 } {
+        let mut rounds = if long { 100 } else { 6 };
+        while rounds > 0 {
             assert_eq!(cancel_crowd(16, 60_000), 16);
+            rounds -= 1;
+            // Where the processor is crowded, or the clock ticks slowly, more of them are needed.
+            if rounds == 0 && agent.watched.all_records() <= 300 {
+                rounds = 1;
+            }
         }
         // Whoever replaces tables or gives slots back waits for none of them.
         agent.watched.wait_for_a_look();

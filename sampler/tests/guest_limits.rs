@@ -7,8 +7,10 @@ mod support;
 use hotpoll_profile::{Engine, EngineReason};
 use hotpoll_sampler::EngineSetting;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use support::{Harness, SetAtEnd, burn_until, in_child, is_child, perf_permitted, with_engine};
+use std::time::{Duration, Instant};
+use support::{
+    Agent, Harness, SetAtEnd, burn_until, in_child, is_child, perf_permitted, with_engine,
+};
 
 fn limit(resource: libc::__rlimit_resource_t, soft: u64) {
     let limit = libc::rlimit {
@@ -81,13 +83,22 @@ fn descriptors_are_taken_up_to_a_quarter() {
                 info.engine == Engine::Ctimer && info.engine_reason == EngineReason::DescriptorLimit
             });
             assert!(others >= 14, "{others}");
+            let begun = Instant::now();
             for engine in [Engine::Perf, Engine::Ctimer] {
-                assert!(
-                    harness.seen.iter().any(|(key, seen)| {
-                        seen.records > 0 && harness.info[key].engine == engine
-                    }),
-                    "nothing of {engine:?}"
-                );
+                let is_seen = |harness: &Harness| {
+                    let mut seen = harness.seen.iter();
+                    seen.any(|(key, seen)| {
+                        let info = harness.info.get(key);
+                        seen.records > 0 && info.is_some_and(|info| info.engine == engine)
+                    })
+                };
+                while !is_seen(harness) {
+                    assert!(
+                        begun.elapsed() < Duration::from_secs(60),
+                        "nothing of {engine:?}"
+                    );
+                    harness.run_for(Duration::from_millis(100), Duration::from_millis(100));
+                }
             }
         });
     });
@@ -105,10 +116,16 @@ fn a_host_without_free_descriptors_goes_on() {
             }
             harness.run_for(Duration::from_millis(300), Duration::from_millis(100));
             drop(taken);
-            let before: u64 = harness.seen.values().map(|seen| seen.records).sum();
-            harness.run_for(Duration::from_millis(300), Duration::from_millis(100));
-            let after: u64 = harness.seen.values().map(|seen| seen.records).sum();
-            assert!(after > before, "{after} records");
+            let records =
+                |harness: &Harness| -> u64 { harness.seen.values().map(|seen| seen.records).sum() };
+            let (before, begun) = (records(harness), Instant::now());
+            while records(harness) == before {
+                assert!(
+                    begun.elapsed() < Duration::from_secs(60),
+                    "{before} records"
+                );
+                harness.run_for(Duration::from_millis(300), Duration::from_millis(100));
+            }
         });
     });
 }
@@ -149,14 +166,19 @@ fn without_room_for_pending_signals_nobody_is_killed() {
             for engine in [EngineSetting::Auto, EngineSetting::Ctimer] {
                 let mut settings = with_engine(5_000, engine);
                 settings.signal = signal;
-                over_threads(3, settings, |harness| {
-                    for account in harness.accounts.values() {
-                        assert_eq!(
-                            account.fired,
-                            account.recorded + account.overrun + account.lost.total()
-                        );
+                let agent = Agent::start(settings);
+                let stop = AtomicBool::new(false);
+                std::thread::scope(|scope| {
+                    let _stop = SetAtEnd(&stop);
+                    for _ in 0..3 {
+                        scope.spawn(|| burn_until(&stop));
                     }
+                    std::thread::sleep(Duration::from_millis(400));
+                    stop.store(true, Ordering::Relaxed);
                 });
+                agent.watched.wait_for_a_slice();
+                // fired = recorded + overrun + lost, exactly so of threads that have ended: of one that runs the counters are read one after the other.
+                agent.finish();
             }
         }
     });

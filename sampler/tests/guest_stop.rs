@@ -102,10 +102,12 @@ struct Taken {
 impl Taken {
     fn now() -> Self {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-        let resident = read("/proc/self/status")
+        // Exact; `VmRSS` may be off by what each processor has not told yet.
+        let resident = (read("/proc/self/smaps_rollup") + &read("/proc/self/status"))
             .lines()
             .find_map(|line| {
-                line.strip_prefix("VmRSS:")?
+                line.strip_prefix("Rss:")
+                    .or_else(|| line.strip_prefix("VmRSS:"))?
                     .trim()
                     .split(' ')
                     .next()?
@@ -188,7 +190,7 @@ fn after_a_stop_nothing_is_armed() {
                 let _stop = support::SetAtEnd(&stop);
                 scope.spawn(|| burn_until(&stop));
                 agent.watched.wait_for_any_records(10);
-                assert!(Taken::now().timers > 0);
+                assert!(Taken::now().timers > 0 || !support::timers_are_listed());
                 let harness = agent.finish();
                 let after = Taken::now();
                 assert_eq!(after.timers, 0);

@@ -55,12 +55,13 @@ fn check_thread(harness: &Harness, tid: u32, what: &str) {
 fn threads_of_every_kind_are_sampled() {
     in_child("threads_of_every_kind_are_sampled", || {
         let agent = Agent::start(at_hz(200));
+        let watched: &'static support::Watched = Box::leak(Box::new(Arc::clone(&agent.watched)));
         let mut tids: Vec<(u32, &str)> = Vec::new();
         let busy = || {
             burn(SOME);
             let tid = support::tid();
             // Alive until the next look.
-            std::thread::sleep(Duration::from_millis(60));
+            watched.wait_for_a_look();
             tid
         };
         tids.push((std::thread::spawn(busy).join().unwrap(), "a std thread"));
@@ -135,10 +136,16 @@ fn names_are_followed() {
                     burn_until(&stop)
                 })
                 .unwrap();
-            harness.run_for(Duration::from_millis(200), Duration::from_millis(50));
+            // It names itself when it runs for the first time.
+            for _ in 0..300 {
+                harness.run_for(Duration::from_millis(200), Duration::from_millis(50));
+                if harness.info.values().any(|info| info.name == "before") {
+                    break;
+                }
+            }
             let key = harness.key("before");
             renamed.store(true, Ordering::Relaxed);
-            for _ in 0..100 {
+            for _ in 0..1_000 {
                 harness.run_for(Duration::from_millis(50), Duration::from_millis(20));
                 if harness.info[&key].name == "after (x) y" {
                     break;

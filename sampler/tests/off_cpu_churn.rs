@@ -38,7 +38,7 @@ fn captures_while_threads_come_and_go() {
                 });
             }
             let mut scanned = Instant::now();
-            while captures < wanted {
+            while captures < wanted || lived.load(Relaxed) <= 500 {
                 if scanned.elapsed() > Duration::from_millis(10) {
                     sampler.scan_threads();
                     sampler.drain(&mut |_, _| {});
@@ -56,16 +56,23 @@ fn captures_while_threads_come_and_go() {
         });
         let lived = lived.load(Relaxed);
         println!("{captures} captures in {looks} looks beside {lived} threads: {failures:?}");
-        assert!(lived > 500, "{lived}");
         // They move on all the time: to make a thread they wait for each other for microseconds. What did not move was seen.
         let moved = failures.remove(&CaptureFailure::Moved).unwrap_or(0);
         let failed: u64 = failures.values().sum();
         assert!(captures - moved > captures / 20, "{moved} moved");
         assert!(failed * 20 < captures - moved, "{failures:?}");
-        // Nothing of those that are gone is kept.
-        sampler.scan_threads();
-        off_cpu.look(u64::MAX, &mut |_, _| {});
-        assert!(off_cpu.threads() < 8, "{}", off_cpu.threads());
+        // Nothing of those that are gone is kept. (One counts as ended a moment before the kernel has forgotten it.)
+        let begun = Instant::now();
+        loop {
+            sampler.scan_threads();
+            off_cpu.look(u64::MAX, &mut |_, _| {});
+            if off_cpu.threads() < 8 {
+                break;
+            }
+            let patient = begun.elapsed() < Duration::from_secs(60);
+            assert!(patient, "{}", off_cpu.threads());
+            std::thread::sleep(Duration::from_millis(1));
+        }
         drop(off_cpu);
         sampler.stop();
         drop(sampler);

@@ -18,6 +18,9 @@ use support::{Agent, SetAtEnd, shapes, with_engine};
 
 /// Sampling stops and starts again this often.
 const PHASE: Duration = Duration::from_secs(5);
+/// As long as CI runs it so many execs at the least; on a slow or crowded machine it goes on for that, for so many times the time asked for at the most.
+const EXECS: u64 = 2_000;
+const MOST_TIMES: u32 = 3;
 
 /// What was done, by kind.
 #[derive(Default)]
@@ -159,7 +162,12 @@ fn run(length: Duration) {
             done.foreign_signals.fetch_add(2, Ordering::Relaxed);
             std::thread::sleep(Duration::from_micros(300));
         });
-        while begun.elapsed() < length && !stop.load(Ordering::Relaxed) {
+        let is_enough = || {
+            let execs = done.execs.load(Ordering::Relaxed);
+            let enough = length < Duration::from_secs(180) || execs >= EXECS;
+            begun.elapsed() >= length && (enough || begun.elapsed() >= length * MOST_TIMES)
+        };
+        while !is_enough() && !stop.load(Ordering::Relaxed) {
             let agent = Agent::start(with_engine(10_000, EngineSetting::Auto));
             let phase = Instant::now();
             while phase.elapsed() < PHASE.min(length) && !stop.load(Ordering::Relaxed) {
@@ -203,16 +211,21 @@ fn run(length: Duration) {
     // As long as CI runs it: none of so many execs was killed.
     let execs = done.execs.load(Ordering::Relaxed);
     assert!(
-        length < Duration::from_secs(180) || execs >= 2_000,
+        length < Duration::from_secs(180) || execs >= EXECS,
         "{execs} execs"
     );
 }
 
 #[test]
 fn everything_at_once() {
-    if let Some(output) = support::child_for("everything_at_once", "", length() * 3, || {
-        run(length());
-    }) {
+    if let Some(output) = support::child_for(
+        "everything_at_once",
+        "",
+        length() * (MOST_TIMES + 1),
+        || {
+            run(length());
+        },
+    ) {
         print!("{}", String::from_utf8_lossy(&output.stdout));
         assert!(
             output.status.success(),

@@ -272,8 +272,13 @@ fn denied() {
 #[test]
 fn idle_threads_cost_and_count_nothing() {
     let _alone = alone();
+    // On a busy machine to wake up may cost more for once.
+    patiently(Duration::from_millis(300), idle_threads);
+}
+
+fn idle_threads(time: Duration) -> Result<(), String> {
     let observed = observe(
-        Plan::new(at_hz(1_000), 4, Duration::from_millis(300)),
+        Plan::new(at_hz(1_000), 4, time),
         |_| {},
         |_, stop| {
             while !stop.load(Ordering::Relaxed) {
@@ -283,8 +288,10 @@ fn idle_threads_cost_and_count_nothing() {
     );
     for truth in &observed.truths {
         let accounts = observed.accounts(truth);
-        assert!((truth.least_ns..=truth.most_ns).contains(&accounts.cpu_ns));
-        assert!(accounts.cpu_ns < 5_000_000, "{accounts:?}");
-        assert!(accounts.fired <= 5, "{accounts:?}");
+        let clock = truth.least_ns..=truth.most_ns;
+        ensure!(clock.contains(&accounts.cpu_ns), "{truth:?} {accounts:?}");
+        ensure!(accounts.cpu_ns < 5_000_000, "{accounts:?}");
+        ensure!(accounts.fired <= 5, "{accounts:?}");
     }
+    Ok(())
 }

@@ -144,15 +144,39 @@ fn another_version() {
 fn a_hundred_clients() {
     let folder = Folder::new();
     let mut host = folder.start_ready("busy", &[]);
+    // Who is silent for three seconds is let go, and on a machine that stands still for so long all are: then another hundred come.
+    let told: Vec<Hundred> = (0..3)
+        .map(|_| {
+            let told = hundred(&host);
+            wait_until("a free place", || {
+                matches!(host.ask(&Request::Status), Response::Status(_))
+            });
+            told
+        })
+        .take_while(|told| told.let_go > 0)
+        .collect();
+    assert!(told.len() < 3, "{told:?}");
+    is_well(&mut host);
+}
+
+#[derive(Debug, Default)]
+struct Hundred {
+    served: u32,
+    refused: u32,
+    let_go: u32,
+}
+
+/// A hundred clients at once.
+fn hundred(host: &Host) -> Hundred {
     let mut connections: Vec<Connection> = (0..100).map(|_| host.connect()).collect();
-    let (mut served, mut refused) = (0, 0);
+    let mut told = Hundred::default();
     for connection in &mut connections {
         // Refused ones may be closed already.
         let _ = connection.stream.write_all(&Request::Status.encode());
     }
     for connection in &mut connections {
         match connection.response() {
-            Some(Response::Status(_)) => served += 1,
+            Some(Response::Status(_)) => told.served += 1,
             Some(Response::Error(reply)) => {
                 assert_eq!(reply.code(), ErrorCode::Busy);
                 assert!(
@@ -160,17 +184,16 @@ fn a_hundred_clients() {
                     "{}",
                     reply.sentence
                 );
-                refused += 1;
+                told.refused += 1;
             }
+            None => told.let_go += 1,
             other => panic!("neither served nor refused: {other:?}"),
         }
     }
-    assert_eq!((served, refused), (64, 36));
-    drop(connections);
-    wait_until("a free place", || {
-        matches!(host.ask(&Request::Status), Response::Status(_))
-    });
-    is_well(&mut host);
+    if told.let_go == 0 {
+        assert_eq!((told.served, told.refused), (64, 36));
+    }
+    told
 }
 
 fn a_client_that_stops_reading() {

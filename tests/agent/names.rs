@@ -106,8 +106,10 @@ fn asked_for_on_a_worker_while_it_runs() {
 pub fn memory() {
     let guard = hotpoll::start().expect("hotpoll starts");
     compute_invoices();
-    // What every first answer makes, whether it has names or not.
-    drop(guard.profile());
+    // What every first answer makes, whether it has names or not, and the unwind tables, which may take a while.
+    crate::host::wait_until("unwind tables", || {
+        guard.profile().process.unwind_table_bytes > 0
+    });
     for _ in 0..4 {
         let before = (in_use(), mappings());
         let report = guard.report().to_string();

@@ -45,7 +45,12 @@ pub const TESTS: &[Test] = &[
 
 /// A process in the role, whose tasks' stacks can be unwound.
 fn waiting(folder: &Folder, how: &str, variables: &[(&str, &str)]) -> Host {
-    let mut host = folder.start_ready(&format!("waits {how}"), variables);
+    with_tables(folder, &format!("waits {how}"), variables)
+}
+
+/// A process in a role that is told to go on once there are unwind tables: until then stacks have their leaf only.
+pub fn with_tables(folder: &Folder, role: &str, variables: &[(&str, &str)]) -> Host {
+    let mut host = folder.start_ready(role, variables);
     wait_until("unwind tables", || match host.ask(&Request::Doctor) {
         Response::Doctor(report) => report.modules.iter().all(|module| module.ready),
         other => panic!("not a doctor's report: {other:?}"),
@@ -85,8 +90,12 @@ fn a_blocked_runtime_says_where_its_tasks_wait() {
     let host = waiting(&folder, "blocked", &[]);
     wait_until("long polls", || {
         let profile = now(&host, false);
-        let runtimes = &snapshot(&profile).tasks.runtimes;
-        runtimes.iter().any(|runtime| runtime.blocked)
+        let snapshot = snapshot(&profile);
+        let threads = snapshot.threads.iter();
+        // And that their threads have come to rest in them.
+        let at_rest = threads.filter(|one| one.poll_ns > 0 && one.state == State::Futex);
+        let runtimes = &snapshot.tasks.runtimes;
+        runtimes.iter().any(|runtime| runtime.blocked) && at_rest.count() == 2
     });
     let profile = now(&host, false);
     assert_eq!(profile.check(), Ok(()));
@@ -200,7 +209,11 @@ fn a_dump_on_the_signal() {
     signal(&host);
     dumped(&path, snapshot(&first).taken_unix_ns);
     assert!(host.is_alive());
-    assert_eq!(host.status().notices, [""; 0]);
+    let notices = host.status().notices;
+    assert!(
+        !notices.iter().any(|said| said.contains("dump")),
+        "{notices:?}"
+    );
 }
 
 /// Two tasks, each in a poll that never ends, with another inside that never ends either and is made of polls of a millisecond: of them only the innermost
@@ -208,7 +221,7 @@ fn a_dump_on_the_signal() {
 fn a_long_poll_of_many_short_ones_inside() {
     const LONG_NS: u64 = 100_000_000;
     let folder = Folder::new();
-    let host = folder.start_ready("nested-polls", &[]);
+    let host = with_tables(&folder, "nested-polls", &[]);
     wait_until("stacks of the outer polls", || {
         let profile = now(&host, false);
         let snapshot = snapshot(&profile);
@@ -329,14 +342,19 @@ fn a_dump_when_a_poll_is_stuck() {
 }
 
 fn a_dump_when_a_waker_is_lost() {
-    let (folder, mut host, dump) = dumped_because("free", "100", "has lost its waker");
+    const LOST: &str = "has lost its waker";
+    let (folder, mut host, dump) = dumped_because("free", "100", LOST);
     let lost = tasks(snapshot(&dump), "lost");
     assert_eq!(lost[0].state, TaskState::LostWaker);
     let said = format!("task #{} has lost", lost[0].id);
     assert!(dump.process.notices.iter().any(|one| one.contains(&said)));
     // Once: it is lost for good, and many looks have seen that since.
     std::thread::sleep(std::time::Duration::from_millis(500));
-    assert_eq!(folder.names(), ["dump-1.pb.gz"]);
+    // On a machine that stands still for so long other things may have been stuck, too.
+    let dumps = folder.names().into_iter();
+    let dumps = dumps.map(|name| profile_at(&folder.path(&name)));
+    let of_it = dumps.filter(|dump| dump.process.notices.iter().any(|one| one.contains(LOST)));
+    assert_eq!(of_it.count(), 1, "{:?}", folder.names());
     assert!(host.is_alive());
 }
 

@@ -3,12 +3,17 @@
 use crate::roles::{burn_for, ready, said, wait_for_end};
 use hotpoll_hooks::tasks::spawn_named;
 use std::io::BufRead;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
 use std::task::Poll;
 use std::time::Duration;
 
 /// Tasks of the kind `order`.
 pub const ORDERS: usize = 100;
+
+/// Orders that wait, and wakers that are forgotten.
+static POLLED: AtomicUsize = AtomicUsize::new(0);
+static FORGOTTEN: AtomicUsize = AtomicUsize::new(0);
 
 /// How long each poll of a hog takes.
 const HOGGED: Duration = Duration::from_millis(150);
@@ -17,9 +22,7 @@ const HOGGED: Duration = Duration::from_millis(150);
 /// with `hogged`, they have one long poll after the other.
 pub fn waits(argument: &str) {
     let _guard = hotpoll::start().expect("hotpoll starts");
-    ready();
-    let mut line = String::new();
-    let _ = std::io::stdin().lock().read_line(&mut line);
+    told_to_go_on();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = hotpoll::runtime(&mut builder)
         .worker_threads(2)
@@ -30,14 +33,19 @@ pub fn waits(argument: &str) {
     runtime.block_on(async {
         for _ in 0..ORDERS {
             let mut orders = give.subscribe();
-            spawn_named("order", async move { next_order(&mut orders).await });
+            spawn_named("order", async move {
+                POLLED.fetch_add(1, Relaxed);
+                next_order(&mut orders).await;
+            });
         }
         spawn_named("lost", forgets_its_waker());
-        // All of them have been polled once.
-        while !hotpoll_hooks::tasks::open_polls().is_empty() {
+        // All of them have been polled once, and nobody has the waker any more.
+        while POLLED.load(Relaxed) < ORDERS
+            || FORGOTTEN.load(Relaxed) == 0
+            || !hotpoll_hooks::tasks::open_polls().is_empty()
+        {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     });
     if argument == "blocked" {
         let blocked = Arc::new(Barrier::new(3));
@@ -86,6 +94,13 @@ pub fn kinds(asked: &str, stopped: &str) {
     guard.write_pprof(stopped).expect("written");
 }
 
+/// Waits for a line, which comes when there are unwind tables: until then stacks have their leaf only.
+fn told_to_go_on() {
+    ready();
+    let mut line = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut line);
+}
+
 async fn next_order(orders: &mut tokio::sync::broadcast::Receiver<()>) {
     let _ = orders.recv().await;
 }
@@ -97,6 +112,7 @@ async fn forgets_its_waker() {
         std::thread::spawn(|| {
             std::thread::sleep(Duration::from_millis(10));
             drop(waker);
+            FORGOTTEN.fetch_add(1, Relaxed);
         });
         Poll::<()>::Pending
     })
@@ -152,8 +168,7 @@ pub fn slow_polls() {
         .build()
         .expect("a runtime");
     let _entered = runtime.enter();
-    // Until there are unwind tables, stacks have their leaf only.
-    std::thread::sleep(Duration::from_secs(1));
+    told_to_go_on();
     hotpoll::spawn_named("computes", async {
         loop {
             burn_for(SLOW);
@@ -209,8 +224,7 @@ pub fn nested_polls() {
         .build()
         .expect("a runtime");
     let _entered = runtime.enter();
-    // Until there are unwind tables, stacks have their leaf only.
-    std::thread::sleep(Duration::from_secs(1));
+    told_to_go_on();
     hotpoll::spawn_named("computes in parts", async {
         let middle = async {
             loop {

@@ -34,6 +34,34 @@ pub fn one<'a>(all: &'a Resources, name: &str) -> &'a Resource {
     first
 }
 
+/// The longest wait for something that comes at once. Not a measure: a test that needs it has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whether so many threads wait, all with their stacks: a thread walks its own after it is known to wait.
+pub fn wait_with_stacks(count: usize) -> impl Fn(&Resource) -> bool {
+    move |resource| {
+        let waiters = resource.waiters.iter();
+        let shown = waiters.filter(|one| one.stack.first().is_some_and(|length| *length > 3));
+        shown.count() == count && resource.waiters.len() == count
+    }
+}
+
+/// Waits until the thread's samples would say what it waits for and what it holds: who waits says so after it is known to wait, in the holder's words too.
+pub fn until_published(tid: u32, lock: u64, holds: u64) {
+    let begun = Instant::now();
+    loop {
+        let words = hotpoll_sampler::published_by(tid).unwrap().words();
+        if (words.lock, words.holds) == (lock, holds) {
+            return;
+        }
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{words:?}, not {lock} and {holds}"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Looks until the condition holds of the resource with this name.
 pub fn until(name: &str, condition: impl Fn(&Resource) -> bool) -> Resources {
     let begun = Instant::now();
@@ -47,7 +75,7 @@ pub fn until(name: &str, condition: impl Fn(&Resource) -> bool) -> Resources {
             return seen;
         }
         assert!(
-            begun.elapsed() < Duration::from_secs(30),
+            begun.elapsed() < PATIENCE,
             "not seen in time: {name}\n{seen:#?}"
         );
         std::thread::sleep(Duration::from_millis(1));

@@ -89,7 +89,7 @@ pub fn until(what: &str, mut condition: impl FnMut(&Seen) -> bool) -> Seen {
             return seen;
         }
         assert!(
-            begun.elapsed() < Duration::from_secs(30),
+            begun.elapsed() < Duration::from_secs(60),
             "not seen in time: {what}\n{:#?}",
             seen.tasks
         );

@@ -48,9 +48,9 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// One thread waits, and has said from where: it walks its stack after it is known to wait.
+/// One thread waits, and has said from where.
 fn one_waits_with_a_stack(resource: &Resource) -> bool {
-    matches!(&resource.waiters[..], [waiter] if waiter.stack[0] > 3)
+    support::wait_with_stacks(1)(resource)
 }
 
 /// The tasks that wait, in order.

@@ -102,19 +102,42 @@ extern "C" fn back(x: u64) -> u64 {
     super::shapes::descend(3).wrapping_add(x)
 }
 
+/// A library that is loaded.
+pub struct Loaded {
+    handle: *mut libc::c_void,
+    burn: Burn,
+}
+
+impl Loaded {
+    pub fn open(path: &Path) -> Self {
+        let path = CString::new(path.as_os_str().as_bytes()).unwrap();
+        // SAFETY: the library has the function with this signature.
+        unsafe {
+            let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
+            assert!(!handle.is_null(), "dlopen {path:?}");
+            let burn = libc::dlsym(handle, c"library_burn".as_ptr());
+            assert!(!burn.is_null());
+            let burn = std::mem::transmute::<*mut libc::c_void, Burn>(burn);
+            Self { handle, burn }
+        }
+    }
+
+    /// Calls its function some times.
+    pub fn call(&self, calls: u32) {
+        for call in 0..calls {
+            std::hint::black_box((self.burn)(call % 30, back));
+        }
+    }
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        // SAFETY: it is open, and not used after this.
+        assert_eq!(unsafe { libc::dlclose(self.handle) }, 0);
+    }
+}
+
 /// Loads a library, calls its function some times, and unloads it.
 pub fn load_call_unload(path: &Path, calls: u32) {
-    let path = CString::new(path.as_os_str().as_bytes()).unwrap();
-    // SAFETY: the library has the function with this signature, and is not used after it is closed.
-    unsafe {
-        let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
-        assert!(!handle.is_null(), "dlopen {path:?}");
-        let burn = libc::dlsym(handle, c"library_burn".as_ptr());
-        assert!(!burn.is_null());
-        let burn = std::mem::transmute::<*mut libc::c_void, Burn>(burn);
-        for call in 0..calls {
-            std::hint::black_box(burn(call % 30, back));
-        }
-        assert_eq!(libc::dlclose(handle), 0);
-    }
+    Loaded::open(path).call(calls);
 }

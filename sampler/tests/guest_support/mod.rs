@@ -187,6 +187,7 @@ pub struct Agent {
 pub struct Watched {
     records: std::sync::Mutex<std::collections::BTreeMap<u32, u64>>,
     turns: std::sync::atomic::AtomicU64,
+    slices: std::sync::atomic::AtomicU64,
 }
 
 impl Watched {
@@ -203,11 +204,25 @@ impl Watched {
         }
     }
 
+    /// Waits until the agent has read all threads' clocks from now.
+    pub fn wait_for_a_slice(&self) {
+        let seen = self.slices.load(Ordering::Acquire);
+        // The next one may have been under way.
+        while self.slices.load(Ordering::Acquire) < seen + 2 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Waits until that many records were drained, of whatever threads.
     pub fn wait_for_any_records(&self, records: u64) {
-        while self.records.lock().unwrap().values().sum::<u64>() < records {
+        while self.all_records() < records {
             std::thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Records drained so far, of whatever threads.
+    pub fn all_records(&self) -> u64 {
+        self.records.lock().unwrap().values().sum()
     }
 
     /// Waits until that many records of the thread were drained.
@@ -267,6 +282,7 @@ fn drive(mut harness: Harness, stop: &AtomicBool, watched: &Watched) -> Harness 
         if last || slice_begun.elapsed() > Duration::from_millis(200) {
             harness.sampler.check_handler();
             harness.close_slice();
+            watched.slices.fetch_add(1, Ordering::Release);
             slice_begun = Instant::now();
         }
         {
@@ -327,6 +343,11 @@ pub fn engines() -> Vec<Settings> {
         engines.push(with_engine(5_000, EngineSetting::Perf));
     }
     engines
+}
+
+/// Whether this kernel lists a process's timers: that is an option of its build.
+pub fn timers_are_listed() -> bool {
+    std::path::Path::new("/proc/self/timers").exists()
 }
 
 /// Whether perf events may be opened here: a task-clock event, user space only, for the calling thread.

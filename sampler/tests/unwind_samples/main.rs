@@ -30,6 +30,9 @@ fn parts() -> impl Iterator<Item = fn()> {
         .map(|&(_, run)| run)
 }
 
+/// Fewer samples say nothing.
+const LEAST: u64 = 1000;
+
 #[derive(Default)]
 struct Counts {
     samples: u64,
@@ -85,7 +88,8 @@ fn main() -> ExitCode {
                 &mut counts,
             );
         }
-        Instant::now() < until
+        // On a busy machine so many take longer.
+        Instant::now() < until || counts.samples <= LEAST
     });
     report(&counts)
 }
@@ -182,7 +186,7 @@ fn report(counts: &Counts) -> ExitCode {
         .filter(|(end, _)| **end != Truncation::UnsupportedRule)
         .map(|(_, count)| count)
         .sum();
-    let passed = counts.samples > 1000
+    let passed = counts.samples > LEAST
         && counts.equal_in_handler == counts.samples
         && unexplained == 0
         && counts.complete * 1000 >= counts.samples * 995;
