@@ -189,8 +189,8 @@ impl Builder {
         self
     }
 
-    /// Starts sampling. Waits for the unwind tables, which take some ten milliseconds to compile, but a quarter of a second at most: where
-    /// they take longer, callchains of the first moments have only their leaf, and say so.
+    /// Starts sampling. Waits for the unwind tables, which take some ten milliseconds to compile (a development build of hotpoll on a crowded machine takes
+    /// seconds), but for ten seconds at most: where they take longer, callchains of the first moments have only their leaf, and say so.
     ///
     /// # Errors
     /// [`StartError`] says what to do about it. With `HOTPOLL=off` there is no error: the guard does nothing.

@@ -55,11 +55,14 @@ use std::time::Duration;
 
 /// How long stopping waits for the threads: a loader's lock or a disk may hold one of them up, and the host must go on.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
-/// How long starting waits for the unwind tables, which take some ten milliseconds to compile, and three quarters of a second in a debug build on a loaded
-/// machine: no longer than they take. Only the loader's lock may hold them up for all of this, where `start` is called under it.
-const UNWINDING_PATIENCE: Duration = Duration::from_secs(1);
+/// How long starting waits for the unwind tables, which take some ten milliseconds to compile, and seconds in a debug build on a crowded machine: no longer than
+/// they take. So often it is looked whether the thread that compiles them has run: the loader's lock may hold it up, where `start` is called under that, and
+/// then nobody waits for it.
+const UNWINDING_STEP: Duration = Duration::from_millis(500);
+/// At the most so often, however the thread works.
+const UNWINDING_STEPS: u32 = 20;
 /// What is said in every report where that was not enough.
-const LATE_TABLES: &str = "the unwind tables were not ready a second after the start: a task suspended before they were has no stack until it waits anew (hotpoll tasks --refresh has it take one)";
+const LATE_TABLES: &str = "the unwind tables were not ready when the start was over: a task suspended before they were has no stack until it waits anew (hotpoll tasks --refresh has it take one)";
 /// Address space for each thread's stack; only what is touched takes memory.
 const STACK_BYTES: usize = 512 * 1024;
 
@@ -161,10 +164,26 @@ pub(crate) fn start(plan: Plan) -> Result<Agent, StartError> {
     exit::remember(&shared);
     hotpoll_hooks::sync::begin();
     // Tasks made right after the start leave a stack where they wait, once; without tables it would be lost for as long as they wait.
-    if !shared.progress.wait_for_unwinding(UNWINDING_PATIENCE) {
+    if !wait_for_unwinding(&shared) {
         shared.notice(LATE_TABLES.to_owned());
     }
     Ok(Agent { shared })
+}
+
+/// Waits for the unwind tables while the thread that compiles them runs, and at least for two steps. Whether they are there.
+fn wait_for_unwinding(shared: &Shared) -> bool {
+    let mut before_ns = 0;
+    for step in 0..UNWINDING_STEPS {
+        if shared.progress.wait_for_unwinding(UNWINDING_STEP) {
+            return true;
+        }
+        let cpu_ns = shared.module_thread_cpu_ns();
+        if step > 0 && cpu_ns == before_ns {
+            return false;
+        }
+        before_ns = cpu_ns;
+    }
+    false
 }
 
 /// What to dump on, with its files checked and its signal taken; `None` where no dump was asked for.

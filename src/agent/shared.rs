@@ -61,6 +61,7 @@ pub(crate) struct Shared {
     stopped: AtomicBool,
     drain_thread: OnceLock<Thread>,
     module_thread: OnceLock<Thread>,
+    module_tid: AtomicU32,
     wall_thread: OnceLock<Thread>,
     /// Name and kernel ID of our threads.
     threads: Mutex<Vec<(&'static str, u32)>>,
@@ -128,6 +129,7 @@ impl Shared {
             stopped: AtomicBool::new(false),
             drain_thread: OnceLock::new(),
             module_thread: OnceLock::new(),
+            module_tid: AtomicU32::new(0),
             wall_thread: OnceLock::new(),
             threads: Mutex::default(),
             notices: Mutex::default(),
@@ -179,6 +181,16 @@ impl Shared {
     /// The calling thread is the one that watches modules.
     pub fn i_am_the_module_thread(&self) {
         let _ = self.module_thread.set(std::thread::current());
+        let tid = hotpoll_sampler::current_tid();
+        self.module_tid.store(tid, Ordering::Relaxed);
+    }
+
+    /// How long that thread has run; 0 before it has said that it is the one.
+    pub fn module_thread_cpu_ns(&self) -> u64 {
+        match self.module_tid.load(Ordering::Relaxed) {
+            0 => 0,
+            tid => hotpoll_sampler::cpu_ns_of(tid).unwrap_or(0),
+        }
     }
 
     fn wake_drain(&self) {
