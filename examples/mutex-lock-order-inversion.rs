@@ -17,13 +17,11 @@ use std::time::{Duration, Instant};
 
 const EXAMPLE: &str = "mutex-lock-order-inversion";
 const BEAT: Duration = Duration::from_millis(50);
-/// Time for both to have the first lock and to wait for the second.
-const BEFORE: Duration = Duration::from_millis(200);
 
 struct Accounts {
     checking: Mutex<i64>,
     savings: Mutex<i64>,
-    /// Both have their first lock when they have met here.
+    /// Both have their first lock when they, and main, have met here.
     meeting: Barrier,
 }
 
@@ -33,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let accounts = Arc::new(Accounts {
         checking: Mutex::new(100).named("checking"),
         savings: Mutex::new(100).named("savings"),
-        meeting: Barrier::new(2),
+        meeting: Barrier::new(3),
     });
     let spawn = |name: &str, run: fn(&Accounts)| {
         let accounts = Arc::clone(&accounts);
@@ -42,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     spawn("transfer-out", out_of_checking)?;
     spawn("transfer-in", into_checking)?;
-    std::thread::sleep(BEFORE);
+    accounts.meeting.wait();
     spawn("auditor", audit)?;
     let heartbeat = std::thread::Builder::new()
         .name("heartbeat".to_owned())

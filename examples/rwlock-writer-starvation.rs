@@ -13,24 +13,26 @@ mod shared;
 use hotpoll::sync::RecursiveRwLock;
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 const EXAMPLE: &str = "rwlock-writer-starvation";
 const READERS: u32 = 3;
 /// A reader keeps the lock for so long, and takes it again a moment later.
 const READING: Duration = Duration::from_millis(20);
-/// Between the first reader's begin and the publisher's.
-const BEFORE: Duration = Duration::from_millis(100);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let until = Instant::now() + shared::seconds(EXAMPLE)?;
     let _profiler = hotpoll::start()?;
     let routes = Arc::new(RecursiveRwLock::new(vec![0_u64; 16]).named("routes"));
     let mut threads = Vec::new();
+    let (begins, begun) = channel();
     for number in 0..READERS {
-        let routes = Arc::clone(&routes);
+        let (routes, begins) = (Arc::clone(&routes), begins.clone());
         let reader = std::thread::Builder::new().name(format!("reader-{number}"));
         threads.push(reader.spawn(move || {
+            look_up(&routes);
+            let _ = begins.send(());
             while Instant::now() < until {
                 look_up(&routes);
             }
@@ -38,7 +40,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         // One after the other, so that they do not all let go at once.
         std::thread::sleep(READING / READERS);
     }
-    std::thread::sleep(BEFORE);
+    // All of them read by then.
+    for _ in 0..READERS {
+        begun.recv()?;
+    }
     let publisher = std::thread::Builder::new().name("publisher".to_owned());
     threads.push(publisher.spawn({
         let routes = Arc::clone(&routes);

@@ -13,8 +13,14 @@ const QUIET: Duration = Duration::from_secs(2);
 
 /// The only problem, once there is one of this kind.
 fn only_problem(example: &Example, kind: &str) -> Value {
+    only_problem_with(example, kind, 0)
+}
+
+/// The same, once so many wait because of it who are no part of it.
+fn only_problem_with(example: &Example, kind: &str, victims: usize) -> Value {
     let answer = example.until(&["stuck"], |answer| {
-        row(answer, "problems", "kind", kind).is_some()
+        let problem = row(answer, "problems", "kind", kind);
+        problem.is_some_and(|problem| rows(problem, "victims").len() >= victims)
     });
     assert_eq!(rows(&answer, "problems").len(), 1, "{answer:#}");
     answer["problems"][0].clone()
@@ -46,7 +52,7 @@ fn has_evidence(problem: &Value, words: &str) -> bool {
 #[test]
 fn threads_that_take_locks_in_two_orders() {
     let example = Example::start("mutex-lock-order-inversion");
-    let problem = only_problem(&example, "deadlock");
+    let problem = only_problem_with(&example, "deadlock", 1);
     assert_eq!(problem["confidence"], "certain");
     assert_eq!(
         texts(&problem, "cycle", "what"),

@@ -149,12 +149,12 @@ fn drawn_anew() {
     let live = Live::start();
     let mut top = Top::start(&[&live.pid(), "--interval", "200ms"], &[]);
     top.shows("burner");
-    // Somebody else writes to the terminal.
-    top.screen
-        .lock()
-        .unwrap()
-        .process(b"\x1b[10;1Hmail for you");
-    top.shows("mail for you");
+    // Somebody else writes to the terminal. (Looked at at once: what changes there is drawn over it.)
+    {
+        let mut screen = top.screen.lock().unwrap();
+        screen.process(b"\x1b[10;1Hmail for you");
+        assert!(screen.screen().contents().contains("mail for you"));
+    }
     top.types("\x0c").until("all of it", |text| {
         text.contains("burner") && !text.contains("mail for you")
     });
@@ -230,6 +230,11 @@ fn a_dump_is_looked_at() {
     let file = file.to_str().unwrap();
     {
         let live = Live::start();
+        // Threads have their names, and tasks wait, when they have run for the first time.
+        let mut top = Top::start(&[&live.pid(), "--interval", "200ms"], &[]);
+        top.shows("burn_the_processor");
+        top.types("2").shows("waiter");
+        top.types("\r").shows("waiting");
         let dump = Command::new(env!("CARGO_BIN_EXE_hotpoll"))
             .args(["dump", &live.pid(), "-o", file])
             .output()

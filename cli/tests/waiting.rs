@@ -216,6 +216,11 @@ fn a_healthy_service_has_no_problem() {
         &[],
     );
     top.shows("pool-0");
+    top.shows("nothing is stuck");
+    // The client's connection was accepted.
+    example.until(&["tasks"], |tasks| {
+        row(tasks, "kinds", "title", "connection").is_some()
+    });
     let began = Instant::now();
     while began.elapsed() < QUIET {
         let tasks = example.ask(&["tasks"]);

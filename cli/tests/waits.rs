@@ -202,6 +202,12 @@ fn check_threads(data: &Data) {
 fn tasks_and_threads_of_a_process_and_of_its_dump() {
     let live = Live::start();
     check_tasks(&live.json(&["tasks", "--suspended"]));
+    // The blocked thread was looked at, too.
+    let began = Instant::now();
+    while live.json(&["threads"]).rows("threads")[0]["state"] != "sleep" {
+        assert!(began.elapsed() < PATIENCE, "not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
     check_threads(&live.json(&["threads"]));
     let text = live.text(&["tasks"]);
     assert!(text.contains("lost waker: 1 task"), "{text}");

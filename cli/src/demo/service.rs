@@ -208,9 +208,13 @@ mod tests {
             "#!/bin/sh\nsleep 1000 &\necho $! > {}/load\nwait\n",
             folder.display()
         );
-        std::fs::write(&program, script).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&program, mode).unwrap();
+        // By another process: what this one writes to, a child that another test forks meanwhile has open as well, and then nobody may run it.
+        let written = Command::new("sh")
+            .args(["-c", "printf %s \"$1\" >\"$0\" && chmod +x \"$0\""])
+            .arg(&program)
+            .arg(script)
+            .status();
+        assert!(written.unwrap().success());
         let mut service = Service::start(&program, Duration::from_secs(1)).unwrap();
         let began = Instant::now();
         let load = loop {
@@ -219,7 +223,7 @@ mod tests {
                 break pid;
             }
             assert!(
-                began.elapsed() < Duration::from_secs(20),
+                began.elapsed() < Duration::from_secs(60),
                 "the script did not start"
             );
             std::thread::sleep(LOOK_EVERY);
@@ -230,7 +234,7 @@ mod tests {
             || crate::live::ProcessFacts::read(load).map_or(true, |process| process.zombie);
         while !is_gone() {
             assert!(
-                began.elapsed() < Duration::from_secs(20),
+                began.elapsed() < Duration::from_secs(60),
                 "the load is still there"
             );
             std::thread::sleep(LOOK_EVERY);

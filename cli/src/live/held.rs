@@ -78,7 +78,11 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("hotpoll-held-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let program = folder.join("sleep");
-        std::fs::copy("/bin/sleep", &program).unwrap();
+        // By another process: what this one writes to, a child that another test forks meanwhile has open as well, and then nobody may run it.
+        let copied = std::process::Command::new("cp")
+            .args(["/bin/sleep".as_ref(), program.as_os_str()])
+            .status();
+        assert!(copied.unwrap().success());
         let mut child = std::process::Command::new(&program)
             .arg("60")
             .spawn()

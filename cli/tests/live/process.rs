@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Tells this test, run once more, that it is to be the process, and what to do: `burn` until killed; `2.5 7` burns for so many seconds
-/// and exits with this code, `idle 2.5 7` sleeps before it does.
+/// Tells this test, run once more, that it is to be the process, and what to do: `burn` until killed; `2.5 7` burns so many seconds of
+/// processor time and exits with this code, `idle 2.5 7` sleeps before it does.
 pub const ROLE: &str = "HOTPOLL_TEST_ROLE";
 
 /// The longest wait for something that comes in a second or two. Not a measure: a test that needs it has failed.
@@ -71,6 +71,13 @@ impl Drop for Live {
     }
 }
 
+/// Copies a program that is to be run. By another process: what this one has open for writing a child that another test's thread forks meanwhile has open, too, until
+/// it execs, and the kernel runs nothing that somebody writes to.
+pub fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg(from).arg(to).status();
+    assert!(copied.unwrap().success());
+}
+
 /// A folder that goes with the test.
 pub struct Folder(pub PathBuf);
 
@@ -105,6 +112,16 @@ pub fn read(file: &Path) -> Profile {
 
 pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
+}
+
+/// Whether a command has the process's program open, as those do that have its answers from then on.
+pub fn holds_program(command: &Child, live: &Live) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let file = |path: &Path| Some((path.metadata().ok()?.dev(), path.metadata().ok()?.ino()));
+    let program = file(Path::new(&format!("/proc/{}/exe", live.pid())));
+    let opened = std::fs::read_dir(format!("/proc/{}/fd", command.id()));
+    let mut opened = opened.into_iter().flatten().flatten();
+    opened.any(|one| file(&one.path()) == program) && program.is_some()
 }
 
 pub fn burns(profile: &Profile) -> bool {

@@ -1,6 +1,6 @@
 //! Processes whose socket is not where it is looked for first, or nowhere.
 
-use crate::process::{Folder, Live, ROLE, process, run, text};
+use crate::process::{Folder, Live, ROLE, copy, process, run, text};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -88,7 +88,7 @@ fn not_dumpable_and_asked_by_its_own_user() {
     all_may(&folder.0);
     let program = |from: &Path, name: &str| {
         let to = folder.0.join(name);
-        std::fs::copy(from, &to).unwrap();
+        copy(from, &to);
         all_may(&to);
         let mut command = Command::new(to);
         command

@@ -1,6 +1,6 @@
 //! A process that is stopped for a while.
 
-use crate::process::{Folder, Live, burns, hotpoll, read, run, signal, text};
+use crate::process::{Folder, Live, burns, holds_program, hotpoll, read, run, signal, text};
 use hotpoll_profile::pprof;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -37,8 +37,12 @@ fn a_process_that_is_stopped_meanwhile() {
         let bytes = std::fs::read(&file).unwrap_or_default();
         pprof::decode(&bytes).map_or(0, |profile| profile.cpu_samples())
     };
-    // By then all three have had their first answers.
-    live.until("a file with samples", || samples() > 100);
+    for command in [&recording, &watch, &report] {
+        live.until("all three have begun", || holds_program(command, &live));
+    }
+    // A second of the process's later they have had their first answers.
+    let begun = samples();
+    live.until("a file with samples", || samples() > begun + 100);
     signal(&live.0, "STOP");
     is_told("it is stopped");
     let output = run(&["list", "--format", "json"]);

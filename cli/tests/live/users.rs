@@ -1,6 +1,6 @@
 //! Processes of other users.
 
-use crate::process::{Folder, Live, ROLE, run, text};
+use crate::process::{Folder, Live, ROLE, copy, run, text};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -22,13 +22,13 @@ fn another_users_process() {
     };
     all_may(&folder.0);
     // Where the binaries lie others may not look.
-    let copy = |from: &Path, name: &str| {
+    let copied = |from: &Path, name: &str| {
         let to = folder.0.join(name);
-        std::fs::copy(from, &to).unwrap();
+        copy(from, &to);
         all_may(&to);
         to
     };
-    let command = copy(Path::new(env!("CARGO_BIN_EXE_hotpoll")), "hotpoll");
+    let command = copied(Path::new(env!("CARGO_BIN_EXE_hotpoll")), "hotpoll");
     let as_nobody = |arguments: &[&str]| {
         let mut command = Command::new(&command);
         command.args(arguments).current_dir("/").env("HOME", "/");
@@ -50,7 +50,7 @@ fn another_users_process() {
     // It goes on, and nobody sees it in the list.
     assert!(live.json(&["report"])["data"]["samples"]["count"].as_u64() > Some(10));
 
-    let program = copy(&std::env::current_exe().unwrap(), "service");
+    let program = copied(&std::env::current_exe().unwrap(), "service");
     let mut theirs = Command::new(program);
     theirs
         .args(["be_the_process", "--exact", "--nocapture"])

@@ -13,8 +13,7 @@ pub const READY: &str = "the process is ready";
 pub struct Live(
     pub Child,
     /// Kept open: after a minute the test's harness writes a line, and a process that cannot is at its end.
-    #[allow(dead_code, reason = "only held")]
-    ChildStdout,
+    pub ChildStdout,
 );
 
 impl Live {
