@@ -40,7 +40,7 @@ pub use histogram::Histogram;
 pub use location::{CodeAddress, Function, Line, Location};
 pub use merge::Merger;
 pub use module::{Module, ModuleKind};
-pub use name::{canonical_name, canonical_path};
+pub use name::{canonical_name, canonical_path, package_version};
 pub use process::Process;
 pub use profile::Profile;
 pub use reason::{CaptureFailure, Engine, EngineReason, Loss, Reason, Truncation};

@@ -27,7 +27,7 @@ mod scan;
 mod symbol;
 mod text;
 
-pub use path::canonical_path;
+pub use path::{canonical_path, package_version};
 
 /// What happens to type arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -20,6 +20,18 @@ pub fn canonical_path(path: &str) -> String {
     super::cut(canonical)
 }
 
+/// The registry's package that a source file is of, and its version: `tokio`, `1.47.1`.
+pub fn package_version(path: &str) -> Option<(&str, &str)> {
+    let parts = normal_parts(path);
+    let package = match &parts[after(&parts, &["registry", "src"])?..] {
+        [_index, package, _, ..] => *package,
+        _ => return None,
+    };
+    let name = without_version(package);
+    let version = package[name.len()..].strip_prefix('-')?;
+    Some((name, version))
+}
+
 /// A path's parts; the first is empty if the path is absolute.
 fn normal_parts(path: &str) -> Vec<&str> {
     let mut parts: Vec<&str> = Vec::new();
@@ -113,4 +125,29 @@ fn without_version(package: &str) -> &str {
         .match_indices('-')
         .find(|(at, _)| is_version(&package[at + 1..]))
         .map_or(package, |(at, _)| &package[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_have_versions() {
+        for (path, package) in [
+            (
+                "/root/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/tokio-1.47.1/src/lib.rs",
+                Some(("tokio", "1.47.1")),
+            ),
+            (
+                "/c/registry/src/x/utf-8-0.7.6/src/lib.rs",
+                Some(("utf-8", "0.7.6")),
+            ),
+            ("/c/registry/src/x/unversioned/src/lib.rs", None),
+            ("/c/registry/src/x", None),
+            ("src/main.rs", None),
+            ("", None),
+        ] {
+            assert_eq!(package_version(path), package, "{path}");
+        }
+    }
 }
