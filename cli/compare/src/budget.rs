@@ -236,7 +236,7 @@ pub(crate) fn check(comparison: &mut Comparison, held: Vec<Held>, options: &Opti
         unsettled |= !broken;
         if held.interval.is_none() {
             let text = format!(
-                "a single run says nothing of how runs differ: the budget of {} was not judged",
+                "how runs differ is hardly known: the budget of {} was not judged",
                 held.written
             );
             // Once, however many functions it is of.

@@ -4,7 +4,8 @@ use crate::scale::{Scale, choose_work, units};
 use crate::table::{Table, partners};
 use crate::variance::{paired_variance, pooled_variance};
 use crate::{Notice, Options, Run, program};
-use std::collections::BTreeSet;
+use hotpoll_profile::WorkSource;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Why two sides cannot be compared.
@@ -75,6 +76,7 @@ pub(crate) fn check(
     names(sides, &mut reasons, notices);
     losses(sides, &mut reasons, notices);
     fingerprints(sides, notices);
+    packages(sides, notices);
     order(sides, notices);
     if options.pair && partners(base, new).is_none() {
         reasons.push(
@@ -87,6 +89,9 @@ pub(crate) fn check(
     if let Some(work) = &work {
         counted(&all, work, &mut reasons);
         counted_twice(&all, work, notices);
+        if options.work.is_none() {
+            counted_in_some(sides, work, notices);
+        }
     } else {
         if let Some(budget) = options.budgets.first() {
             reasons.push(format!(
@@ -94,8 +99,12 @@ pub(crate) fn check(
                 budget.function
             ));
         }
+        let why = match not_in_all(sides) {
+            some if some.is_empty() => "nobody counted work".to_owned(),
+            some => format!("no work was counted in all runs ({})", some.join("; ")),
+        };
         notices.push(Notice {
-            text: "nobody counted work (hotpoll::work, or --work NAME=N): functions are compared with each other, and nothing can be said of the total".into(),
+            text: format!("{why} (hotpoll::work, or --work NAME=N): functions are compared with each other, and nothing can be said of the total"),
         });
     }
     if reasons.is_empty() {
@@ -291,6 +300,41 @@ fn fingerprints(sides: Sides<'_>, notices: &mut Vec<Notice>) {
     }
 }
 
+/// So many packages are named.
+const NAMED_PACKAGES: usize = 5;
+
+/// Packages that both builds have in different versions: who changed nothing but a lock file looks there.
+fn packages(sides: Sides<'_>, notices: &mut Vec<Notice>) {
+    let versions = sides.map(|runs| {
+        let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (package, version) in runs.iter().flat_map(|run| &run.packages) {
+            versions.entry(package).or_default().insert(version);
+        }
+        versions
+    });
+    let [base, new] = &versions;
+    let differ = base.iter().filter_map(|(package, base)| {
+        let new = new.get(package).filter(|new| *new != base)?;
+        Some(format!(
+            "{package} ({} in the base, {})",
+            list(base),
+            list(new)
+        ))
+    });
+    let differ: Vec<String> = differ.collect();
+    if differ.is_empty() {
+        return;
+    }
+    let others = match differ.len().saturating_sub(NAMED_PACKAGES) {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    let named = differ[..differ.len().min(NAMED_PACKAGES)].join(", ");
+    notices.push(Notice {
+        text: format!("the builds have packages in different versions: {named}{others}"),
+    });
+}
+
 /// Sides that were recorded one after the other differ by whatever happened to the machine in between, and no test can tell.
 fn order(sides: Sides<'_>, notices: &mut Vec<Notice>) {
     let starts = |runs: &[Run]| -> Option<(u64, u64)> {
@@ -343,11 +387,58 @@ fn counted(runs: &[&Run], work: &str, reasons: &mut Vec<String>) {
         .iter()
         .filter(|run| units(run, work).is_none_or(|units| units == 0));
     let without: Vec<&str> = without.map(|run| &*run.name).collect();
-    if !without.is_empty() {
+    if without.is_empty() {
+        return;
+    }
+    if without.len() < runs.len() {
         reasons.push(format!(
             "No {work} were counted in {}: there is nothing to divide its cost by.",
             without.join(", ")
         ));
+        return;
+    }
+    let counters = runs.iter().flat_map(|run| &run.work);
+    let counters = counters.filter(|counter| counter.units > 0);
+    let counters: BTreeSet<&str> = counters.map(|counter| &*counter.name).collect();
+    let there = match counters.is_empty() {
+        true => "nothing was".to_owned(),
+        false => format!("what was counted is {}", list(&counters)),
+    };
+    reasons.push(format!("No {work} were counted in any run; {there}."));
+}
+
+/// What the program or whoever recorded counted in some of the runs, and how many of each side these are.
+fn not_in_all(sides: Sides<'_>) -> Vec<String> {
+    let all = || sides.into_iter().flatten();
+    let counters = all().flat_map(|run| &run.work);
+    let counters = counters.filter(|work| work.units > 0 && work.source != WorkSource::Tasks);
+    let names: BTreeSet<&str> = counters.map(|work| &*work.name).collect();
+    let told = names.into_iter().filter_map(|name| {
+        let with = sides.map(|runs| {
+            let with = runs.iter().filter(|run| units(run, name).unwrap_or(0) > 0);
+            with.count()
+        });
+        let [base, new] = sides.map(<[Run]>::len);
+        (with != [base, new]).then(|| {
+            format!(
+                "{name} in {} of {base} runs of the base and {} of {new} of the new build",
+                with[0], with[1]
+            )
+        })
+    });
+    told.collect()
+}
+
+/// A counter that some runs have is passed over for one that all have: whoever counted it would wonder.
+fn counted_in_some(sides: Sides<'_>, work: &str, notices: &mut Vec<Notice>) {
+    let some = not_in_all(sides);
+    if !some.is_empty() {
+        notices.push(Notice {
+            text: format!(
+                "costs are told by the number of {work}, which all runs counted; of others there were {}",
+                some.join("; ")
+            ),
+        });
     }
 }
 

@@ -10,7 +10,7 @@ use crate::table::Table;
 use crate::variance::mean;
 use crate::{
     Comparison, Effect, NoiseModel, Notice, Options, Presence, Run, Side, Unit, Verdict, budget,
-    cause, counted, discovery, flame, gate, noise, program, rename, shift, total,
+    cause, counted, discovery, flame, gate, noise, program, rename, shift, total, unseen,
 };
 
 /// The part of the chance of a false alarm that the families share; the total has the rest.
@@ -37,17 +37,20 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
 
     let mut functions = Functions::test(&table, &scale, options);
     let mut untested = functions.untested;
+    let mut unseen = std::mem::take(&mut functions.unseen);
     let mut counted = counted::FAMILIES.map(|family| {
-        let (rows, left_out) = counted::test(&table, &scale, family, options);
-        untested += left_out;
-        rows
+        let rows = counted::test(&table, &scale, family, options);
+        untested += rows.untested;
+        unseen.extend(rows.unseen);
+        rows.tested
     });
+    notices.extend(unseen::notices(&unseen));
     let judged = can_judge(&table, &scale, options);
     let held = budget::hold(&table, &scale, &functions, judged, options)?;
     if !judged {
         let [base, new] = table.sides();
         total.verdict = Verdict::Inconclusive;
-        total.more_runs = Some(gate::USUAL_RUNS.saturating_sub(base.min(new) as u32).max(1));
+        total.more_runs = total.more_runs.max(Some(gate::missing_runs(base.min(new))));
         let runs = match (base, new) {
             (1, 1) => "one run a side".to_owned(),
             (1, _) if new >= JUDGED_RUNS => "one run of the base".to_owned(),
@@ -66,11 +69,13 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
             text: format!("{runs} and {model}: {known}"),
         });
     }
+    let [base_runs, new_runs] = table.sides();
+    let missing_runs = gate::missing_runs(base_runs.min(new_runs));
     let [polls, delays, locks] = &mut counted;
     let mut families = [&mut functions.tested, polls, delays, locks];
     let tests: usize = families.iter().map(|family| family.len()).sum();
     for family in &mut families {
-        judge(family, tests, judged, whole, options);
+        judge(family, tests, judged, missing_runs, whole, options);
     }
     let overlaps = Overlaps::new(&table, &scale, &functions);
     let wholes = shift::Wholes::of(&functions, &overlaps, &table, &scale, options);
@@ -79,6 +84,7 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         &overlaps,
         &wholes,
         whole,
+        judged,
         options,
         &mut notices,
     );
@@ -96,11 +102,12 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         unit: scale.unit.clone(),
         base: side(&table, &scale, 0),
         new: side(&table, &scale, 1),
+        judged,
         margin: options.margin,
         total,
         permutation_p,
         untested,
-        doubts: program::executables([base, new]),
+        doubts: program::doubts([base, new]),
         notices,
         same_names,
         flame,
@@ -113,7 +120,7 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         &overlaps,
         of_functions,
         held,
-        judged,
+        &unseen,
         options,
     );
     Ok(comparison)
@@ -137,7 +144,14 @@ fn can_judge(table: &Table<'_>, scale: &Scale, options: &Options) -> bool {
 }
 
 /// Gives each row of a family its `q` and its verdict.
-fn judge(family: &mut [Tested], tests: usize, judged: bool, whole: f64, options: &Options) {
+fn judge(
+    family: &mut [Tested],
+    tests: usize,
+    judged: bool,
+    missing_runs: u32,
+    whole: f64,
+    options: &Options,
+) {
     if family.is_empty() {
         return;
     }
@@ -173,6 +187,9 @@ fn judge(family: &mut [Tested], tests: usize, judged: bool, whole: f64, options:
         };
         if effect.verdict != Verdict::Inconclusive {
             effect.more_runs = None;
+        } else if !judged && tested.difference.is_none() {
+            // One run a side: that more would tell is all that is known.
+            effect.more_runs = Some(missing_runs);
         }
     }
 }

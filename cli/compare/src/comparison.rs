@@ -9,6 +9,10 @@ pub struct Comparison {
     pub verdict: Verdict,
     /// Whether a change that would have to fail could have been missed. Inconclusive without that is one that is surely not dearer, and may be cheaper.
     pub blind: bool,
+    /// Whether there are runs enough for anything to be judged.
+    pub judged: bool,
+    /// Whether anything was asked to fail.
+    pub gated: bool,
     /// About how many more runs a side would settle what could have been missed; `None` if none would, or nothing could.
     pub more_runs: Option<u32>,
     /// What costs are told in.
@@ -21,7 +25,7 @@ pub struct Comparison {
     pub margin: f64,
     /// The cost of all of it. Not gated where there are no work units.
     pub total: Effect,
-    /// The exact permutation test of the total, one-sided for "dearer than the margin allows"; `None` with one run a side.
+    /// The exact permutation test of the total, one-sided for "dearer than the margin allows"; `None` with one run a side, and where nobody counted work.
     pub permutation_p: Option<f64>,
     /// Every function, task kind and lock that was tested, the most changed first.
     pub rows: Vec<Row>,

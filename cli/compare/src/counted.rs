@@ -7,6 +7,7 @@ use crate::effect::Difference;
 use crate::functions::{Tested, appeared, geometric};
 use crate::scale::Scale;
 use crate::table::Table;
+use crate::unseen::Unseen;
 use crate::variance::{Prior, Spread, Variance, mean, pooled_variance};
 use crate::{Effect, Family, Interval, Options, Presence, Row};
 use hotpoll_profile::Histogram;
@@ -16,21 +17,27 @@ use sites::{Counted, Named};
 /// The three families, in their order.
 pub(crate) const FAMILIES: [Family; 3] = [Family::Poll, Family::WakeDelay, Family::LockWait];
 
-/// Tests one family. `untested` are rows that were left out for want of counts or cost.
-pub(crate) fn test(
-    table: &Table<'_>,
-    scale: &Scale,
-    family: Family,
-    options: &Options,
-) -> (Vec<Tested>, u32) {
+/// One family.
+pub(crate) struct Rows {
+    pub tested: Vec<Tested>,
+    /// Left out for want of counts or cost.
+    pub untested: u32,
+    /// Of these the ones that may have got longer by the margin's part of the whole.
+    pub unseen: Vec<Unseen>,
+}
+
+/// Tests one family.
+pub(crate) fn test(table: &Table<'_>, scale: &Scale, family: Family, options: &Options) -> Rows {
     let all = sites::rows(&table.runs, table.base_runs, family);
     let count = all.len();
     let whole = mean(&scale.total);
-    let mut candidates: Vec<Candidate<'_>> = all
-        .iter()
-        .map(|named| Candidate::new(named, table, scale))
-        .filter(|candidate| candidate.counts_enough(table, options, whole))
-        .collect();
+    let candidates = all.iter();
+    let candidates = candidates.map(|named| Candidate::new(named, table, scale));
+    let (mut candidates, seldom): (Vec<Candidate<'_>>, Vec<Candidate<'_>>) =
+        candidates.partition(|candidate| candidate.counts_enough(options, whole));
+    let margin = options.margin * mean(&scale.total[..table.base_runs]);
+    let unseen = seldom.iter().map(|candidate| candidate.unseen(family));
+    let unseen = unseen.filter(|unseen| unseen.matters(margin)).collect();
     let degrees = table.degrees();
     let both = candidates.iter();
     let both = both.filter(|candidate| candidate.presence() == Presence::Both);
@@ -42,8 +49,11 @@ pub(crate) fn test(
         .drain(..)
         .map(|candidate| candidate.test(family, &prior, table, whole, options))
         .collect();
-    let untested = (count - tested.len()) as u32;
-    (tested, untested)
+    Rows {
+        untested: (count - tested.len()) as u32,
+        tested,
+        unseen,
+    }
 }
 
 struct Candidate<'a> {
@@ -53,6 +63,9 @@ struct Candidate<'a> {
     costs: [f64; 2],
     counts: [u64; 2],
     share: f64,
+    /// Events a run and the time in them as a part of the CPU time, both sides alike, or of the one side that has it.
+    events: f64,
+    part: f64,
     spread: Spread,
 }
 
@@ -86,9 +99,21 @@ impl<'a> Candidate<'a> {
         for run in counted {
             all.add(&run.histogram);
         }
-        // Independent events of that spread, on average so many a run.
-        let sampling = second_moment(&all) / (events / counted.len() as f64).max(0.5);
         let counts = [count(base_runs), count(new_runs)];
+        let of_sides = |sides: [f64; 2]| match counts {
+            [0, _] => sides[1],
+            [_, 0] => sides[0],
+            _ => mean(&sides),
+        };
+        let events_a_run = [0, 1].map(|side| counts[side] as f64 / sides[side] as f64);
+        let events_a_run = of_sides(events_a_run);
+        let parts = counted.iter().zip(&table.runs);
+        let parts = parts.map(|(counted, run)| counted.ns as f64 / run.cpu_ns.max(1) as f64);
+        let parts: Vec<f64> = parts.collect();
+        let (base_parts, new_parts) = parts.split_at(sides[0]);
+        let part = of_sides([mean(base_parts), mean(new_parts)]);
+        // Independent events of that spread, on average so many a run.
+        let sampling = second_moment(&all) / events_a_run.max(0.5);
         let side = |side: &[f64]| pooled_variance([side, &side[..1]]).value;
         let (between, costs) = match (counts, logs.split_at(sides[0])) {
             ([0, _], (_, new_logs)) => (side(new_logs), [0.0, mean(new)]),
@@ -100,6 +125,8 @@ impl<'a> Candidate<'a> {
             costs,
             counts,
             share: if cpu > 0.0 { time / cpu } else { 0.0 },
+            events: events_a_run,
+            part,
             spread: Spread {
                 between,
                 rest: between,
@@ -110,11 +137,18 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    fn counts_enough(&self, table: &Table<'_>, options: &Options, whole: f64) -> bool {
-        let events = self.counts[0].saturating_add(self.counts[1]) as f64;
-        whole > 0.0
-            && self.share >= options.min_share
-            && events / table.runs.len() as f64 >= options.min_samples
+    fn counts_enough(&self, options: &Options, whole: f64) -> bool {
+        whole > 0.0 && self.part >= options.min_share && self.events >= options.min_samples
+    }
+
+    /// Of few events nobody knows how they are spread: all of it may be new.
+    fn unseen(&self, family: Family) -> Unseen {
+        Unseen {
+            family,
+            name: self.named.title.clone(),
+            counts: self.counts,
+            most: self.costs[1],
+        }
     }
 
     fn presence(&self) -> Presence {

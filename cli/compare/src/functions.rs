@@ -5,6 +5,7 @@ use crate::scale::Scale;
 use crate::special::binomial;
 use crate::special::student::{upper_quantile, upper_tail};
 use crate::table::Table;
+use crate::unseen::Unseen;
 use crate::variance::{Prior, Spread, Variance, mean, pooled_variance};
 use crate::{Effect, Family, Interval, NoiseModel, Options, Presence, Row};
 
@@ -24,6 +25,8 @@ pub(crate) struct Functions {
     /// By function: its place in `tested`.
     pub place: Vec<Option<u32>>,
     pub untested: u32,
+    /// Of these the ones that may have got dearer by the margin's part of the whole.
+    pub unseen: Vec<Unseen>,
     pub prior: Prior,
 }
 
@@ -58,9 +61,16 @@ impl Functions {
             tested: Vec::with_capacity(candidates.len()),
             place: vec![None; table.functions.len()],
             untested: (table.functions.len() - candidates.len()) as u32,
+            unseen: unseen(table, scale, &candidates, options),
             prior,
         };
         for candidate in &candidates {
+            // What one side has alone is known from that side's runs.
+            let degrees = match candidate.presence {
+                Presence::Both => degrees,
+                Presence::New => sides[1] as f64 - 1.0,
+                Presence::Gone => sides[0] as f64 - 1.0,
+            };
             let variance = prior.moderate(&candidate.spread, degrees);
             let difference = Difference {
                 costs: match candidate.presence {
@@ -124,7 +134,8 @@ fn candidates(table: &Table<'_>, scale: &Scale, options: &Options) -> Vec<Candid
         let share = mean(shares);
         let (base, new) = shares.split_at(table.base_runs);
         let there = match presence {
-            Presence::Both => share,
+            // Both sides alike: twenty baselines do not outvote five runs of a build in which it is a hundred times as large.
+            Presence::Both => 0.5 * (mean(base) + mean(new)),
             Presence::New => mean(new),
             Presence::Gone => mean(base),
         };
@@ -146,6 +157,38 @@ fn candidates(table: &Table<'_>, scale: &Scale, options: &Options) -> Vec<Candid
     }
     candidates
 }
+
+/// What is large enough to matter and has too few samples for a test: by how much it may have got dearer as far as sampling goes.
+fn unseen(
+    table: &Table<'_>,
+    scale: &Scale,
+    candidates: &[Candidate],
+    options: &Options,
+) -> Vec<Unseen> {
+    let margin = options.margin * mean(&scale.total[..table.base_runs]);
+    let mut is_candidate = vec![false; table.functions.len()];
+    for candidate in candidates {
+        is_candidate[candidate.function] = true;
+    }
+    let left_out = (0..table.functions.len()).filter(|&function| !is_candidate[function]);
+    let unseen = left_out.map(|function| {
+        let known = &table.functions[function];
+        let [base, new] = costs(table, scale, table.shares(function));
+        let [base_count, new_count] = known.samples.map(|samples| samples as f64 + 0.5);
+        let squares = base * base / base_count + new * new / new_count;
+        let error = (known.dispersion * squares).sqrt();
+        Unseen {
+            family: Family::Cpu,
+            name: known.name.to_owned(),
+            counts: known.samples,
+            most: new - base + USUAL_QUANTILE * error,
+        }
+    });
+    unseen.filter(|unseen| unseen.matters(margin)).collect()
+}
+
+/// The normal distribution's, of [`TAIL`].
+const USUAL_QUANTILE: f64 = 1.959_963_984_540_054;
 
 /// The logarithms of a part's cost by run, and how they are spread.
 pub(crate) fn spread(

@@ -3,6 +3,7 @@
 use crate::cause::EXPLAINS;
 use crate::named::TOTAL;
 use crate::overlaps::{Overlaps, sum};
+use crate::unseen::Unseen;
 use crate::waiver::{self, waived, waiver};
 use crate::{
     Cause, Comparison, Effect, FailOn, Family, OnInconclusive, Options, Outcome, Presence, Row,
@@ -30,19 +31,22 @@ pub(crate) fn close(
     overlaps: &Overlaps,
     of_functions: usize,
     held: Vec<budget::Held>,
-    judged: bool,
+    unseen: &[Unseen],
     options: &Options,
 ) {
     let whole = comparison.total.base;
     for at in 0..comparison.causes.len() {
         let cause = &comparison.causes[at];
-        let failing = |row: u32| fails(&comparison.rows[row as usize], whole, options);
+        let rows = cause.row.iter().chain(&cause.explains);
+        let mut rows = rows.map(|&row| &comparison.rows[row as usize]);
+        let worse = rows.clone().any(|row| is_worse(row, whole, options));
         let fails =
-            cause.row.is_some_and(failing) || cause.explains.iter().any(|&row| failing(row));
+            rows.any(|row| is_worse(row, whole, options) && is_asked(row.family, &options.fail_on));
         let waiver = cause
             .row
             .and_then(|row| waiver(&comparison.rows[row as usize].name, options));
-        let waived = waiver.filter(|_| fails).map(waived);
+        // Accepted is a function where the whole alone is asked to fail, too.
+        let waived = waiver.filter(|_| worse).map(waived);
         let cause = &mut comparison.causes[at];
         cause.fails = fails && waived.is_none();
         cause.waived = waived;
@@ -52,14 +56,14 @@ pub(crate) fn close(
     waiver::unneeded(comparison, options);
 
     let fails = comparison.causes.iter().any(|cause| cause.fails);
-    let blind = blind(comparison, judged, options);
-    comparison.blind = !blind.is_empty() || unsettled;
-    comparison.more_runs = more_runs(comparison, &blind, judged);
     // Where nothing was to fail, not seeing it is no failure either.
-    let asked = !options.fail_on.is_empty() || !options.budgets.is_empty();
+    comparison.gated = !options.fail_on.is_empty() || !options.budgets.is_empty();
+    let blind = blind(comparison, unseen, options);
+    comparison.blind = !blind.is_empty() || unsettled;
+    comparison.more_runs = more_runs(comparison, &blind);
     comparison.outcome = if fails {
         Outcome::Regression
-    } else if comparison.blind && asked && options.on_inconclusive != OnInconclusive::Pass {
+    } else if comparison.blind && options.on_inconclusive != OnInconclusive::Pass {
         Outcome::UnderPowered
     } else {
         Outcome::Pass
@@ -71,7 +75,9 @@ pub(crate) fn close(
     } else if comparison.total.verdict == Verdict::Regressed {
         // Accepted by a waiver, or not asked to fail.
         Verdict::Regressed
-    } else if comparison.total.verdict == Verdict::Improved || only_improved(comparison) {
+    } else if comparison.total.verdict == Verdict::Improved
+        || only_improved(comparison) && !may_be_dearer(comparison)
+    {
         Verdict::Improved
     } else {
         // "Equivalent" is said of all of it, or not at all: one that may be cheaper by more than the margin, or that nobody asked to be gated, is not known
@@ -86,14 +92,20 @@ fn only_improved(comparison: &Comparison) -> bool {
     !comparison.causes.is_empty() && rows.all(|row| is(row, Verdict::Improved))
 }
 
-/// Whether a row's change is one that fails.
-fn fails(row: &Row, whole: f64, options: &Options) -> bool {
+/// Whether the whole may be dearer by the margin and more, where there is a whole.
+fn may_be_dearer(comparison: &Comparison) -> bool {
+    let high = comparison.total.interval.high;
+    let is_beyond = high >= 1.0 + comparison.margin || high.is_nan();
+    comparison.unit != Unit::MedianOfRatios && is_beyond
+}
+
+/// Whether a row's change is one that fails where its family is asked to.
+fn is_worse(row: &Row, whole: f64, options: &Options) -> bool {
     let effect = &row.total;
     let change = effect.new - effect.base;
     effect.verdict == Verdict::Regressed
         && row.moved.is_none()
         && change >= options.min_change * whole
-        && is_asked(row.family, &options.fail_on)
 }
 
 /// Whether rows of this family are among these.
@@ -114,20 +126,23 @@ enum Blind {
     Total,
     /// The change of a function, a task kind's polls or a lock could be as much as the margin of all of it. Its row.
     Row(u32),
+    /// The same of something that was met too seldom to be tested.
+    Unseen,
 }
 
-fn blind(comparison: &Comparison, judged: bool, options: &Options) -> Vec<Blind> {
-    if !judged {
+fn blind(comparison: &Comparison, unseen: &[Unseen], options: &Options) -> Vec<Blind> {
+    if !comparison.gated {
+        return Vec::new();
+    }
+    if !comparison.judged {
         return vec![Blind::All];
     }
     let mut blind = Vec::new();
-    let margin = 1.0 + options.margin;
     let total = &comparison.total;
-    let reaches_beyond = total.interval.high >= margin || total.interval.high.is_nan();
     let is_counted = comparison.unit != Unit::MedianOfRatios;
     if options.fail_on.contains(&FailOn::Total)
         && total.verdict == Verdict::Inconclusive
-        && (reaches_beyond || !is_counted)
+        && (may_be_dearer(comparison) || !is_counted)
     {
         blind.push(Blind::Total);
     }
@@ -145,6 +160,8 @@ fn blind(comparison: &Comparison, judged: bool, options: &Options) -> Vec<Blind>
             && (most.is_nan() || most > options.margin * total.base)
     });
     blind.extend(rows.map(|(at, _)| Blind::Row(at as u32)));
+    let unseen = unseen.iter().filter(|unseen| asked(unseen.family));
+    blind.extend(unseen.map(|_| Blind::Unseen));
     blind
 }
 
@@ -161,14 +178,20 @@ fn dearer_by(row: &Row) -> f64 {
 /// So many runs a side are what the method was made for.
 pub(crate) const USUAL_RUNS: u32 = 5;
 
+/// So many more than these a side.
+pub(crate) fn missing_runs(runs: usize) -> u32 {
+    USUAL_RUNS.saturating_sub(runs as u32).max(1)
+}
+
 /// About how many more runs a side would open all eyes; `None` where none would, or none have to be.
-fn more_runs(comparison: &Comparison, blind: &[Blind], judged: bool) -> Option<u32> {
-    if !judged {
+fn more_runs(comparison: &Comparison, blind: &[Blind]) -> Option<u32> {
+    if !comparison.judged {
         let runs = comparison.base.runs.len().min(comparison.new.runs.len());
-        return Some(USUAL_RUNS.saturating_sub(runs as u32).max(1));
+        return Some(missing_runs(runs));
     }
     let needed = blind.iter().map(|blind| match blind {
-        Blind::All => None,
+        // Met too seldom in each run, however many there are.
+        Blind::All | Blind::Unseen => None,
         Blind::Total => comparison.total.more_runs,
         Blind::Row(row) => comparison.rows[*row as usize].total.more_runs,
     });
@@ -213,8 +236,10 @@ fn total(comparison: &mut Comparison, overlaps: &Overlaps, of_functions: usize, 
     let [base, new] = sum(below.map(|(stack, _)| stack));
     let explained = sign * (new - base) >= EXPLAINS * sign * (effect.new - effect.base);
     let fails = sign > 0.0 && options.fail_on.contains(&FailOn::Total);
-    // A change that was accepted is not held against the total either; one that fails is told once.
-    if explained && (!fails || fail || are_waived) {
+    // A change that was accepted is not held against the total either, as far as it goes; one that fails is told once.
+    let rest = (effect.interval.low - 1.0) * effect.base - (new - base);
+    let is_accepted = are_waived && rest <= options.margin * effect.base;
+    if explained && (!fails || fail || is_accepted) {
         return;
     }
     let waiver = waiver(TOTAL, options).filter(|_| fails);

@@ -9,7 +9,7 @@
 //! 3. `table.rs`: functions by runs; each function's part of the samples' time, and how much more its counts vary than independent ones would
 //! 4. `scale.rs`: from parts to costs: CPU time per unit of work, or relative to the other functions
 //! 5. `total.rs`, `functions.rs`, `counted.rs`: differences of logarithms and their variances (`variance.rs`); `effect.rs` tests them
-//!    against the margin, `discovery.rs` holds the false discovery rate, `permutation.rs` doubts the total
+//!    against the margin, `discovery.rs` holds the false discovery rate, `permutation.rs` doubts the total; `unseen.rs` has what is too rare for a test
 //! 6. `shift.rs`: what only moved, within a caller or a domain (`domain.rs`); `cause.rs`: one row a cause (both by `overlaps.rs`); `gate.rs`: what fails, with
 //!    `budget.rs` and `waiver.rs`; `flame.rs`: both sides' stacks
 //!
@@ -48,6 +48,7 @@ mod shift;
 pub mod special;
 mod table;
 mod total;
+mod unseen;
 mod variance;
 mod waiver;
 

@@ -1,7 +1,7 @@
 //! Whether both sides are the same program with the same workload, in two builds.
 
 use crate::comparable::{Sides, list, words};
-use crate::{Notice, Options};
+use crate::{Notice, Options, Run};
 use std::collections::BTreeSet;
 
 /// The same program in two builds, as far as can be told. Executables may be named `old` and `new`: then their own functions tell.
@@ -35,8 +35,29 @@ pub(crate) fn check(
     }
 }
 
+fn all_named(runs: &[Run]) -> bool {
+    runs.iter().all(|run| !run.fingerprint.workload.is_empty())
+}
+
+/// What makes a verdict doubtful however many runs there are.
+pub(crate) fn doubts(sides: Sides<'_>) -> Vec<Notice> {
+    let mut doubts = executables(sides);
+    let [base, new] = sides.map(|runs| words(runs, |run| &run.fingerprint.workload));
+    let (named, unnamed, known) = match (base.is_empty(), new.is_empty()) {
+        (true, false) if all_named(sides[1]) => ("new build", "base", list(&new)),
+        (false, true) if all_named(sides[0]) => ("base", "new build", list(&base)),
+        _ => return doubts,
+    };
+    doubts.push(Notice {
+        text: format!(
+            "The runs of the {named} did {known}, those of the {unnamed} do not say what they did: nobody knows whether it was the same (--workload, when recording)."
+        ),
+    });
+    doubts
+}
+
 /// The executables are what is compared: the same one on both sides, or several on one, is mostly a mistake of whatever built them.
-pub(crate) fn executables(sides: Sides<'_>) -> Vec<Notice> {
+fn executables(sides: Sides<'_>) -> Vec<Notice> {
     let [base, new] =
         sides.map(|runs| words(runs, |run| run.fingerprint.build("build-id").unwrap_or("")));
     let mut doubts = Vec::new();
@@ -73,6 +94,10 @@ pub(crate) fn workload(sides: Sides<'_>, reasons: &mut Vec<String>, notices: &mu
             list(&base),
             list(&new)
         ));
+        return;
+    }
+    if base.is_empty() != new.is_empty() && sides.iter().any(|runs| all_named(runs)) {
+        // `doubts` says so beside the verdict.
         return;
     }
     let all_runs = || sides.into_iter().flatten();

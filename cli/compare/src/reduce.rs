@@ -6,6 +6,7 @@ use crate::{Generics, Options};
 use hotpoll_profile::name::{canonical_name, canonical_name_with};
 use hotpoll_profile::{
     Engine, Function, Line, Location, Profile, Reason, Sample, State, Truncation, canonical_path,
+    package_version,
 };
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
@@ -48,6 +49,7 @@ struct Stacks<'a> {
     key_places: HashMap<(String, bool), u32>,
     glue: Glue,
     titles: HashMap<u64, String>,
+    packages: BTreeSet<(String, String)>,
 }
 
 impl<'a> Stacks<'a> {
@@ -69,6 +71,7 @@ impl<'a> Stacks<'a> {
             key_places: HashMap::new(),
             glue: Glue::default(),
             titles,
+            packages: BTreeSet::new(),
         }
     }
 
@@ -121,6 +124,7 @@ impl<'a> Stacks<'a> {
         run.named = named > all / 2;
         run.keys = self.keys;
         run.by_module = self.by_module;
+        run.packages = self.packages;
         of_sample
     }
 
@@ -183,6 +187,10 @@ impl<'a> Stacks<'a> {
             function.start_line,
         );
         self.glue.note(glue.unwrap_or(&function.name), key);
+        if let Some((package, version)) = package_version(&function.file) {
+            self.packages
+                .insert((package.to_owned(), version.to_owned()));
+        }
         self.of_function[at as usize] = Some(key);
         key
     }

@@ -51,11 +51,18 @@ pub(crate) fn sampled_ns(run: &Run) -> u64 {
     run.cpu_ns.saturating_sub(blind).max(1)
 }
 
-/// Units of the run's counter with this name: what whoever recorded said, before what the program counted by the same name.
+/// Units of the run's counter with this name.
 pub(crate) fn units(run: &Run, work: &str) -> Option<u64> {
-    let counters = run.work.iter().filter(|counter| counter.name == work);
-    let counter = counters.min_by_key(|counter| counter.source != WorkSource::Given);
-    counter.map(|counter| counter.units)
+    run.units(work)
+}
+
+impl Run {
+    /// Units of the counter with this name: what whoever recorded said, before what the program counted by the same name.
+    pub fn units(&self, work: &str) -> Option<u64> {
+        let counters = self.work.iter().filter(|counter| counter.name == work);
+        let counter = counters.min_by_key(|counter| counter.source != WorkSource::Given);
+        counter.map(|counter| counter.units)
+    }
 }
 
 /// The counter that costs are divided by: the one asked for, else of those that all runs have what whoever recorded said, what the program counts, tasks.

@@ -31,6 +31,7 @@ pub(crate) fn find(
     overlaps: &Overlaps,
     wholes: &Wholes,
     whole: f64,
+    judged: bool,
     options: &Options,
     notices: &mut Vec<Notice>,
 ) {
@@ -59,7 +60,9 @@ pub(crate) fn find(
                     moved.from
                 ),
             });
-            tested[row as usize].row.total.verdict = Verdict::Regressed;
+            if judged {
+                tested[row as usize].row.total.verdict = Verdict::Regressed;
+            }
             continue;
         }
         if from != row && change(&tested[from as usize].row) < 0.0 {
@@ -255,7 +258,7 @@ impl Wholes {
             stacks.map(|stack| stack.costs[0] - stack.costs[1]).sum()
         };
         let others = self.members[domain].iter().copied();
-        let others = others.filter(|&other| other != row && change(rows[other as usize]) < 0.0);
+        let others = others.filter(|&other| other != row && may_have_left(rows, other, row));
         let falls = others.map(|other| (other, fall(other)));
         // Of those that explain it the one nearest to the leaf: its callers fell with it.
         let enough = falls.filter(|(_, fall)| *fall >= COUNTERPART * rise);
@@ -348,6 +351,16 @@ fn task_of(row: u32, overlaps: &Overlaps) -> Option<String> {
     Some(overlaps.tasks[task as usize].clone())
 }
 
+/// Whether a row can be where another one's cost came from. What a new function was put around costs what it did, and more or less of that by chance: it is
+/// called by the new one now, and no longer beside it.
+fn may_have_left(rows: &[&Row], other: u32, row: u32) -> bool {
+    let (other, row) = (rows[other as usize], rows[row as usize]);
+    let is_as_dear = row.presence == Presence::New
+        && other.presence == Presence::Both
+        && other.total.verdict != Verdict::Regressed;
+    change(other) < 0.0 || is_as_dear
+}
+
 /// What got cheaper within a caller: a function beside this one, or the caller's own code.
 fn counterpart(rows: &[&Row], row: u32, within: u32, overlaps: &Overlaps) -> Option<u32> {
     let rise = change(rows[row as usize]);
@@ -358,7 +371,7 @@ fn counterpart(rows: &[&Row], row: u32, within: u32, overlaps: &Overlaps) -> Opt
         let [shared_base, shared_new] = overlaps.both(other, row);
         (base - shared_base) - (new - shared_new)
     };
-    let beside = beside.filter(|&other| change(rows[other as usize]) < 0.0);
+    let beside = beside.filter(|&other| may_have_left(rows, other, row));
     let best = beside.max_by(|&one, &other| fall(one).total_cmp(&fall(other)));
     if let Some(best) = best.filter(|&best| fall(best) >= COUNTERPART * rise) {
         return Some(best);

@@ -35,6 +35,11 @@ pub(crate) fn test(table: &Table<'_>, scale: &Scale, options: &Options) -> (Effe
     }
     let mut effect = difference.effect();
     effect.q = (effect.p / PART).min(1.0);
+    if scale.unit == Unit::MedianOfRatios {
+        // It is not judged, so there is nothing to doubt either.
+        effect.more_runs = None;
+        return (effect, None);
+    }
     let [sides_base, sides_new] = table.sides();
     if sides_base.min(sides_new) < 2 {
         if options.noise.is_some() {
@@ -43,12 +48,10 @@ pub(crate) fn test(table: &Table<'_>, scale: &Scale, options: &Options) -> (Effe
         return (effect, None);
     }
     let permutation = Permutation::of(table, &logs, difference.margin);
-    if scale.unit != Unit::MedianOfRatios {
-        let level = PERMUTATION_LEVEL.max(1.01 * permutation.least);
-        let disagrees = [permutation.dearer, permutation.cheaper].map(|p| p - level);
-        effect.verdict = verdict(&effect, options, disagrees);
-    }
-    if effect.verdict != Verdict::Inconclusive || scale.unit == Unit::MedianOfRatios {
+    let level = PERMUTATION_LEVEL.max(1.01 * permutation.least);
+    let disagrees = [permutation.dearer, permutation.cheaper].map(|p| p - level);
+    effect.verdict = verdict(&effect, options, disagrees);
+    if effect.verdict != Verdict::Inconclusive {
         effect.more_runs = None;
     }
     (effect, Some(permutation.dearer))

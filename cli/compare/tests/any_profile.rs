@@ -170,8 +170,13 @@ fn mutated_files() {
         let mut numbers = Numbers::new(seed);
         let options = options(&mut numbers);
         let mut runs = Vec::new();
-        let of = numbers.below(seeds.len());
+        let usual = numbers.below(seeds.len());
         for _ in 0..2 + numbers.below(4) {
+            // Now and then another tool's beside it.
+            let of = match numbers.uniform() < 0.2 {
+                true => numbers.below(seeds.len()),
+                false => usual,
+            };
             let mut file = seeds[of].clone();
             for _ in 0..numbers.below(4) {
                 let at = numbers.below(file.len());

@@ -3,8 +3,8 @@
 mod simulation;
 
 use hotpoll_compare::{
-    Budget, Comparison, NotComparable, OnInconclusive, Options, Outcome, Run, Verdict, Waiver,
-    compare,
+    Budget, Comparison, FailOn, NotComparable, OnInconclusive, Options, Outcome, Run, Verdict,
+    Waiver, compare,
 };
 use hotpoll_profile::{Work, WorkSource};
 use simulation::{Program, World};
@@ -168,6 +168,41 @@ fn budgets_at_the_very_cost_hardly_ever_fail() {
     assert!(failed <= 5, "{failed}");
 }
 
+/// What was accepted of one function does not accept what else got dearer: here time in the kernel, which no sample stands for.
+#[test]
+fn a_waiver_holds_for_what_it_names_alone() {
+    let program = Program::service();
+    let large = program.leaf_of_share(0.25);
+    let (base, mut new) = World::default().runs(&program, &program.clone().slower(&large, 5.0), 11);
+    let options = Options {
+        waivers: vec![Waiver {
+            what: large,
+            reason: "known".into(),
+            until: 1,
+        }],
+        ..Options::default()
+    };
+    let total_alone = Options {
+        fail_on: vec![FailOn::Total],
+        ..options.clone()
+    };
+    for options in [&options, &total_alone] {
+        let accepted = compare(&base, &new, options).expect("comparable");
+        assert_eq!(accepted.outcome, Outcome::Pass, "{:?}", options.fail_on);
+        let mut notices = accepted.notices.iter();
+        assert!(notices.all(|notice| !notice.text.contains("not needed")));
+    }
+    for run in &mut new {
+        let more = base[0].cpu_ns * 16 / 100;
+        run.cpu_ns += more;
+        run.kernel_ns += more;
+    }
+    let comparison = compare(&base, &new, &options).expect("comparable");
+    assert_eq!(comparison.outcome, Outcome::Regression);
+    let total = comparison.causes.iter().find(|cause| cause.row.is_none());
+    assert!(total.is_some_and(|total| total.fails));
+}
+
 #[test]
 fn where_nothing_is_to_fail_nothing_fails() {
     let world = World {
@@ -182,6 +217,9 @@ fn where_nothing_is_to_fail_nothing_fails() {
     };
     let comparison = compare(&base, &new, &options).expect("comparable");
     assert_eq!(comparison.outcome, Outcome::Pass);
+    // No change would have to fail, so none could have been missed.
+    assert_eq!((comparison.gated, comparison.blind), (false, false));
+    assert_eq!(comparison.verdict, Verdict::Inconclusive);
 }
 
 #[test]

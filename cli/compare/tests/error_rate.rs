@@ -75,6 +75,27 @@ fn worlds_that_are_not_as_the_model_has_it() {
     }
 }
 
+/// The last twenty builds' runs against five of the new one.
+#[test]
+fn sides_of_different_sizes() {
+    let program = Program::service();
+    for (title, world) in [("2 % run noise", plain()), ("outliers", of(Kind::Outliers))] {
+        let world = World { runs: 20, ..world };
+        let comparisons = comparisons(60, 1_000);
+        let failed = count(comparisons, |seed| {
+            let (base, mut new) = world.runs(&program, &program, seed);
+            new.truncate(5);
+            let comparison = compare(&base, &new, &Options::default()).expect("comparable");
+            comparison.outcome == Outcome::Regression
+        });
+        println!(
+            "false alarms, 20 runs against 5, {title}: {}",
+            rate(failed, comparisons)
+        );
+        assert!(failed * 100 <= comparisons, "{title}: {failed}");
+    }
+}
+
 #[test]
 fn pairs_of_runs() {
     let options = Options {

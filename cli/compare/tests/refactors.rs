@@ -179,6 +179,43 @@ fn refactors_do_not_fail() {
     assert!(all.0 * 20 <= all.1);
 }
 
+/// A large function that a new one was put around costs what it did, a little more or less by chance.
+#[test]
+fn a_wrapper_is_no_regression() {
+    let comparisons = comparisons(40, 500);
+    let failed = simulation::count(comparisons, |seed| {
+        let base = Program::service();
+        let new = base
+            .clone()
+            .wrapped("shop::work1::leaf1", "shop::wrapper::wrap");
+        let (base, new) = World::default().runs(&base, &new, seed);
+        let comparison = compare(&base, &new, &Options::default()).expect("comparable");
+        comparison.outcome == Outcome::Regression
+    });
+    println!(
+        "a large function wrapped fails: {}",
+        rate(failed, comparisons)
+    );
+    assert!(failed * 50 <= comparisons, "{failed} of {comparisons}");
+}
+
+/// What it costs to be wrapped is seen: the callers got dearer by it.
+#[test]
+fn a_dear_wrapper_fails() {
+    let comparisons = comparisons(40, 500);
+    let found = simulation::count(comparisons, |seed| {
+        let base = Program::service();
+        let wrapper = "shop::wrapper::wrap";
+        let new = base.clone().wrapped("shop::work1::leaf1", wrapper);
+        let new = new.called(wrapper, "shop::wrapper::check", 6.0);
+        let (base, new) = World::default().runs(&base, &new, seed);
+        let comparison = compare(&base, &new, &Options::default()).expect("comparable");
+        comparison.outcome == Outcome::Regression
+    });
+    println!("a wrapper of 6 % found: {}", rate(found, comparisons));
+    assert!(found * 100 >= comparisons * 95, "{found} of {comparisons}");
+}
+
 /// What is within a module is not lost sight of: a helper that gets dearer fails, though its module has others that did not.
 #[test]
 fn a_dearer_helper_is_no_move() {

@@ -2,8 +2,8 @@
 
 mod simulation;
 
-use hotpoll_compare::{Comparison, NoiseModel, Options, Outcome, Run, compare, same_build};
-use hotpoll_profile::Fact;
+use hotpoll_compare::{Comparison, NoiseModel, Options, Outcome, Run, Unit, compare, same_build};
+use hotpoll_profile::{Fact, Work, WorkSource};
 use simulation::{Program, World};
 
 fn runs(change: impl Fn(&mut Run, bool)) -> (Vec<Run>, Vec<Run>) {
@@ -58,15 +58,107 @@ fn different_programs_are_not_compared() {
 #[test]
 fn a_workload_known_of_some_runs_is_told() {
     let (base, new) = runs(|run, is_new| {
-        if is_new {
+        if is_new && !run.name.starts_with('5') {
             run.fingerprint.workload = "checkout".into();
         }
     });
     let comparison = compare(&base, &new, &Options::default()).expect("comparable");
     let notices = notices(&comparison);
     assert!(
-        notices.contains("5 of 10 runs do not say what their workload was"),
+        notices.contains("6 of 10 runs do not say what their workload was"),
         "{notices}"
+    );
+    assert_eq!(comparison.doubts, []);
+}
+
+#[test]
+fn a_workload_named_on_one_side_is_told_on_top() {
+    let (base, new) = runs(|run, is_new| {
+        if is_new {
+            run.fingerprint.workload = "checkout".into();
+        }
+    });
+    let said = |base: &[Run], new: &[Run]| {
+        let comparison = compare(base, new, &Options::default()).expect("comparable");
+        assert!(!notices(&comparison).contains("workload"));
+        let doubts = comparison.doubts.iter().map(|doubt| &*doubt.text);
+        doubts.collect::<Vec<_>>().join("\n")
+    };
+    let doubts = said(&base, &new);
+    assert!(
+        doubts.contains("The runs of the new build did checkout, those of the base do not say"),
+        "{doubts}"
+    );
+    let doubts = said(&new, &base);
+    assert!(
+        doubts.contains("The runs of the base did checkout"),
+        "{doubts}"
+    );
+}
+
+fn work(name: &str, source: WorkSource) -> Work {
+    Work {
+        name: name.into(),
+        units: 300_000,
+        source,
+    }
+}
+
+/// A counter that a build began to count: its cost is told by another one, and that is said.
+#[test]
+fn a_counter_of_one_side_is_told() {
+    let (base, new) = runs(|run, is_new| {
+        run.work[0].name = "jobs".into();
+        if is_new {
+            run.work.insert(0, work("requests", WorkSource::Program));
+        }
+    });
+    let comparison = compare(&base, &new, &Options::default()).expect("comparable");
+    assert_eq!(comparison.unit, Unit::PerUnit("jobs".into()));
+    let told = notices(&comparison);
+    assert!(
+        told.contains("requests in 0 of 5 runs of the base and 5 of 5 of the new build"),
+        "{told}"
+    );
+
+    // Where it is the only one, somebody did count.
+    let (base, new) = runs(|run, is_new| {
+        if is_new {
+            run.work.clear();
+        }
+    });
+    let comparison = compare(&base, &new, &Options::default()).expect("comparable");
+    assert_eq!(comparison.unit, Unit::MedianOfRatios);
+    let told = notices(&comparison);
+    assert!(
+        told.contains("(requests in 5 of 5 runs of the base and 0 of 5 of the new build)"),
+        "{told}"
+    );
+    assert!(!told.contains("nobody counted"), "{told}");
+
+    let options = Options {
+        work: Some("polls".into()),
+        ..Options::default()
+    };
+    let refused = compare(&base, &new, &options).expect_err("no such counter");
+    assert_eq!(
+        refused.to_string(),
+        "No polls were counted in any run; what was counted is requests."
+    );
+}
+
+#[test]
+fn packages_of_other_versions_are_told() {
+    let (base, new) = runs(|run, is_new| {
+        let hyper = if is_new { "1.5.0" } else { "1.4.1" };
+        for (name, version) in [("hyper", hyper), ("tokio", "1.47.1")] {
+            run.packages.insert((name.into(), version.into()));
+        }
+    });
+    let comparison = compare(&base, &new, &Options::default()).expect("comparable");
+    assert_eq!(
+        notices(&comparison),
+        "the builds have packages in different versions: hyper (1.4.1 in the base, 1.5.0)"
     );
 }
 

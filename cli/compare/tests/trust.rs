@@ -126,6 +126,153 @@ fn polls_that_cannot_be_told_are_not_equivalent() {
     assert!(!usual.blind);
 }
 
+/// A function with another name and dearer by half is known as such, and two or three runs a side fail nothing.
+#[test]
+fn few_runs_fail_no_dearer_rename() {
+    let base = Program::service();
+    let leaf = base.leaf_of_share(0.1);
+    let new = base
+        .clone()
+        .slower(&leaf, 1.28)
+        .renamed(&leaf, "shop::work4::better");
+    for runs in [2, 3] {
+        let world = World {
+            runs,
+            ..World::default()
+        };
+        for seed in 0..5 {
+            let (base, new) = world.runs(&base, &new, seed);
+            let comparison = compared(&base, &new, &Options::default());
+            assert_eq!(comparison.outcome, Outcome::Pass, "{runs} runs, {seed}");
+            assert_eq!(comparison.verdict, Verdict::Inconclusive);
+            let mut rows = comparison.rows.iter();
+            let judged = rows.find(|row| row.total.verdict != Verdict::Inconclusive);
+            assert_eq!(judged, None);
+        }
+    }
+}
+
+/// Runs too short for a test of anything but `main`: a gate on functions has seen nothing.
+#[test]
+fn functions_with_too_few_samples_are_not_green() {
+    let program = Program::service();
+    let world = World {
+        samples: 60.0,
+        common: 0.0,
+        own: 0.0,
+        ..World::default()
+    };
+    let (base, new) = world.runs(&program, &program, 4);
+    let options = Options {
+        fail_on: vec![FailOn::Function],
+        on_inconclusive: OnInconclusive::Fail,
+        ..Options::default()
+    };
+    let comparison = compared(&base, &new, &options);
+    let tested: Vec<&str> = comparison.rows.iter().map(|row| &*row.name).collect();
+    assert!(!tested.contains(&"shop::work1::leaf1"), "{tested:?}");
+    assert_eq!(comparison.outcome, Outcome::UnderPowered);
+    let mut told = comparison.notices.iter();
+    let told = told.find(|notice| notice.text.starts_with("too few samples"));
+    assert!(told.is_some(), "{:?}", comparison.notices);
+    // With samples enough it has.
+    let world = World {
+        samples: 60_000.0,
+        ..world
+    };
+    let (base, new) = world.runs(&program, &program, 4);
+    assert_eq!(compared(&base, &new, &options).outcome, Outcome::Pass);
+}
+
+/// Five waits a run in the place of none, and each of a second: too few to be judged, and nothing to be green about for who asks for locks.
+#[test]
+fn rare_waits_that_last_are_told() {
+    let program = Program::service();
+    let (base, mut new) = World::default().runs(&program, &program, 1);
+    for run in &mut new {
+        let exact = run.exact.as_mut().expect("exact");
+        let mut wait = exact.waits[0].clone();
+        wait.name = "migration".into();
+        (wait.contended, wait.wait_ns) = (5, 5_000_000_000);
+        exact.waits.push(wait);
+    }
+    let of = |must_tell: Vec<FailOn>| {
+        let options = Options {
+            must_tell,
+            on_inconclusive: OnInconclusive::Fail,
+            ..Options::default()
+        };
+        let comparison = compared(&base, &new, &options);
+        let notices = comparison.notices.iter().map(|notice| &*notice.text);
+        (comparison.outcome, notices.collect::<Vec<_>>().join("\n"))
+    };
+    let (outcome, told) = of(vec![FailOn::Lock]);
+    assert_eq!(outcome, Outcome::UnderPowered);
+    assert!(
+        told.contains("too few waits") && told.contains("waits at migration (0 and 25)"),
+        "{told}"
+    );
+    let (outcome, told) = of(Options::default().must_tell);
+    assert_eq!(outcome, Outcome::Pass);
+    assert!(told.contains("waits at migration (0 and 25)"), "{told}");
+}
+
+/// A folder of the last twenty builds against five runs: what only the new build spends time in is not averaged away.
+#[test]
+fn many_baselines_outvote_nothing() {
+    let base = Program::service();
+    let small = base.leaf_of_share(0.004);
+    let new = base.clone().slower(&small, 4.0);
+    let world = World {
+        runs: 20,
+        ..World::default()
+    };
+    let (base, mut new) = world.runs(&base, &new, 2);
+    new.truncate(5);
+    let comparison = compared(&base, &new, &Options::default());
+    let mut causes = comparison.causes.iter().filter(|cause| cause.fails);
+    let is_it = |row: u32| comparison.rows[row as usize].name == small;
+    assert!(causes.any(|cause| cause.row.is_some_and(is_it)));
+}
+
+/// Who gates functions alone has not asked whether the whole is dearer, and is not told that it improved.
+#[test]
+fn one_cheaper_function_is_no_improvement_of_a_whole_that_may_be_dearer() {
+    let base = Program::service();
+    let leaf = base.leaf_of_share(0.05);
+    let new = base.clone().slower(&leaf, 0.5);
+    let world = World {
+        runs: 8,
+        common: 0.08,
+        own: 0.01,
+        ..World::default()
+    };
+    let options = Options {
+        fail_on: vec![FailOn::Function],
+        must_tell: vec![],
+        ..Options::default()
+    };
+    let found = simulation::each(20, |seed| {
+        let (base, new) = world.runs(&base, &new, seed);
+        let comparison = compared(&base, &new, &options);
+        let is_cheaper = |row: u32| {
+            let row = &comparison.rows[row as usize];
+            row.name == leaf && row.total.verdict == Verdict::Improved
+        };
+        let cheaper = comparison.causes.iter().filter_map(|cause| cause.row);
+        let is_known = cheaper.into_iter().any(is_cheaper);
+        let may_be_dearer = comparison.total.interval.high >= 1.05;
+        (is_known && may_be_dearer).then_some(comparison.verdict)
+    });
+    let verdicts: Vec<Verdict> = found.into_iter().flatten().collect();
+    assert!(!verdicts.is_empty());
+    assert!(
+        verdicts
+            .iter()
+            .all(|verdict| *verdict == Verdict::Inconclusive)
+    );
+}
+
 /// Comparisons of a build with itself that fail.
 fn failed(world: &World, options: &Options, comparisons: usize) -> usize {
     let program = Program::service();
@@ -161,6 +308,27 @@ fn few_runs_fail_nothing() {
         );
         assert!(failed * 100 <= comparisons, "{runs} {kind:?}: {failed}");
         assert!(failed == 0 || runs >= 4, "{runs} {kind:?}: {failed}");
+    }
+}
+
+/// Four pairs have three degrees of freedom.
+#[test]
+fn few_pairs_fail_nothing() {
+    let options = Options {
+        pair: true,
+        ..Options::default()
+    };
+    for kind in [Kind::Bimodal(30), Kind::Layout(15), Kind::Outliers] {
+        let world = World {
+            runs: 4,
+            rounds: true,
+            kind,
+            ..World::default()
+        };
+        let comparisons = simulation::comparisons(100, 2_000);
+        let failed = failed(&world, &options, comparisons);
+        println!("4 pairs, {kind:?}: {}", rate(failed, comparisons));
+        assert!(failed * 100 <= comparisons, "{kind:?}: {failed}");
     }
 }
 

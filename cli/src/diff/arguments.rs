@@ -94,11 +94,11 @@ pub fn margin(text: &str) -> Result<f64, String> {
 
 const MARGIN: &str = "write a margin like 5%";
 
-/// What has to be told for a verdict: whoever names what fails wants to know of all of it; nobody named all.
+/// What has to be told for a verdict: whoever names what fails wants to know of all of it.
 pub fn must_tell(given: &[FailOnArg]) -> Vec<FailOn> {
-    match fail_on(given) {
-        Ok(named) if named.len() < Options::default().fail_on.len() => named,
-        _ => Options::default().must_tell,
+    match given {
+        [] => Options::default().must_tell,
+        named => named.iter().filter_map(|what| what.option()).collect(),
     }
 }
 
@@ -110,7 +110,10 @@ pub fn fail_on(given: &[FailOnArg]) -> Result<Vec<FailOn>, Failure> {
                 .next("say --fail-on none alone to have a report only"),
         );
     }
-    Ok(given.iter().filter_map(|what| what.option()).collect())
+    match given {
+        [] => Ok(Options::default().fail_on),
+        named => Ok(named.iter().filter_map(|what| what.option()).collect()),
+    }
 }
 
 /// `json::parse=1.2us/request`.
@@ -213,12 +216,24 @@ mod tests {
     #[test]
     fn nothing_is_all_or_nothing() {
         assert_eq!(fail_on(&[FailOnArg::None]), Ok(Vec::new()));
+        assert_eq!(fail_on(&[]), Ok(Options::default().fail_on));
         assert_eq!(
             fail_on(&[FailOnArg::Total, FailOnArg::Lock]),
             Ok(vec![FailOn::Total, FailOn::Lock])
         );
         let refused = fail_on(&[FailOnArg::None, FailOnArg::Total]).unwrap_err();
         assert!(refused.to_string().contains("contradict"), "{refused}");
+    }
+
+    /// Nobody has to name everything to have it fail, and who does wants to know of all of it.
+    #[test]
+    fn who_names_something_is_told_of_it() {
+        use FailOnArg::{Function, Lock, Poll, Total};
+        assert_eq!(must_tell(&[]), [FailOn::Total, FailOn::Function]);
+        assert_eq!(must_tell(&[Lock]), [FailOn::Lock]);
+        let all = [Total, Function, Poll, Lock];
+        assert_eq!(must_tell(&all), Options::default().fail_on);
+        assert_eq!(must_tell(&[FailOnArg::None]), []);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Data {
     pub margin: f64,
     /// The cost of all of it.
     pub total: EffectData,
-    /// The exact permutation test of the total; null with one run a side.
+    /// The exact permutation test of the total; null with one run a side, and where nobody counted work.
     pub permutation_p: Option<f64>,
     /// The base's runs.
     pub base: SideData,

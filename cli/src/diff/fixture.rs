@@ -256,6 +256,8 @@ pub fn regressed() -> Report {
             outcome: Outcome::Regression,
             verdict: Verdict::Regressed,
             blind: false,
+            judged: true,
+            gated: true,
             more_runs: None,
             unit: Unit::PerUnit("requests".into()),
             base: side("base", 150_234, 10.0 * MS),
@@ -364,6 +366,7 @@ pub fn without_work() -> Report {
     let mut report = inconclusive(Outcome::Pass);
     let comparison = &mut report.comparison;
     comparison.unit = Unit::MedianOfRatios;
+    comparison.judged = false;
     for side in [&mut comparison.base, &mut comparison.new] {
         side.runs.truncate(1);
         side.costs.truncate(1);

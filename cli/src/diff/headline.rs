@@ -71,7 +71,7 @@ pub fn headline(report: &Report) -> Headline {
         None => whole,
     };
     let doubts = comparison.doubts.iter();
-    more.extend(doubts.map(|doubt| doubt.text.clone()));
+    more.extend(doubts.map(|doubt| printable(&doubt.text)));
     more.extend(budgets.iter().map(|budget| format!("{}.", capital(budget))));
     if word == "REGRESSED" && !fails {
         more.push("This does not fail: it is waived, or not among what --fail-on names.".into());
@@ -82,10 +82,8 @@ pub fn headline(report: &Report) -> Headline {
                 .into(),
         );
         more.extend(how_to_tell(report));
-    } else if word == "INCONCLUSIVE" && comparison.blind {
-        more.push("This passes all the same: a change could be there and not be seen (--on-inconclusive fail).".into());
-    } else if word == "INCONCLUSIVE" && report.has_total() {
-        more.push("This passes: what cannot be told is whether it is cheaper.".into());
+    } else if word == "INCONCLUSIVE" {
+        more.extend(why_it_passes(report).map(str::to_owned));
     }
     more.extend(unsettled(report));
     Headline {
@@ -93,6 +91,24 @@ pub fn headline(report: &Report) -> Headline {
         fails,
         sentence,
         more,
+    }
+}
+
+/// Why something inconclusive does not fail: a sentence.
+fn why_it_passes(report: &Report) -> Option<&'static str> {
+    let comparison = &report.comparison;
+    let not_dearer = comparison.judged && comparison.total.interval.high < 1.0 + comparison.margin;
+    match () {
+        () if !comparison.gated => {
+            Some("Nothing was asked to fail: a change could be there and not be seen.")
+        }
+        () if comparison.blind => Some(
+            "This passes all the same: a change could be there and not be seen (--on-inconclusive fail).",
+        ),
+        // What is said of the whole says it.
+        () if !report.has_total() => None,
+        () if not_dearer => Some("This passes: what cannot be told is whether it is cheaper."),
+        () => Some("This passes: the new build as a whole is not among what --fail-on names."),
     }
 }
 
@@ -202,7 +218,9 @@ pub fn whole(report: &Report) -> String {
         } else {
             "functions are compared by the median of their ratios"
         };
-        return format!("nobody counted work, so the new build as a whole is not judged; {judged}");
+        return format!(
+            "work was not counted in each run, so the new build as a whole is not judged; {judged}"
+        );
     };
     let said = format!(
         "new build {}",
@@ -210,7 +228,9 @@ pub fn whole(report: &Report) -> String {
     );
     match total.verdict {
         // How much cheaper it may be is not known, and does not matter.
-        Verdict::Inconclusive if total.interval.high < 1.0 + comparison.margin => {
+        Verdict::Inconclusive
+            if comparison.judged && total.interval.high < 1.0 + comparison.margin =>
+        {
             let margin = margin(comparison.margin);
             format!("{said}, so not dearer than the margin of {margin} % allows")
         }
@@ -271,6 +291,9 @@ pub fn capital(text: &str) -> String {
 /// What these runs would have found, as a sentence with its full stop; `None` where nothing was tested.
 pub fn detectable(report: &Report) -> Option<String> {
     let comparison = &report.comparison;
+    if !comparison.judged {
+        return Some("With so few runs no change is judged, whatever its size.".to_owned());
+    }
     let mut parts = Vec::new();
     if report.has_total() && comparison.total.detectable.is_finite() {
         parts.push(format!(
@@ -302,6 +325,11 @@ pub fn detectable(report: &Report) -> Option<String> {
         match found.as_slice() {
             [] => {}
             [least] => parts.push(format!("{} of {one}{tested}", found_from(*least))),
+            [least, ..] if *least > TENFOLD => parts.push(format!(
+                "{} of the {} {many}{tested}",
+                found_from(*least),
+                found.len()
+            )),
             [least, .., most] => parts.push(format!(
                 "{} to {} of the {} {many}{tested}",
                 found_from(*least).trim_end_matches(" %"),
@@ -327,9 +355,11 @@ pub fn detectable(report: &Report) -> Option<String> {
     ))
 }
 
-/// A change that is found, in percent. Of more than tenfold nobody asks how much more.
+/// Of more than this nobody asks how much more.
+const TENFOLD: f64 = 9.0;
+
+/// A change that is found, in percent.
 fn found_from(detectable: f64) -> String {
-    const TENFOLD: f64 = 9.0;
     if detectable > TENFOLD {
         "over 900 %".to_owned()
     } else {

@@ -77,6 +77,12 @@ fn of_row(report: &Report, at: usize, row: &Row) -> Result {
             }),
             _,
         ) => Result::Skipped(format!("{said}; waived: {why}")),
+        (Some(cause), _) if cause.budget.is_some() && !cause.breaks_budget() => {
+            Result::Skipped(format!(
+                "{said}; it cannot be told whether that keeps its budget of {}",
+                words::cost(cause.budget.unwrap_or_default())
+            ))
+        }
         (_, Verdict::Inconclusive) => Result::Skipped(format!(
             "{said}; {}",
             words::more_runs(&row.total, report.run_ns)

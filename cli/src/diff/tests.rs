@@ -10,7 +10,7 @@ use crate::golden;
 use crate::text::style::plain;
 use crate::text::width::width;
 use clap::ValueEnum;
-use hotpoll_compare::Outcome;
+use hotpoll_compare::{Comparison, Notice, Outcome, Verdict};
 use serde_json::Value;
 use std::path::Path;
 
@@ -71,6 +71,51 @@ fn first_lines() {
         first(&fixture::inconclusive(Outcome::Pass))
             .starts_with("INCONCLUSIVE: new build is 6.0 % dearer")
     );
+}
+
+/// Why something inconclusive passes is true of this comparison, and not of most.
+#[test]
+fn why_it_passes() {
+    let said = |change: fn(&mut Comparison)| {
+        let mut report = fixture::inconclusive(Outcome::Pass);
+        change(&mut report.comparison);
+        plain(&text::render(&report, SHOWN, 500))
+    };
+    let usual = said(|_| {});
+    assert!(usual.contains("(--on-inconclusive fail)"), "{usual}");
+    // --fail-on none
+    let nothing = said(|comparison| (comparison.gated, comparison.blind) = (false, false));
+    assert!(nothing.contains("Nothing was asked to fail"), "{nothing}");
+    assert!(!nothing.contains("--on-inconclusive"), "{nothing}");
+    // --fail-on function, and the whole may be a sixth dearer
+    let others = said(|comparison| comparison.blind = false);
+    assert!(
+        others.contains("the new build as a whole is not among what --fail-on names"),
+        "{others}"
+    );
+    assert!(!others.contains("whether it is cheaper"), "{others}");
+    let cheaper = said(|comparison| {
+        comparison.blind = false;
+        comparison.total.interval.high = 1.01;
+    });
+    assert!(cheaper.contains("whether it is cheaper"), "{cheaper}");
+    // Two runs a side that happen to agree.
+    let few = said(|comparison| {
+        comparison.judged = false;
+        comparison.total.interval.high = 1.01;
+    });
+    assert!(!few.contains("so not dearer"), "{few}");
+    assert!(!few.contains("would have been found"), "{few}");
+}
+
+/// What nobody could judge did not pass.
+#[test]
+fn budgets_that_cannot_be_told_are_skipped_tests() {
+    let report = fixture::doubtful();
+    assert_eq!(report.comparison.rows[0].total.verdict, Verdict::Equivalent);
+    let xml = junit::render(&report);
+    assert!(xml.contains("keeps its budget of 1.30 ms"), "{xml}");
+    assert_eq!(xml.matches("skipped=\"1\"").count(), 1, "{xml}");
 }
 
 #[test]
@@ -249,6 +294,17 @@ fn fingerprints_are_of_names() {
     assert_eq!(prints(&report), before);
     let distinct: std::collections::BTreeSet<_> = before.iter().collect();
     assert_eq!(distinct.len(), before.len());
+}
+
+/// What a file says of its executable is a stranger's text as well.
+#[test]
+fn doubts_are_printable() {
+    let mut report = fixture::doubtful();
+    report.comparison.doubts = vec![Notice {
+        text: format!("Both sides ran {HOSTILE}\u{1b}[2J."),
+    }];
+    let text = text::render(&report, SHOWN, 80);
+    assert!(!plain(&text).contains(['\u{1b}', '\u{202e}']), "{text}");
 }
 
 /// GitHub takes what it finds at the beginning of a line for a command.

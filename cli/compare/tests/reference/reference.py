@@ -14,6 +14,7 @@ from statistics import fmean, pvariance, variance
 
 MARGIN, Q, MIN_SHARE, MIN_SAMPLES = 0.05, 0.01, 0.005, 30.0
 TOTAL_PART = 0.25
+FAMILIES = ("poll", "wake", "lock")
 
 
 def root(f, low, high):
@@ -120,7 +121,11 @@ def read(path):
         if not words or words[0].startswith("#"):
             continue
         if words[0] == "run":
-            runs.append({"side": words[1], "cpu": float(words[2]), "units": float(words[3]), "stacks": []})
+            runs.append({"side": words[1], "cpu": float(words[2]), "units": float(words[3]), "stacks": [],
+                         "poll": {}, "wake": {}, "lock": {}})
+        elif words[0] in FAMILIES:
+            buckets = [[int(number) for number in word.split(":")] for word in words[4:]]
+            runs[-1][words[0]][words[1]] = (int(words[2]), int(words[3]), buckets)
         else:
             runs[-1]["stacks"].append((words[0].split(";"), [int(word) for word in words[1:]]))
     return [r for r in runs if r["side"] == "base"], [r for r in runs if r["side"] == "new"]
@@ -188,19 +193,37 @@ def compare(path):
     up, down = treat(delta, se, degrees, margin)
     half = F.t_isf(0.025, degrees) * se
     p = up if delta >= 0 else down
-    show("total", math.exp(delta), math.exp(delta - half), math.exp(delta + half), p, min(1, p / TOTAL_PART),
+    show("total", "total", math.exp(delta), math.exp(delta - half), math.exp(delta + half), p, min(1, p / TOTAL_PART),
          permutation(total[:split], total[split:], margin))
 
+    sides = (slice(0, split), slice(split, len(runs)))
+
+    def of_sides(values):
+        """Which sides have it, and the mean of theirs."""
+        means = [fmean(values[side]) for side in sides]
+        having = [side for side in (0, 1) if means[side] > 0]
+        return having, fmean(means[side] for side in having)
+
+    def spread(values, having):
+        """The variance between runs of a side, of those that have it."""
+        if having == [0, 1]:
+            return pooled(values[sides[0]], values[sides[1]])
+        side = values[sides[having[0]]]
+        return variance(side), len(side) - 1
+
+    whole = fmean(cost)
+    found = {"cpu": []}
     rows = []
     for name in names:
         counts, slices = [], []
         for run in runs:
             length = len(run["stacks"][0][1])
-            having = [c for frames, c in run["stacks"] if name in frames]
-            counts.append([sum(c[at] for c in having) for at in range(length)])
+            stacks = [c for frames, c in run["stacks"] if name in frames]
+            counts.append([sum(c[at] for c in stacks) for at in range(length)])
             slices.append([sum(c[at] for _, c in run["stacks"]) for at in range(length)])
         share = [sum(c) / n for c, n in zip(counts, samples)]
-        if fmean(share) < MIN_SHARE or fmean(share) * fmean(samples) < MIN_SAMPLES:
+        having, there = of_sides(share)
+        if there < MIN_SHARE or there * fmean(samples) < MIN_SAMPLES:
             continue
         chi, free = 0.0, 0
         for count, all_of_it, part in zip(counts, slices, share):
@@ -209,30 +232,81 @@ def compare(path):
                 free += len(all_of_it) - 1
         phi = max(1.0, chi / free) if free else 1.0
         logs = [math.log((part * n + 0.5) / (n + 1)) + math.log(c) for part, n, c in zip(share, samples, cost)]
-        alone = [log - whole for log, whole in zip(logs, total)]
-        between, _ = pooled(logs[:split], logs[split:])
-        rest, _ = pooled(alone[:split], alone[split:])
-        sampling = fmean((1 - part) / (part * n + 0.5) for part, n in zip(share, samples))
-        rows.append((name, logs, between, rest, sampling, sampling * phi, fmean(share)))
-    usable = [row for row in rows if row[3] > 1e-10 and row[6] <= 0.9]
-    own_variance, prior = fit([row[3] for row in usable], [row[5] for row in usable], degrees)
-
-    tested = []
-    for name, logs, between, rest, sampling, dispersed, _ in rows:
+        centre = [fmean(total[side]) for side in sides]
+        alone = [log - (value - centre[at >= split]) for at, (log, value) in enumerate(zip(logs, total))]
+        each = [(1 - part) / (part * n + 0.5) for part, n in zip(share, samples)]
+        sampling = fmean(each) if having == [0, 1] else fmean(each[sides[having[0]]])
+        costs = [part * c for part, c in zip(share, cost)]
+        rows.append((name, having, logs, costs, spread(logs, having), spread(alone, having)[0], sampling, sampling * phi, fmean(share)))
+    usable = [row for row in rows if row[1] == [0, 1] and row[5] > 1e-10 and row[8] <= 0.9]
+    own_variance, prior = fit([row[5] for row in usable], [row[7] for row in usable], degrees)
+    for name, having, logs, costs, (between, free), _, sampling, dispersed, _ in rows:
         own = own_variance + dispersed
         expected = common + own
         worth = expected**2 / (common**2 / degrees + own**2 / prior)
-        value = max((worth * expected + degrees * between) / (worth + degrees), sampling, 1e-10)
-        free = worth + degrees * (1 - (common / expected) ** 2)
-        delta = fmean(logs[split:]) - fmean(logs[:split])
-        se = math.sqrt(value * inverse)
+        value = max((worth * expected + free * between) / (worth + free), sampling, 1e-10)
+        free = worth + free * (1 - (common / expected) ** 2)
+        found["cpu"].append(judge(name, having, logs, costs, value, free, sides, margin, MARGIN * whole))
+
+    for family in FAMILIES:
+        rows = []
+        for name in sorted({name for run in runs for name in run[family]}):
+            cells = [run[family].get(name, (0, 0, [])) for run in runs]
+            events, ns = [cell[0] for cell in cells], [cell[1] for cell in cells]
+            having, seen = of_sides(events)
+            _, part = of_sides([n / run["cpu"] for n, run in zip(ns, runs)])
+            if part < MIN_SHARE or seen < MIN_SAMPLES:
+                continue
+            half = 0.5 * sum(ns) / sum(events)
+            logs = [math.log((n + half) / run["units"]) for n, run in zip(ns, runs)]
+            costs = [n / run["units"] for n, run in zip(ns, runs)]
+            middles = [(0.5 * (bound(bucket) + bound(bucket + 1)), n) for cell in cells for bucket, n in cell[2]]
+            first = sum(n * middle for middle, n in middles)
+            second = sum(n * middle**2 for middle, n in middles)
+            sampling = sum(n for _, n in middles) * second / first**2 / seen
+            rows.append((name, having, logs, costs, spread(logs, having), sampling))
+        both = [row for row in rows if row[1] == [0, 1] and row[4][0] > 1e-10]
+        own_variance, prior = 0.0, 0.0
+        if len(both) >= 3:
+            own_variance, prior = fit([row[4][0] for row in both], [row[5] for row in both], degrees)
+        prior = min(prior, degrees)
+        found[family] = []
+        for name, having, logs, costs, (between, free), sampling in rows:
+            value = max(between, sampling)
+            if prior > 0:
+                value = max((prior * (own_variance + sampling) + free * between) / (prior + free), sampling)
+            found[family].append(judge(name, having, logs, costs, value, prior + free, sides, margin, MARGIN * whole))
+
+    tests = sum(len(tested) for tested in found.values())
+    for family, tested in found.items():
+        q_values = [adjusted([test[4 + side] for test in tested]) for side in (0, 1)]
+        share = (1 - TOTAL_PART) * len(tested) / tests
+        for at, (name, ratio, low, high, up, down, falls) in enumerate(tested):
+            show(family, name, ratio, low, high, (up, down)[falls], min(1, q_values[falls][at] / share))
+
+
+def bound(bucket):
+    """Where a bucket begins: four an octave from 64 ns to 137 s."""
+    bucket = min(bucket, 125)
+    return 2 ** (6 + (bucket - 1) // 4) * (1 + (bucket - 1) % 4 / 4) if bucket else 0
+
+
+def judge(name, having, logs, costs, value, free, sides, margin, least):
+    """Name, ratio, interval, the chances of so large a rise and fall, and whether it is one. What one side alone has is held against `least`, as a cost."""
+    runs = [len(logs[side]) for side in sides]
+    if having == [0, 1]:
+        delta = fmean(logs[sides[1]]) - fmean(logs[sides[0]])
+        se = math.sqrt(value * (1 / runs[0] + 1 / runs[1]))
         half = F.t_isf(0.025, free) * se
-        tested.append((name, delta, half, *treat(delta, se, free, margin)))
-    q_values = [adjusted([t[at] for t in tested]) for at in (3, 4)]
-    for at, (name, delta, half, up, down) in enumerate(tested):
-        side = 0 if delta >= 0 else 1
-        q = min(1, q_values[side][at] / (1 - TOTAL_PART))
-        show(name, math.exp(delta), math.exp(delta - half), math.exp(delta + half), (up, down)[side], q)
+        return name, math.exp(delta), math.exp(delta - half), math.exp(delta + half), *treat(delta, se, free, margin), int(delta < 0)
+    side = having[0]
+    cost = fmean(costs[sides[side]])
+    se = math.sqrt(value / runs[side])
+    half = math.exp(F.t_isf(0.025, free) * se)
+    p = F.t_sf(math.log(cost / least) / se, free)
+    if side:
+        return name, math.nan, cost / half, cost * half, p, 1.0, 0
+    return name, math.nan, -cost * half, -cost / half, 1.0, p, 1
 
 
 def values():

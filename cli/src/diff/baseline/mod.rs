@@ -106,7 +106,7 @@ fn point(build: &Kept, work: &str, options: &Options) -> Option<Point> {
                 Source::Live(_) => return None,
             };
             let run = Run::of(&profile, &name, options);
-            let units = run.work.iter().find(|counter| counter.name == work)?.units;
+            let units = run.units(work)?;
             (units > 0).then(|| run.cpu_ns as f64 / units as f64)
         })
         .collect();
