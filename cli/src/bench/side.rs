@@ -1,18 +1,25 @@
 //! One run of one side's command.
 
 use crate::exit::Failure;
+use crate::export::text::printable;
 use crate::interrupt;
 use crate::record::command::record;
 use crate::record::given::Given;
+use crate::text::width::keep_start;
 use hotpoll_profile::Profile;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// What a command said last, shown where it fails.
 const LAST_LINES: usize = 12;
+/// No line of that is shown longer.
+const LONGEST_LINE: usize = 400;
+/// Nor is more than this read for it.
+const END_BYTES: u64 = 64 << 10;
 
 /// A build and how it is run.
 #[derive(Debug)]
@@ -114,18 +121,50 @@ impl Output {
     }
 
     fn last_lines(&self) -> String {
-        let bytes = std::fs::read(&self.path).unwrap_or_default();
+        let bytes = self.end().unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
         let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
         last.iter()
-            .map(|line| format!("\n    {}", crate::export::text::printable(line)))
+            .map(|line| format!("\n    {}", keep_start(&printable(line), LONGEST_LINE)))
             .collect()
+    }
+
+    /// A command may have printed gigabytes.
+    fn end(&self) -> io::Result<Vec<u8>> {
+        let mut file = File::open(&self.path)?;
+        let from = file.metadata()?.len().saturating_sub(END_BYTES);
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.take(END_BYTES).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 
 impl Drop for Output {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn the_end_of_much_is_read() {
+        let output = Output::new().unwrap();
+        let mut file = File::options().append(true).open(&output.path).unwrap();
+        for number in 0..100_000 {
+            writeln!(file, "line {number}").unwrap();
+        }
+        writeln!(file, "{}", "x".repeat(10_000)).unwrap();
+        assert_eq!(output.end().unwrap().len() as u64, END_BYTES);
+        let said = output.last_lines();
+        let lines: Vec<&str> = said.lines().skip(1).collect();
+        assert_eq!(lines.len(), LAST_LINES);
+        assert_eq!(lines[LAST_LINES - 2], "    line 99999");
+        assert!(lines[LAST_LINES - 1].ends_with('…'));
     }
 }

@@ -3,6 +3,7 @@
 mod baselines;
 mod commands;
 mod diff;
+mod diff_refused;
 mod failures;
 mod recordings;
 mod reports;
