@@ -407,8 +407,11 @@ impl Record {
         self.last_end.store(end, Relaxed);
         self.poll_start.store(0, Relaxed);
         local.stats(self.kind).poll_time.count(local.ns(took));
-        self.kind
-            .look_at(self.id.load(Relaxed), start, took, threshold);
+        // One that may take its time is no long poll, however long the longest is.
+        if threshold != u64::MAX {
+            self.kind
+                .look_at(self.id.load(Relaxed), start, took, threshold);
+        }
     }
 
     /// Keeps the place of a suspension in the running poll: over its own older one, a free one, or the oldest of an earlier poll.

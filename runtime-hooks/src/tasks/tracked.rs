@@ -270,10 +270,12 @@ impl Drop for Open<'_> {
         if self.is_pending && !tokio::task::coop::has_budget_remaining() {
             stats::add(&self.task.totals.coop_yields, 1);
         }
-        // What runs on a blocking thread may take its time.
-        let threshold = match self.task.flags.load(Relaxed) & BLOCKING {
-            0 => LONG_POLL.load(Relaxed),
-            _ => u64::MAX,
+        // What runs on a blocking thread may take its time: a closure, and what it blocks on.
+        let may_block =
+            local.blocking.load(Relaxed) || self.task.flags.load(Relaxed) & BLOCKING != 0;
+        let threshold = match may_block {
+            false => LONG_POLL.load(Relaxed),
+            true => u64::MAX,
         };
         let end = clock::now();
         (self.task).end(local, self.asked, self.start, end, threshold);
@@ -419,8 +421,13 @@ fn thread_is_new(local: &'static Local) {
 #[cold]
 fn first_poll(task: &Record, local: &'static Local) {
     if task.id.load(Relaxed) == 0 {
+        // SAFETY: null, or the record of the poll that this thread is in, which its wrapper holds.
+        let around = unsafe { local.current.get().as_ref() };
+        let around = around.map_or(0, |around| around.id.load(Relaxed));
         let id = match crate::task_id::current() {
             0 => own_id(),
+            // Who blocks on a future in a poll (`block_in_place`, a closure that may block) is that task still, for the runtime: two would have one number.
+            its if its == around => own_id(),
             runtimes_own => runtimes_own,
         };
         task.id.store(id, Relaxed);

@@ -71,6 +71,42 @@ fn sets_local_tasks_blocking_ones_and_roots_are_tracked() {
     // By another clock, of which some thousandths are not known.
     assert!(seen.kind("blocking").busy_ns >= 24_750_000);
     assert!(seen.kind("blocking").long_polls.is_empty());
+    assert!(seen.kind("blocking").longest_poll.is_none());
+}
+
+/// For the runtime who blocks on a future in a poll is that task still: two had one number, and each was told as the other.
+#[test]
+fn what_is_blocked_on_in_a_poll_has_a_number_of_its_own() {
+    let runtime = workers(2);
+    let handle = runtime.handle().clone();
+    let inside = |inner: &'static str| {
+        let handle = handle.clone();
+        move || {
+            let seen = tasks::block_on_named(&handle, inner, async {
+                std::thread::sleep(Duration::from_millis(25));
+                snapshot()
+            });
+            seen.one(inner).clone()
+        }
+    };
+    let in_place = inside("in place, inside");
+    let (outer, inner) = runtime.block_on(async {
+        let outer = tasks::spawn_named("in place, outside", async move {
+            tokio::task::block_in_place(in_place)
+        });
+        (outer.id(), outer.await.unwrap())
+    });
+    assert_ne!(inner.id.to_string(), outer.to_string());
+    let in_closure = inside("closure, inside");
+    let (outer, inner) = runtime.block_on(async {
+        let outer = tasks::spawn_blocking_named("closure, outside", in_closure);
+        (outer.id(), outer.await.unwrap())
+    });
+    assert_ne!(inner.id.to_string(), outer.to_string());
+    // What a thread that may block polls is no long poll, whose turn it keeps nobody from.
+    let seen = until("folded", |seen| seen.kind("closure, inside").completed == 1);
+    assert!(seen.kind("closure, inside").long_polls.is_empty());
+    assert_eq!(seen.kind("in place, inside").long_polls.len(), 1);
 }
 
 #[test]
