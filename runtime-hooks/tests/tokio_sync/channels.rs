@@ -2,7 +2,7 @@
 
 use super::support::{one, sampling, snapshot, until};
 use super::{one_waits_with_a_stack, poll, workers};
-use hotpoll_hooks::sync::tokio::{mpsc, oneshot};
+use hotpoll_hooks::sync::tokio::{broadcast, mpsc, oneshot};
 use hotpoll_hooks::tasks;
 use hotpoll_profile::{Channel, Closed, ResourceKind};
 use std::pin::pin;
@@ -53,6 +53,27 @@ fn a_full_channel_names_its_blocked_sender_and_its_receiver() {
     let _ = runtime.block_on(stalls);
     // The sender's error ends it.
     assert!(runtime.block_on(sends).unwrap_err().is_panic());
+}
+
+/// Its first receiver is dropped where it is made, as many do, and others subscribe: it was "the receiver is gone" for ever.
+#[test]
+fn a_broadcast_that_others_subscribe_to_is_open() {
+    sampling();
+    let (sender, first) = broadcast::channel::<u64>(4);
+    let sender = sender.named("subscribed to");
+    sender.send(1).unwrap();
+    drop(first);
+    let gone = channel("subscribed to");
+    assert_eq!(
+        (gone.receivers, gone.closed),
+        (0, Some(Closed::ReceiverGone))
+    );
+    let second = sender.subscribe();
+    sender.send(2).unwrap();
+    let open = channel("subscribed to");
+    assert_eq!((open.receivers, open.closed), (1, None));
+    drop(second);
+    assert_eq!(channel("subscribed to").closed, Some(Closed::ReceiverGone));
 }
 
 #[test]

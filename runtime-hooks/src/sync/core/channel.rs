@@ -135,16 +135,20 @@ impl ChannelCounts {
         // Received first: what is sent meanwhile makes it longer, and what is received does not make it negative.
         let gone = self.received.load(Relaxed) + self.dropped.load(Relaxed);
         let sent = self.sent.load(Relaxed);
+        let receivers = living(&self.receivers, &self.receivers_gone);
+        let closed = (self.closed.load(Relaxed) as usize)
+            .checked_sub(1)
+            .and_then(|number| Closed::ALL.get(number).copied())
+            // A broadcast or a watch without receivers may get others (`subscribe`).
+            .filter(|why| *why != Closed::ReceiverGone || receivers == 0);
         Some(Channel {
             capacity: self.capacity.load(Relaxed).checked_sub(1),
             length: (self.length.load(Relaxed).checked_sub(1)).unwrap_or(sent.saturating_sub(gone)),
             sent,
             received: self.received.load(Relaxed),
             senders: living(&self.senders, &self.senders_gone),
-            receivers: living(&self.receivers, &self.receivers_gone),
-            closed: (self.closed.load(Relaxed) as usize)
-                .checked_sub(1)
-                .and_then(|number| Closed::ALL.get(number).copied()),
+            receivers,
+            closed,
             last_sent_ns: ago(self.last_sent.load(Relaxed)),
             last_received_ns: ago(self.last_received.load(Relaxed)),
             receiver: self.receiver.read(),
