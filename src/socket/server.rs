@@ -21,7 +21,8 @@ const MOST_CLIENTS: usize = 64;
 const DESCRIPTOR_SHARE: u64 = 16;
 /// No answer is made while so many bytes of earlier ones are not yet taken.
 const MOST_HELD_BYTES: usize = 16 << 20;
-/// After an answer comes a rest of so many times what it took: clients that ask without end get a quarter of a core.
+/// After an answer comes a rest of so many times the processor's time that it took: clients that ask without end get a quarter of a core. By the wall an answer
+/// on a crowded machine takes seconds, and who asked in the rest after that gave up.
 const REST: u32 = 3;
 /// How long to leave the listener alone when the process has no descriptor left.
 const ACCEPT_REST: Duration = Duration::from_secs(1);
@@ -234,9 +235,11 @@ impl Server {
         if let Some(client) = first.and_then(|id| self.clients.get_mut(&id))
             && let Some((request, _)) = client.request()
         {
+            let before_ns = hotpoll_sampler::thread_cpu_ns();
             let response = answer::answer(request, &self.shared);
             client.answer(response);
-            self.answer_after = Instant::now() + began.elapsed() * REST;
+            let took_ns = hotpoll_sampler::thread_cpu_ns().saturating_sub(before_ns);
+            self.answer_after = Instant::now() + Duration::from_nanos(took_ns) * REST;
         }
     }
 }
