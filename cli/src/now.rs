@@ -6,6 +6,8 @@ use crate::source;
 use crate::target::{self, Target, ThisHost};
 use hotpoll_profile::protocol::Fetch;
 use hotpoll_profile::{Profile, Snapshot};
+use hotpoll_symbolizer::verdict;
+use hotpoll_symbolizer::view::Frames;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -62,10 +64,12 @@ impl Now {
 
     /// Of a profile that has one; nothing is known of any other.
     pub fn new(mut profile: Profile) -> Self {
-        Self {
-            snapshot: profile.snapshot.take().unwrap_or_default(),
-            profile,
+        let mut snapshot = profile.snapshot.take().unwrap_or_default();
+        let mut runtimes = snapshot.tasks.runtimes.iter();
+        if runtimes.any(|runtime| !runtime.in_doubt.is_empty()) {
+            verdict::settle_runtimes(&Frames::new(&profile), &mut snapshot);
         }
+        Self { profile, snapshot }
     }
 
     /// The profile, without its snapshot.

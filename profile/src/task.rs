@@ -287,6 +287,8 @@ pub struct Runtime {
     pub alive: u64,
     /// Whether each worker is in one poll for longer than [`Tasks::long_poll_ns`]: nothing else makes progress in it.
     pub blocked: bool,
+    /// It is so, if none of these threads works in a worker's place (after `block_in_place`): they run, and told of nothing that they got done.
+    pub in_doubt: Vec<u32>,
 }
 
 impl Tasks {

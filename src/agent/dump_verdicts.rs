@@ -2,7 +2,11 @@
 //!
 //! In: the hooks' open polls and tasks, looked at from outside. Out: a verdict, once for each thing that is stuck, and of each sort no more than one
 //! a minute. What a single look may be wrong about is believed after more of them. (Locks and channels: `hotpoll stuck`.)
+//!
+//! A poll in `block_in_place` may take its time: another thread works in its worker's place, and what that one gets done shows it ([`InPlace`]).
 
+#[cfg(feature = "tokio")]
+use hotpoll_hooks::tasks::{OpenPoll, Place, place};
 use std::time::{Duration, Instant};
 
 /// Of each sort a dump comes no sooner after the one before.
@@ -79,6 +83,8 @@ pub(super) struct Watch {
     wait: Duration,
     /// When tasks may be looked at again.
     tasks_at: Instant,
+    #[cfg(feature = "tokio")]
+    in_place: InPlace,
 }
 
 impl Watch {
@@ -88,6 +94,8 @@ impl Watch {
             memory: Memory::new(after),
             wait: (after / LOOKS).max(SHORTEST_WAIT),
             tasks_at: Instant::now(),
+            #[cfg(feature = "tokio")]
+            in_place: InPlace::default(),
         }
     }
 
@@ -99,7 +107,8 @@ impl Watch {
     /// Looks. Returns what is stuck, and has not been said yet.
     pub fn look(&mut self) -> Option<Stuck> {
         let now = Instant::now();
-        let news = self.memory.take(now, &polls(), Stuck::OF_POLLS);
+        let seen = self.polls();
+        let news = self.memory.take(now, &seen, Stuck::OF_POLLS);
         if news.is_some() || now < self.tasks_at {
             return news;
         }
@@ -182,25 +191,61 @@ impl Memory {
     }
 }
 
-/// Polls that run now.
 #[cfg(feature = "tokio")]
-fn polls() -> Vec<Seen> {
-    use hotpoll_sampler::clock;
-    let (now, ns_per_tick) = (clock::now(), clock::ns_per_tick());
-    let mut polls: Vec<Seen> = hotpoll_hooks::tasks::open_polls()
-        .iter()
-        .map(|poll| {
-            let ns = now.saturating_sub(poll.start) as f64 * ns_per_tick;
-            let what = Stuck::Poll {
-                task: poll.task,
-                start: poll.start,
+impl Watch {
+    /// Polls that run now, and keep a worker or a thread in `block_on`.
+    fn polls(&mut self) -> Vec<Seen> {
+        use hotpoll_sampler::clock;
+        let (now, ns_per_tick) = (clock::now(), clock::ns_per_tick());
+        let mut polls = self
+            .in_place
+            .holding_up(&hotpoll_hooks::tasks::open_polls(), place);
+        polls.sort_by_key(|poll| poll.start);
+        polls.truncate(MOST_KNOWN);
+        (polls.iter())
+            .map(|poll| {
+                let ns = now.saturating_sub(poll.start) as f64 * ns_per_tick;
+                let what = Stuck::Poll {
+                    task: poll.task,
+                    start: poll.start,
+                };
+                (what, Duration::from_nanos(ns as u64))
+            })
+            .collect()
+    }
+}
+
+/// Which polls hold up nobody, as their threads have handed their workers' places on.
+#[cfg(feature = "tokio")]
+#[derive(Debug, Default)]
+struct InPlace {
+    /// The outermost polls that run, by thread and start, with what their workers had got done when they were seen first; `None`: handed on, which it stays.
+    known: Vec<((u32, u64), Option<u64>)>,
+}
+
+#[cfg(feature = "tokio")]
+impl InPlace {
+    /// Those that do hold up somebody. A poll inside of another one is in the same place.
+    fn holding_up(&mut self, polls: &[OpenPoll], place: impl Fn(u32) -> Place) -> Vec<OpenPoll> {
+        let mut known = Vec::new();
+        for outermost in polls.iter().filter(|poll| poll.depth == 0) {
+            let key = (outermost.tid, outermost.start);
+            let before = self.known.iter().find(|(one, _)| *one == key);
+            let done = match (before, place(outermost.tid)) {
+                (Some((_, None)), _) | (_, Place::HandedOn) => None,
+                (Some((_, Some(before))), Place::Worker(done)) if done != *before => None,
+                (_, Place::Worker(done)) => Some(done),
+                (_, Place::None) => Some(0),
             };
-            (what, Duration::from_nanos(ns as u64))
-        })
-        .collect();
-    polls.sort_by_key(|(_, age)| std::cmp::Reverse(*age));
-    polls.truncate(MOST_KNOWN);
-    polls
+            known.push((key, done));
+        }
+        self.known = known;
+        let stays = |poll: &&OpenPoll| {
+            let mut handed_on = self.known.iter().filter(|(_, done)| done.is_none());
+            !handed_on.any(|((tid, _), _)| *tid == poll.tid)
+        };
+        polls.iter().filter(stays).copied().collect()
+    }
 }
 
 /// Tasks that have lost their waker now, and runtimes that are blocked now.
@@ -224,8 +269,10 @@ fn tasks() -> Vec<Seen> {
 
 /// Without hooks nobody knows of polls.
 #[cfg(not(feature = "tokio"))]
-fn polls() -> Vec<Seen> {
-    Vec::new()
+impl Watch {
+    fn polls(&mut self) -> Vec<Seen> {
+        Vec::new()
+    }
 }
 
 /// Nor of tasks.
@@ -320,5 +367,39 @@ mod tests {
             .collect();
         let looks: [(u64, &[_]); 2] = [(0, &others), (70_000, &others)];
         assert_eq!(dumps(&looks).len(), 1);
+    }
+
+    /// In `block_in_place` another thread gets something done in the worker's stead, or parks there.
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn polls_whose_worker_goes_on_hold_up_nobody() {
+        let poll = |tid, start, depth| OpenPoll {
+            tid,
+            task: u64::from(tid),
+            kind: 1,
+            start,
+            depth,
+            innermost: true,
+        };
+        let held_up = |in_place: &mut InPlace, polls: &[OpenPoll], places: &[Place]| {
+            let polls = in_place.holding_up(polls, |tid| places[tid as usize]);
+            let polls = polls.iter().map(|poll| (poll.tid, poll.start));
+            polls.collect::<Vec<_>>()
+        };
+        let mut in_place = InPlace::default();
+        let polls = [poll(0, 5, 0), poll(1, 6, 0), poll(1, 7, 1), poll(2, 8, 0)];
+        let (none, on) = (Place::None, Place::HandedOn);
+        let all = [(0, 5), (1, 6), (1, 7), (2, 8)];
+        let first = [none, Place::Worker(3), Place::Worker(4)];
+        assert_eq!(held_up(&mut in_place, &polls, &first), all);
+        assert_eq!(held_up(&mut in_place, &polls, &first), all);
+        // The second one's worker got something done, and the third's place is another's.
+        let later = [none, Place::Worker(9), on];
+        assert_eq!(held_up(&mut in_place, &polls, &later), [(0, 5)]);
+        // So it stays, for these polls.
+        let last = [none, Place::Worker(9), Place::Worker(4)];
+        assert_eq!(held_up(&mut in_place, &polls, &last), [(0, 5)]);
+        let others = [poll(1, 20, 0), poll(2, 21, 0)];
+        assert_eq!(held_up(&mut in_place, &others, &last), [(1, 20), (2, 21)]);
     }
 }

@@ -32,6 +32,10 @@ pub const TESTS: &[Test] = &[
         a_dump_when_a_poll_is_stuck,
     ),
     (
+        "now::no_dump_when_a_worker_was_handed_on",
+        no_dump_when_a_worker_was_handed_on,
+    ),
+    (
         "now::a_dump_when_a_waker_is_lost",
         a_dump_when_a_waker_is_lost,
     ),
@@ -339,6 +343,17 @@ fn a_dump_when_a_poll_is_stuck() {
         blockers.iter().any(|task| task.state_ns >= 100_000_000),
         "{blockers:?}"
     );
+}
+
+/// Tasks in `block_in_place` hold up nobody, however long that takes: the dump is of the poll that began last.
+fn no_dump_when_a_worker_was_handed_on() {
+    let (_, _, dump) = dumped_because("handed-on", "500", "did not end");
+    let snapshot = snapshot(&dump);
+    let blockers = tasks(snapshot, "blocker");
+    let said = format!("a poll of task #{} did not end", blockers[0].id);
+    let notices = &dump.process.notices;
+    assert!(notices.iter().any(|one| one.contains(&said)), "{notices:?}");
+    assert_eq!(tasks(snapshot, "in place").len(), 2);
 }
 
 fn a_dump_when_a_waker_is_lost() {

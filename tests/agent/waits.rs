@@ -18,8 +18,11 @@ static FORGOTTEN: AtomicUsize = AtomicUsize::new(0);
 /// How long each poll of a hog takes.
 const HOGGED: Duration = Duration::from_millis(150);
 
+/// For how long nothing but tasks in `block_in_place` is in a poll.
+const IN_PLACE: Duration = Duration::from_millis(1_500);
+
 /// Waits until it is told to go on; then a hundred tasks wait for an order and one for nothing. With `blocked`, both workers are then blocked for good;
-/// with `hogged`, they have one long poll after the other.
+/// with `hogged`, they have one long poll after the other; with `handed-on`, both are in `block_in_place`, and later one thread is blocked in another poll.
 pub fn waits(argument: &str) {
     let _guard = hotpoll::start().expect("hotpoll starts");
     told_to_go_on();
@@ -67,10 +70,27 @@ pub fn waits(argument: &str) {
             });
         }
     }
+    if argument == "handed-on" {
+        let _entered = runtime.enter();
+        for _ in 0..2 {
+            spawn_named("in place", async {
+                tokio::task::block_in_place(wait_for_end_of_all);
+            });
+        }
+        std::thread::sleep(IN_PLACE);
+        spawn_named("blocker", async { wait_for_end_of_all() });
+    }
     ready();
     wait_for_end();
     // Workers that are blocked for good do not end.
     std::process::exit(0);
+}
+
+/// Never comes back.
+fn wait_for_end_of_all() {
+    loop {
+        std::thread::park();
+    }
 }
 
 /// One task burns and ends, one waits. Writes its profile to the first path, stops, and writes it to the second one.

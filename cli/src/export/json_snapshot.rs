@@ -131,6 +131,7 @@ fn runtime(runtime: &Runtime) -> Value {
         "workers": runtime.workers,
         "alive": runtime.alive,
         "blocked": runtime.blocked,
+        "in_doubt": runtime.in_doubt,
     })
 }
 

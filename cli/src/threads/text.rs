@@ -8,6 +8,7 @@ use crate::text::name;
 use crate::text::number::{compact, count, counted, moment, percent, percent_in_words};
 use crate::text::style::{DIM, HEADING, STRONG, WARNING, heading, heat, paint};
 use crate::text::width::{keep_start, pad_left, pad_right, width, wrap};
+use hotpoll_symbolizer::view::live_threads::Role;
 
 /// The columns before a thread's name.
 const FIGURES: usize = 2 + STATE + 8 + 7 + 2;
@@ -166,14 +167,19 @@ fn line(group: &[&ThreadData], columns: usize) -> String {
         }
     };
     let what = match (&first.polls, first.role) {
-        (Some(poll), _) => {
+        (Some(poll), role) => {
             let kind = printable(&poll.kind);
             let task = if poll.task == 0 {
                 String::new()
             } else {
                 format!("{} ", crate::tasks::text::id(poll.task))
             };
-            format!("  {} in {task}{kind}", compact(poll.poll_ns))
+            // Else it would seem to keep a worker.
+            let place = match role == Some(Role::BlockInPlace.label()) {
+                true => ", in block_in_place",
+                false => "",
+            };
+            format!("  {} in {task}{kind}{place}", compact(poll.poll_ns))
         }
         (None, Some(role)) => format!("  {role}"),
         (None, None) => String::new(),

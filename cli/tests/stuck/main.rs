@@ -2,11 +2,14 @@
 //! process is this test run once more.
 
 mod async_storm;
+mod in_place;
 mod planted;
 mod process;
 mod scenes;
 mod slow;
 mod storm;
+#[path = "../terminal/mod.rs"]
+mod terminal;
 
 use process::ROLE;
 
@@ -29,6 +32,7 @@ fn be_the_process() {
         ["planted-mixed", members, seed] => {
             planted::be_mixed(members.parse().unwrap(), seed.parse().unwrap());
         }
+        ["in-place", scene] => in_place::be(scene),
         ["slow", what] => slow::be(what),
         ["storm", seconds, seed] => storm::be(seconds.parse().unwrap(), seed.parse().unwrap()),
         _ => panic!("no role {role}"),

@@ -130,9 +130,9 @@ prop_compose! {
 prop_compose! {
     fn runtime()(
         (id, name, alive, blocked) in (number(), text(), number(), any::<bool>()),
-        workers in vec(small(), 0..3),
+        [workers, in_doubt] in [vec(small(), 0..3), vec(small(), 0..3)],
     ) -> Runtime {
-        Runtime { id, name, workers, alive, blocked }
+        Runtime { id, name, workers, alive, blocked, in_doubt }
     }
 }
 

@@ -78,6 +78,7 @@ pub use self::{
     refresh::{Refresh, refresh, take_stacks_anew},
     roots::completed_roots,
     run_delay::{OutsideCount, Waited, charge_open_polls, pollers, run_delays},
+    runtimes::{Place, place},
     snapshot::{Limits, Moment, snapshot, snapshot_at},
     tracked::Tracked,
     watch::{i_watch_polls, long_poll_ns, set_long_poll_ns, wake_me_at_the_next_poll},

@@ -185,6 +185,45 @@ pub(super) fn look(local: &'static Local) {
     }
 }
 
+/// What a thread that polls is for its runtime's other tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// No worker's: of a thread in `block_on`, say.
+    None,
+    /// A worker's, which another thread has by now: the poll that it is in (`block_in_place`) holds up nobody.
+    HandedOn,
+    /// A worker's, as far as is known. Once this number grows another thread has the place: in one poll a worker gets nothing done.
+    Worker(u64),
+}
+
+/// The place of a thread that is in a poll.
+pub fn place(tid: u32) -> Place {
+    let mut all = thread::all().into_iter();
+    let Some(local) = all.find(|local| local.tid.load(Relaxed) == tid) else {
+        return Place::None;
+    };
+    let token = match local.worker.load(Relaxed) {
+        // It was asked when the poll began, at the latest: another one has displaced it since.
+        UNKNOWN => return Place::HandedOn,
+        NO_WORKER => return Place::None,
+        token => token,
+    };
+    let (runtime, index) = (token >> 16, (token & 0xffff) as usize - 1);
+    let known = known();
+    let of_it = |one: &&Known| crate::task_id::number_of(&one.handle.id()) == runtime;
+    let Some(one) = known.iter().find(of_it) else {
+        return Place::None;
+    };
+    let metrics = one.handle.metrics();
+    let parks = metrics.worker_park_unpark_count(index);
+    // Parked is who has the place: see `seen`.
+    if parks % 2 == 1 && one.handle.runtime_flavor() != RuntimeFlavor::CurrentThread {
+        return Place::HandedOn;
+    }
+    let busy = metrics.worker_total_busy_duration(index).as_nanos() as u64;
+    Place::Worker(busy.wrapping_add(parks))
+}
+
 /// A number for a worker of a runtime, never 0.
 fn token(handle: &Handle, index: usize) -> u64 {
     // Runtimes count from 1, and none has so many workers.
@@ -193,7 +232,7 @@ fn token(handle: &Handle, index: usize) -> u64 {
 
 /// A runtime as it is now.
 pub(super) struct Seen {
-    /// Without its `blocked`.
+    /// Without its `blocked` and `in_doubt`.
     pub runtime: hotpoll_profile::Runtime,
     /// Whether all of its workers are listed: nothing can be said of those that are not.
     pub all_listed: bool,
@@ -208,8 +247,17 @@ pub(super) struct Seen {
 impl Seen {
     /// Whether a thread that may work in a worker's place is on a processor, or wants to be. It may as well run a closure that nobody tracks.
     pub fn may_be_at_work(&self) -> bool {
-        let others = self.others.iter().take(MOST_LOOKED_AT);
-        others.copied().any(hotpoll_sampler::is_runnable)
+        self.running().next().is_some()
+    }
+
+    /// Those threads.
+    pub fn at_work(&self) -> Vec<u32> {
+        self.running().collect()
+    }
+
+    fn running(&self) -> impl Iterator<Item = u32> {
+        let others = self.others.iter().take(MOST_LOOKED_AT).copied();
+        others.filter(|&tid| hotpoll_sampler::is_runnable(tid))
     }
 }
 
@@ -267,6 +315,7 @@ fn seen(one: &Known, is_busy: &impl Fn(u32) -> bool) -> Seen {
             workers,
             alive: metrics.num_alive_tasks() as u64,
             blocked: false,
+            in_doubt: Vec::new(),
         },
     }
 }

@@ -21,7 +21,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const STANDSTILL: Duration = Duration::from_millis(20);
 
 /// And for so long, at the most, while a thread is at work that may have taken a worker's place: it tells what it got done when it parks, and each 61 polls.
-/// Whether it has is not known then, and nothing is said: the long polls are listed in any case.
+/// Whether it has is not known then, and it is told which threads these are: samples of them may say. The long polls are listed in any case.
 const DOUBTFUL: Duration = Duration::from_millis(200);
 
 /// How much a snapshot may tell.
@@ -211,6 +211,10 @@ fn runtimes(now: u64) -> Vec<Runtime> {
         .zip(in_doubt)
         .map(|((seen, suspect), in_doubt)| Runtime {
             blocked: *suspect && !in_doubt && stands_still(seen),
+            in_doubt: match in_doubt && stands_still(seen) {
+                true => seen.at_work(),
+                false => Vec::new(),
+            },
             ..seen.runtime.clone()
         })
         .collect()

@@ -61,6 +61,15 @@ fn can_be_held_up(resource: &Resource, waiter: &Waiter) -> bool {
     }
 }
 
+/// Whether who waits for it waits for somebody who has it. Of a message, a notification and a time nobody has anything.
+pub fn is_held(resource: &Resource) -> bool {
+    let kind = resource.kind;
+    kind.is_lock()
+        || resource.permits.is_some()
+        || resource.inferred
+        || matches!(kind, ResourceKind::Once | ResourceKind::OnceCell)
+}
+
 /// The root behind `actor`, who can end the wait for `resource`.
 fn follow(graph: &Graph<'_>, cycles: &[BTreeSet<Actor>], resource: usize, actor: Actor) -> Root {
     let (mut resource, mut actor) = (resource, actor);

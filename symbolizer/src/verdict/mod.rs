@@ -9,7 +9,7 @@
 //! - `deadlock.rs`: what of that is a deadlock
 //! - `cause.rs`: waits followed to the one who is waited for in the end; `hold_up.rs`: the problems that these are
 //! - `flow.rs`: locks that change hands, and still somebody waits; semaphores that move; `answer.rs`: lost senders
-//! - `alone.rs`, `thread.rs`, `task.rs`: what is wrong with a thread or a task by itself
+//! - `alone.rs`, `thread.rs`, `task.rs`: what is wrong with a thread or a task by itself; `standing.rs`: runtimes of which the process could not tell
 //! - `inferred.rs`: waits for locks that nobody wrapped, from stacks
 //! - `quiet.rs`: those who wait, and nothing is wrong with that
 //! - `find.rs`: all of it together, with `finder.rs`; `problem.rs`: what comes out
@@ -35,18 +35,21 @@ pub mod names;
 mod parts;
 mod problem;
 mod quiet;
+mod standing;
 mod standstill;
 pub mod task;
 pub mod thread;
 mod wait;
 
 pub use actor::Actor;
+pub use cause::is_held;
 pub use find::{Settings, Verdicts, find};
 pub use graph::{Blocker, Graph, Wait, Why};
 pub use inferred::{INFERRED, with_inferred};
 pub use names::Names;
 pub use parts::Parts;
 pub use problem::{Confidence, Link, Owner, Problem, ProblemKind, Victim};
+pub use standing::settle_runtimes;
 
 #[cfg(test)]
 mod fixture;

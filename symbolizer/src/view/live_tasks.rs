@@ -2,7 +2,7 @@
 
 use super::await_stack::{self, Level};
 use super::frames::{FrameId, Frames};
-use super::live_threads::is_in_block_in_place;
+use super::live_threads::{is_in_block_in_place, last_stack};
 use crate::verdict::task::problem;
 use hotpoll_profile::{Snapshot, Suspension, Task, TaskKind, TaskState, ThreadNow};
 use std::collections::{HashMap, HashSet};
@@ -99,7 +99,7 @@ pub fn live_tasks<'p>(
 /// A future inside of a task in `block_in_place` is in it as well: it is polled in the same poll.
 const DEEPEST: usize = 8;
 
-/// Who is in `block_in_place` has no problem, however long that takes.
+/// Who is in `block_in_place` has no problem, however long that takes; nor has what a closure on a blocking thread blocks on.
 fn mark_in_place(frames: &Frames, live: &mut [LiveTask<'_>]) {
     let mut in_place: HashSet<u64> = HashSet::new();
     for one in live
@@ -107,33 +107,41 @@ fn mark_in_place(frames: &Frames, live: &mut [LiveTask<'_>]) {
         .filter(|one| one.problem == Some(Problem::LongPoll))
     {
         let now = one.thread.map(|now| now.stack.as_slice());
-        // One that runs has no stack now, and the latest that its poll has left.
-        let open = one.kind.iter().flat_map(|kind| &kind.long_polls);
-        let mut open = open.filter(|poll| poll.open && poll.task == one.task.id);
-        let seen = open.find_map(|poll| poll.stacks.last());
-        let stack = now.filter(|stack| !stack.is_empty());
-        let stack = stack.or(seen.map(|look| look.stack.as_slice()));
-        if stack.is_some_and(|stack| is_in_block_in_place(frames, stack)) {
+        let now = now.filter(|stack| !stack.is_empty());
+        let stack = now.unwrap_or_else(|| last_stack(one.kind, one.task.id));
+        if is_in_block_in_place(frames, stack) {
             in_place.insert(one.task.id);
         }
     }
-    for _ in 0..DEEPEST {
-        let inside = live.iter().map(|one| one.task);
-        let inside = inside.filter(|task| {
-            task.state == TaskState::Polling && in_place.contains(&task.parent) && is_inside(task)
-        });
-        let before = in_place.len();
-        in_place.extend(inside.map(|task| task.id).collect::<Vec<_>>());
-        if in_place.len() == before {
-            break;
-        }
-    }
+    let in_place = with_inside(live, in_place);
+    let closures = live.iter().map(|one| one.task);
+    let closures = closures.filter(|task| task.blocking && task.state == TaskState::Polling);
+    let closures = with_inside(live, closures.map(|task| task.id).collect());
     for one in live.iter_mut() {
         let is_long = one.problem == Some(Problem::LongPoll);
         if is_long && in_place.contains(&one.task.id) {
             (one.problem, one.in_place) = (None, true);
+        } else if is_long && closures.contains(&one.task.id) {
+            one.problem = None;
         }
     }
+}
+
+/// These, and what is polled inside of them.
+fn with_inside(live: &[LiveTask<'_>], mut these: HashSet<u64>) -> HashSet<u64> {
+    for _ in 0..DEEPEST {
+        let inside = live.iter().map(|one| one.task);
+        let inside = inside.filter(|task| {
+            task.state == TaskState::Polling && these.contains(&task.parent) && is_inside(task)
+        });
+        let inside: Vec<u64> = inside.map(|task| task.id).collect();
+        let before = these.len();
+        these.extend(inside);
+        if these.len() == before {
+            break;
+        }
+    }
+    these
 }
 
 /// Whether it is a future inside of a task, which hotpoll numbers itself: a task has its parent's number where that has spawned it.
@@ -344,6 +352,40 @@ mod tests {
                 (own + 1, None, true),
             ]
         );
+    }
+
+    /// It was a long poll, though a thread that may block for as long as it likes polls it.
+    #[test]
+    fn what_a_blocking_closure_blocks_on_holds_up_nobody() {
+        let own = 1 << 48;
+        let polling = |id, parent| Task {
+            id,
+            parent,
+            state: TaskState::Polling,
+            state_ns: 50 * MS,
+            ..Task::default()
+        };
+        let closure = Task {
+            blocking: true,
+            ..polling(7, 0)
+        };
+        let snapshot = Snapshot {
+            tasks: Tasks {
+                // What the closure blocks on, and a task that it has spawned.
+                tasks: vec![closure, polling(own, 7), polling(8, 7)],
+                long_poll_ns: 10 * MS,
+                ..Tasks::default()
+            },
+            ..Snapshot::default()
+        };
+        let none = Profile::default();
+        let mut live: Vec<_> = live_tasks(&Frames::new(&none), &snapshot, Sort::Odd)
+            .iter()
+            .map(|one| (one.task.id, one.problem))
+            .collect();
+        live.sort_by_key(|row| row.0);
+        let long = Some(Problem::LongPoll);
+        assert_eq!(live, [(7, None), (8, long), (own, None)]);
     }
 
     #[test]

@@ -89,13 +89,19 @@ pub fn live_threads<'p>(frames: &Frames<'p>, snapshot: &'p Snapshot) -> Vec<Live
             let samples = samples_of.get(&now.thread).map_or(&[][..], Vec::as_slice);
             let is_worker = now.runtime_worker || workers.contains(&thread.tid);
             let blocking = blocking.contains(&now.task);
-            let role = (is_worker || (now.poll_ns > 0 && !blocking)).then(|| role(frames, now));
+            let kind = kinds.get(&now.kind).copied();
+            let polls = match now.stack.as_slice() {
+                [] => last_stack(kind, now.task),
+                stack => stack,
+            };
+            let role =
+                (is_worker || (now.poll_ns > 0 && !blocking)).then(|| role(frames, now, polls));
             Some(LiveThread {
                 thread,
                 now,
                 worker: is_worker && role != Some(Role::BlockInPlace),
                 role,
-                kind: kinds.get(&now.kind).copied(),
+                kind,
                 dominant: dominant(frames, samples),
                 cores: share(thread.totals.cpu_ns, profile.duration_ns),
                 stuck: stuck(frames, now, role, tasks.long_poll_ns).filter(|stuck| {
@@ -116,12 +122,21 @@ pub fn live_threads<'p>(frames: &Frames<'p>, snapshot: &'p Snapshot) -> Vec<Live
     live
 }
 
-fn role(frames: &Frames, now: &ThreadNow) -> Role {
+/// The latest stack that a poll of this task has left which runs still: of a thread that runs nobody can take one now.
+pub(super) fn last_stack(kind: Option<&TaskKind>, task: u64) -> &[u32] {
+    let open = kind.into_iter().flat_map(|kind| &kind.long_polls);
+    let mut open = open.filter(|poll| poll.open && poll.task == task);
+    let last = open.find_map(|poll| poll.stacks.last());
+    last.map_or(&[], |look| &look.stack)
+}
+
+/// `polls`: the stack of what it polls.
+fn role(frames: &Frames, now: &ThreadNow, polls: &[u32]) -> Role {
     match now.poll_ns {
         0 if !now.state.is_blocked() => Role::Between,
         0 if is_in_the_runtimes_wait(frames, now) => Role::Parked,
         0 => Role::BlockedElsewhere,
-        _ if is_in_block_in_place(frames, &now.stack) => Role::BlockInPlace,
+        _ if is_in_block_in_place(frames, polls) => Role::BlockInPlace,
         _ if now.state.is_blocked() => Role::BlockedInPoll,
         _ => Role::Polling,
     }
@@ -168,7 +183,7 @@ fn is_in_the_runtimes_wait(frames: &Frames, now: &ThreadNow) -> bool {
 mod tests {
     use super::super::fixture::profile;
     use super::*;
-    use hotpoll_profile::{Runtime, State, Tasks};
+    use hotpoll_profile::{LongPoll, PollStack, Runtime, State, Tasks};
 
     const MS: u64 = 1_000_000;
 
@@ -257,16 +272,21 @@ mod tests {
         assert_eq!(roles, [Some(Role::Parked), Some(Role::Between)]);
     }
 
-    #[test]
-    fn in_block_in_place_nobody_is_held_up() {
-        let profile = profile(&[
+    /// A thread in `block_in_place`, and another one that works in its place.
+    fn in_place() -> Profile {
+        profile(&[
             (
                 "in place",
                 "tokio::runtime::task::raw::poll;shop::load;tokio::runtime::scheduler::multi_thread::worker::block_in_place;shop::read;std::thread::sleep",
                 1,
             ),
             ("takes over", "shop::main", 1),
-        ]);
+        ])
+    }
+
+    #[test]
+    fn in_block_in_place_nobody_is_held_up() {
+        let profile = in_place();
         let frames = Frames::new(&profile);
         let mut threads = vec![
             now(0, State::Sleep, 4_000 * MS, 5_000 * MS),
@@ -274,7 +294,42 @@ mod tests {
         ];
         threads[0].stack = profile.samples[0].stack.clone();
         let snapshot = snapshot(threads, vec![101]);
-        let live = live_threads(&frames, &snapshot);
+        check_in_place(&frames, &snapshot);
+    }
+
+    /// It was a long poll that kept the thread busy: one that runs has no stack now, and its poll has one.
+    #[test]
+    fn nor_while_it_computes_there() {
+        let profile = in_place();
+        let frames = Frames::new(&profile);
+        let threads = vec![
+            now(0, State::Running, 0, 5_000 * MS),
+            now(1, State::Running, 0, 0),
+        ];
+        let mut snapshot = snapshot(threads, vec![101]);
+        snapshot.threads[0].kind = 3;
+        let look = PollStack {
+            stack: profile.samples[0].stack.clone(),
+            ..PollStack::default()
+        };
+        let poll = LongPoll {
+            task: 1,
+            kind: 3,
+            open: true,
+            stacks: vec![look],
+            ..LongPoll::default()
+        };
+        snapshot.tasks.kinds.push(TaskKind {
+            id: 3,
+            long_polls: vec![poll],
+            ..TaskKind::default()
+        });
+        check_in_place(&frames, &snapshot);
+    }
+
+    #[track_caller]
+    fn check_in_place(frames: &Frames<'_>, snapshot: &Snapshot) {
+        let live = live_threads(frames, snapshot);
         let mut rows: Vec<_> = (live.iter())
             .map(|one| (one.thread.name.as_str(), one.stuck, one.role, one.worker))
             .collect();

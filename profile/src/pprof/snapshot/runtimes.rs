@@ -21,14 +21,19 @@ pub(super) struct RuntimeColumns {
     alive: Vec<u64>,
     #[prost(bool, repeated, tag = "5")]
     blocked: Vec<bool>,
+    /// As `workers`; missing where it was written before there was this.
+    #[prost(message, optional, tag = "6")]
+    in_doubt: Option<Lists>,
 }
 
 impl RuntimeColumns {
     pub(super) fn of<'a>(runtimes: &'a [Runtime], strings: &mut Interner<'a>) -> Self {
-        let mut workers = Lists::default();
+        let (mut workers, mut in_doubt) = (Lists::default(), Lists::default());
         for runtime in runtimes {
             workers.push(runtime.workers.iter().copied().map(u64::from));
+            in_doubt.push(runtime.in_doubt.iter().copied().map(u64::from));
         }
+        let is_any = runtimes.iter().any(|runtime| !runtime.in_doubt.is_empty());
         Self {
             ids: runtimes.iter().map(|runtime| runtime.id).collect(),
             names: runtimes
@@ -38,6 +43,7 @@ impl RuntimeColumns {
             workers,
             alive: column(runtimes, |runtime| runtime.alive),
             blocked: column(runtimes, |runtime| runtime.blocked),
+            in_doubt: is_any.then_some(in_doubt),
         }
     }
 
@@ -49,14 +55,14 @@ impl RuntimeColumns {
         budget.take_many::<Runtime>(self.ids.len())?;
         budget.take_many::<u32>(self.workers.numbers.len())?;
         same_length(&self.workers.lengths, &self.ids)?;
+        let narrow = |&tid: &u64| {
+            u32::try_from(tid).map_err(|_| DecodeError::Malformed("a runtime's thread"))
+        };
         let mut runtimes = Vec::with_capacity(self.ids.len());
         for ((&id, &name), workers) in (self.ids.iter())
             .zip(same_length(&self.names, &self.ids)?)
             .zip(self.workers.iter()?)
         {
-            let narrow = |&tid: &u64| {
-                u32::try_from(tid).map_err(|_| DecodeError::Malformed("a runtime's worker"))
-            };
             runtimes.push(Runtime {
                 id,
                 name: raw.owned(name, budget)?,
@@ -70,6 +76,13 @@ impl RuntimeColumns {
         fill(&mut runtimes, &self.blocked, |runtime, blocked| {
             runtime.blocked = blocked;
         })?;
+        if let Some(in_doubt) = &self.in_doubt {
+            budget.take_many::<u32>(in_doubt.numbers.len())?;
+            same_length(&in_doubt.lengths, &self.ids)?;
+            for (runtime, threads) in runtimes.iter_mut().zip(in_doubt.iter()?) {
+                runtime.in_doubt = threads.iter().map(narrow).collect::<Result<_, _>>()?;
+            }
+        }
         Ok(runtimes)
     }
 }
