@@ -151,6 +151,15 @@ fn what_a_holder_does_meanwhile() {
         text(&cache["waits"][0], "who").contains("reader"),
         "{cache:#}"
     );
+    // One row a function, whatever lines of it and callees there were.
+    for function in ["to_text", "write_file"] {
+        let of = |hold: &&Value| names(&hold["folded"], function);
+        let of: Vec<&Value> = rows(cache, "holds").iter().filter(of).collect();
+        assert_eq!(of.len(), 1, "{function}: {cache:#}");
+        let parts = rows(of[0], "parts").iter();
+        let sum: u64 = parts.map(|part| ns(&part["ns"])).sum();
+        assert_eq!(sum, ns(&of[0]["ns"]), "{cache:#}");
+    }
     // Go's tool reads the profile of it, where there is one.
     let file =
         std::env::temp_dir().join(format!("hotpoll-contention-{}.pb.gz", std::process::id()));

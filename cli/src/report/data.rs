@@ -538,19 +538,32 @@ pub struct LockWaitData {
     pub share: f64,
 }
 
-/// What holders of a lock did while others waited.
+/// In which function holders of a lock were while others waited.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LockHoldData {
     /// A task kind's title, or threads' name.
     pub who: String,
     /// The task kind; 0: threads.
     pub kind: u64,
-    /// `running`, `I/O`, …
-    pub state: &'static str,
     /// For how long.
     pub ns: u64,
     /// The part of the time that it was held while others waited.
     pub share: f64,
-    /// The program's innermost function, and what it called.
+    /// The program's innermost function: one level, with a line where it was always the same.
+    pub folded: Vec<LevelData>,
+    /// What they did in there, most of it first.
+    pub parts: Vec<HoldPartData>,
+}
+
+/// What holders of a lock did in one function.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HoldPartData {
+    /// `running`, `I/O`, …
+    pub state: &'static str,
+    /// For how long.
+    pub ns: u64,
+    /// The part of the time that the lock was held while others waited.
+    pub share: f64,
+    /// The function, and before it what it called.
     pub folded: Vec<LevelData>,
 }

@@ -1,6 +1,6 @@
 //! `report --by lock`: what there is to say of locks, computed from the view.
 
-use super::data::{LockData, LockHoldData, LockWaitData};
+use super::data::{HoldPartData, LockData, LockHoldData, LockWaitData};
 use crate::locks::by_kind;
 use crate::stack;
 use hotpoll_profile::{Profile, Sample};
@@ -45,10 +45,17 @@ fn lock(frames: &Frames, row: &LockTimes<'_>) -> LockData {
             .map(|one| LockHoldData {
                 who: who(profile, &one.who),
                 kind: kind(&one.who),
-                state: one.state.label(),
                 ns: one.ns,
                 share: weight::share(one.ns, row.held_ns),
-                folded: stack::folded(frames, &one.place),
+                folded: stack::folded(frames, &[one.function]),
+                parts: (one.parts.iter().take(PLACES))
+                    .map(|part| HoldPartData {
+                        state: part.state.label(),
+                        ns: part.ns,
+                        share: weight::share(part.ns, row.held_ns),
+                        folded: stack::folded(frames, &part.place),
+                    })
+                    .collect(),
             })
             .collect(),
     }

@@ -12,6 +12,10 @@ use crate::text::width::{keep_end, keep_start, pad_left, width, wrap};
 const ROWS: usize = 10;
 /// Places of each, and who waited, on such a screen.
 const PLACES: usize = 4;
+/// Of what holders did in one function.
+const PARTS: usize = 4;
+/// Behind the share of the function.
+const PARTS_INDENT: usize = 13;
 /// The columns before a lock's title.
 const FIGURES: usize = 2 + 8 + 8 + 2;
 
@@ -66,13 +70,14 @@ pub fn section(lines: &mut Vec<String>, data: &Data, top: Option<usize>, columns
     );
 }
 
-/// `62.0% running under serde_json::to_vec in save::store save.rs:41, task save`.
+/// `62.0% running in save::store save.rs:41 → serde_json::to_vec (task save)`; where it did several things in there, these in a second line.
 fn hold_lines(hold: &LockHoldData, columns: usize) -> Vec<String> {
-    let before = format!(
-        "      {} {} in ",
-        pad_left(&percent(hold.share), 6),
-        hold.state
-    );
+    let only = match hold.parts.as_slice() {
+        [only] => Some(only),
+        _ => None,
+    };
+    let state = only.map_or(String::new(), |part| format!("{} ", part.state));
+    let before = format!("      {} {state}in ", pad_left(&percent(hold.share), 6));
     let who = printable(&hold.who);
     let who = match hold.kind {
         0 => format!(" ({who})"),
@@ -80,13 +85,37 @@ fn hold_lines(hold: &LockHoldData, columns: usize) -> Vec<String> {
     };
     let who = keep_start(&who, columns / 3);
     let room = columns.saturating_sub(width(&before) + width(&who));
-    let line = stack::line(&hold.folded, room);
+    let line = stack::line(only.map_or(&hold.folded, |part| &part.folded), room);
     let line = if line.is_empty() {
         paint(DIM, "an unknown place")
     } else {
         line
     };
-    vec![format!("{}{line}{}", paint(DIM, before), paint(DIM, who))]
+    let mut lines = vec![format!("{}{line}{}", paint(DIM, before), paint(DIM, who))];
+    if only.is_none() {
+        lines.extend(parts_line(hold, columns));
+    }
+    lines
+}
+
+/// `running 40% → fmt::write, running 30%, sleep 9% → thread::sleep, 2 more`.
+fn parts_line(hold: &LockHoldData, columns: usize) -> Vec<String> {
+    let mut parts: Vec<String> = (hold.parts.iter().take(PARTS))
+        .map(|part| {
+            let called = part.folded.first().filter(|level| !level.is_own());
+            let called = called.map_or_else(String::new, |level| format!(" → {}", level.short()));
+            format!("{} {}{called}", part.state, percent(part.share))
+        })
+        .collect();
+    let more = hold.parts.len().saturating_sub(PARTS);
+    if more > 0 {
+        parts.push(format!("{more} more"));
+    }
+    let lines = wrap(&parts.join(", "), columns.saturating_sub(PARTS_INDENT));
+    let indent = " ".repeat(PARTS_INDENT);
+    (lines.iter())
+        .map(|line| paint(DIM, format!("{indent}{line}")))
+        .collect()
 }
 
 fn waits_line(lock: &LockData, most: usize, columns: usize) -> Vec<String> {

@@ -28,6 +28,16 @@ impl Level {
             Self::Own(frame) | Self::Library { frame, .. } => *frame,
         }
     }
+
+    /// The same where this line was seen, too: without a line, if that is another one.
+    #[must_use]
+    pub fn of_line(mut self, line: u32) -> Self {
+        let (Self::Own(frame) | Self::Library { frame, .. }) = &mut self;
+        if frame.line != line {
+            frame.line = 0;
+        }
+        self
+    }
 }
 
 /// Folds a stack (locations, leaf first). The levels are innermost first; what lies below the program's outermost frame is left out. A stack

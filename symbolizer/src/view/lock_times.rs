@@ -38,14 +38,25 @@ pub struct LockWaits {
     pub whole_ns: u64,
 }
 
-/// What a holder did while others waited.
+/// In which of its functions a holder was while others waited.
 #[derive(Debug, Clone)]
 pub struct LockHold {
     /// Who.
     pub who: Who,
+    /// The program's innermost function; its line where all samples have the same.
+    pub function: Level,
+    /// For how long.
+    pub ns: u64,
+    /// What it did in there, most of it first.
+    pub parts: Vec<HoldPart>,
+}
+
+/// What a holder did in one of its functions.
+#[derive(Debug, Clone)]
+pub struct HoldPart {
     /// Whether it ran, waited for a processor, or was blocked, and in what.
     pub state: State,
-    /// The program's innermost function, and what that called.
+    /// The function, and before it what that called.
     pub place: Vec<Level>,
     /// For how long.
     pub ns: u64,
@@ -104,6 +115,9 @@ pub fn lock_times<'p>(
             waits.sort_by_key(|one| std::cmp::Reverse(one.waited_ns));
             let mut holds = holds.remove(&id).unwrap_or_default();
             holds.sort_by_key(|one| std::cmp::Reverse(one.ns));
+            for hold in &mut holds {
+                hold.parts.sort_by_key(|part| std::cmp::Reverse(part.ns));
+            }
             LockTimes {
                 id,
                 resource: known.get(&id).copied(),
@@ -176,20 +190,34 @@ fn add(holds: &mut Vec<LockHold>, frames: &Frames, sample: &Sample) {
         .iter()
         .position(|level| matches!(level, Level::Own(_)));
     let place: Vec<Level> = levels[..own.map_or(levels.len().min(1), |own| own + 1)].to_vec();
+    let Some(&function) = place.last() else {
+        return;
+    };
     let who = who_of(frames.profile(), sample);
+    let ns = time(sample);
+    let of_function =
+        |one: &LockHold| one.who == who && one.function.frame().frame == function.frame().frame;
+    let at = holds.iter().position(of_function).unwrap_or_else(|| {
+        holds.push(LockHold {
+            who,
+            function,
+            ns: 0,
+            parts: Vec::new(),
+        });
+        holds.len() - 1
+    });
+    let hold = &mut holds[at];
+    hold.ns = hold.ns.saturating_add(ns);
+    hold.function = hold.function.of_line(function.frame().line);
     let names = |place: &[Level]| {
         let frames = place.iter().map(Level::frame);
         frames.map(|at| at.frame).collect::<Vec<_>>()
     };
-    let ns = time(sample);
     let of_place = names(&place);
-    let same = |one: &&mut LockHold| {
-        one.who == who && one.state == sample.state && names(&one.place) == of_place
-    };
-    match holds.iter_mut().find(same) {
+    let mut parts = hold.parts.iter_mut();
+    match parts.find(|one| one.state == sample.state && names(&one.place) == of_place) {
         Some(known) => known.ns = known.ns.saturating_add(ns),
-        None => holds.push(LockHold {
-            who,
+        None => hold.parts.push(HoldPart {
             state: sample.state,
             place,
             ns,
@@ -250,28 +278,31 @@ mod tests {
             whole_ns: 17 * INTERVAL_NS,
         };
         assert_eq!(row.waits, [waits]);
+        let name = |level: &Level| frames.get(level.frame().frame).name.as_str();
+        // One row a function, whatever it did and called.
         let holds: Vec<_> = (row.holds.iter())
             .map(|hold| {
-                let place = hold
-                    .place
-                    .iter()
-                    .map(|level| &frames.get(level.frame().frame).name);
-                let place: Vec<&str> = place.map(String::as_str).collect();
-                (hold.who.clone(), hold.state, place, hold.ns / INTERVAL_NS)
+                let part = |part: &HoldPart| {
+                    let place: Vec<&str> = part.place.iter().map(name).collect();
+                    (part.state, place, part.ns / INTERVAL_NS)
+                };
+                let parts: Vec<_> = hold.parts.iter().map(part).collect();
+                let function = name(&hold.function);
+                (hold.who.clone(), function, hold.ns / INTERVAL_NS, parts)
             })
             .collect();
         let save = Who::Kind(3);
         assert_eq!(
             holds,
-            [
-                (
-                    save.clone(),
-                    State::Running,
-                    vec!["std::io::copy", "shop::save"],
-                    6
-                ),
-                (save, State::Io, vec!["std::fs::write", "shop::save"], 2),
-            ]
+            [(
+                save,
+                "shop::save",
+                8,
+                vec![
+                    (State::Running, vec!["std::io::copy", "shop::save"], 6),
+                    (State::Io, vec!["std::fs::write", "shop::save"], 2),
+                ]
+            )]
         );
     }
 }
