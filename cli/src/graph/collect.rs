@@ -5,7 +5,7 @@ use crate::now::Now;
 use crate::text::since;
 use hotpoll_profile::{Mode, Resource, Since};
 use hotpoll_symbolizer::verdict::{
-    Actor, Graph, Names, Problem, ProblemKind, Settings, Why, find, names, with_inferred,
+    Actor, Graph, Names, Problem, ProblemKind, Settings, Why, find, is_held, names, with_inferred,
 };
 use hotpoll_symbolizer::view::Frames;
 use regex::Regex;
@@ -53,11 +53,10 @@ pub fn collect(now: &Now, filter: Option<&Regex>, all: bool) -> Data {
         others: 0,
     };
     for &resource in &graph.resources {
-        let is_held_up = resource.kind.is_lock() || resource.permits.is_some() || resource.inferred;
-        let sends = resource
-            .waiters
-            .iter()
-            .any(|waiter| waiter.mode == Mode::Exclusive);
+        let is_held_up = is_held(resource);
+        let mut waiters = resource.waiters.iter();
+        let sends =
+            resource.kind.is_channel() && waiters.any(|waiter| waiter.mode == Mode::Exclusive);
         let is_told = in_problems.contains(&resource.id);
         if !resource.waiters.is_empty() && (all || is_held_up || sends || is_told) {
             drawing.resource(resource, all || is_told || !resource.kind.is_channel());

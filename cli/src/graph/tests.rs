@@ -44,6 +44,30 @@ fn only_what_is_linked() {
     assert!(nodes("nothing of this").is_empty());
 }
 
+/// Who waits for a time, or to be notified, was shown as who waits for somebody.
+#[test]
+fn who_sleeps_is_held_up_by_nobody() {
+    let shown = |kind, library| {
+        let mut profile = crate::stuck::fixture::locked_profile();
+        let resources = &mut profile.snapshot.as_mut().unwrap().resources.resources;
+        let waiter = resources[0].waiters[0].clone();
+        *resources = vec![Resource {
+            id: 77,
+            kind,
+            library,
+            instances: 1,
+            waiters: vec![waiter],
+            ..Resource::default()
+        }];
+        let data = collect(&crate::now::Now::new(profile), None, false);
+        data.nodes.iter().any(|node| node.id == "resource:77")
+    };
+    assert!(!shown(ResourceKind::Timer, Library::Tokio));
+    assert!(!shown(ResourceKind::Condvar, Library::ParkingLot));
+    assert!(shown(ResourceKind::Once, Library::Std));
+    assert!(shown(ResourceKind::Mutex, Library::Std));
+}
+
 #[test]
 fn readers_in_words() {
     let mut profile = crate::stuck::fixture::locked_profile();

@@ -10,7 +10,7 @@ use crate::stuck;
 use crate::text::since;
 use clap::ValueEnum;
 use hotpoll_profile::{Channel, Histogram, Holder, Longest, Resource, TaskKind, Uses, Waiter};
-use hotpoll_symbolizer::verdict::{Names, names, with_inferred};
+use hotpoll_symbolizer::verdict::{Names, is_held, names, with_inferred};
 use hotpoll_symbolizer::view::{Frames, weight};
 use regex::Regex;
 use std::cmp::Reverse;
@@ -74,7 +74,7 @@ fn rank(one: &Resource, by: By) -> (u64, u64, u64) {
         By::Wait => {
             // Open waits are in the sum; who waits for a message has nothing to do, however long.
             let open_ns: u64 = one.waiters.iter().map(|waiter| waiter.since_ns).sum();
-            let waited_ns = match is_held_up(one) {
+            let waited_ns = match is_held(one) {
                 true => wait_ns.max(open_ns),
                 false => wait_ns.saturating_sub(open_ns),
             };
@@ -92,11 +92,6 @@ fn rank(one: &Resource, by: By) -> (u64, u64, u64) {
     }
 }
 
-/// Whether waiting for it is being held up: who waits for a message has nothing to do.
-fn is_held_up(one: &Resource) -> bool {
-    one.kind.is_lock() || one.permits.is_some() || one.inferred
-}
-
 fn selects(filter: &Regex, one: &ResourceData) -> bool {
     let parties = one.holders.iter().map(|holder| (&holder.who, &holder.site));
     let waiters = one.waiters.iter().map(|waiter| (&waiter.who, &waiter.site));
@@ -106,7 +101,8 @@ fn selects(filter: &Regex, one: &ResourceData) -> bool {
         || (parties.chain(waiters)).any(|(who, site)| filter.is_match(who) || filter.is_match(site))
 }
 
-fn resource(
+/// One resource.
+pub fn resource(
     frames: &Frames,
     names: &Names<'_>,
     kinds: &[TaskKind],
@@ -126,7 +122,7 @@ fn resource(
         exclusive: uses(&one.exclusive),
         shared: uses(&one.shared),
         holders: (one.holders.iter())
-            .map(|holder| holder_data(names, one, holder))
+            .map(|holder| holder_data(frames, names, one, holder))
             .collect(),
         waiters: (one.waiters.iter())
             .map(|waiter| waiter_data(frames, names, one, waiter))
@@ -182,7 +178,8 @@ fn quantile(histogram: &Histogram, q: f64, longest: &Option<Longest>) -> Option<
     Some(longest.as_ref().map_or(end, |longest| end.min(longest.ns)))
 }
 
-fn holder_data(names: &Names<'_>, one: &Resource, holder: &Holder) -> HolderData {
+fn holder_data(frames: &Frames, names: &Names<'_>, one: &Resource, holder: &Holder) -> HolderData {
+    let doing = names.doing_of(holder, one);
     HolderData {
         who: names.holder(holder, one),
         task: holder.party.task,
@@ -195,7 +192,8 @@ fn holder_data(names: &Names<'_>, one: &Resource, holder: &Holder) -> HolderData
         movable: holder.movable,
         ended: names.has_ended(holder, one),
         confirmed: holder.confirmed,
-        doing: names.doing_of(holder, one).words,
+        doing: doing.words,
+        folded: stack::fold(frames, &doing.stack),
     }
 }
 

@@ -149,6 +149,8 @@ pub struct HolderData {
     pub confirmed: bool,
     /// What it is doing: a few words.
     pub doing: String,
+    /// Where it is, folded, innermost first.
+    pub folded: Vec<LevelData>,
 }
 
 /// One who waits.

@@ -4,14 +4,15 @@
 
 mod collect;
 mod command;
-mod data;
+pub mod data;
 mod detail_text;
+pub mod sentences;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub use collect::by_kind;
+pub use collect::{by_kind, resource};
 pub use command::{LocksArgs, run};
 pub use data::KindWaitsData;
-pub use detail_text::kinds_line;
+pub use sentences::kinds_line;
 pub use text::short;

@@ -8,6 +8,7 @@ use crate::text::since;
 use crate::text::style::{DIM, STRONG, WARNING, heat, paint};
 use crate::text::width::{keep_end, keep_start};
 use hotpoll_profile::{Resource, Since};
+use hotpoll_symbolizer::verdict::is_held;
 use regex::Regex;
 use std::cmp::Ordering;
 
@@ -62,12 +63,11 @@ impl ResourceRow {
             title += &format!(" x{}", count(resource.instances));
         }
         let waiters = resource.waiters.len() as u64 + resource.more_waiters;
-        let is_owned = resource.kind.is_lock() || resource.permits.is_some() || resource.inferred;
         Self {
             id: resource.id,
             title: printable(&title),
             is_odd,
-            is_held_up: is_odd || (is_owned && waiters > 0),
+            is_held_up: is_odd || (is_held(resource) && waiters > 0),
             waiters,
             waits_ns: resource
                 .waiters
