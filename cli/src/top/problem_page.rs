@@ -8,7 +8,7 @@ use crate::text::number::{counted, duration};
 use crate::text::style::{DIM, ERROR, STRONG, heading, paint};
 use crate::text::width::{keep_start, wrap};
 use hotpoll_profile::Site;
-use hotpoll_symbolizer::verdict::{Problem, names};
+use hotpoll_symbolizer::verdict::{Owner, Problem, ProblemKind, names};
 use hotpoll_symbolizer::view::Frames;
 
 /// Victims that are listed.
@@ -58,13 +58,10 @@ pub fn lines(picture: &Picture, wanted: u64, columns: usize) -> Vec<String> {
     if let Some(owner) = &problem.owner {
         lines.push(String::new());
         lines.push(heading("Who can end it", "", columns));
-        let held = names::held(owner.since_ns, owner.since);
-        say(
-            &mut lines,
-            "  ",
-            &format!("{}{}: {held}", owner.who, names::at(&owner.site)),
-        );
-        say(&mut lines, "  ", &owner.doing);
+        say(&mut lines, "  ", &who(problem, owner));
+        if !owner.doing.is_empty() {
+            say(&mut lines, "  ", &format!("it is {}", owner.doing));
+        }
         stack(&mut lines, &owner.stack);
     }
     if !problem.stack.is_empty() {
@@ -102,6 +99,18 @@ pub fn lines(picture: &Picture, wanted: u64, columns: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Who can end it, and since when it could: a channel's end is held by nobody, and a poll lasts.
+fn who(problem: &Problem, owner: &Owner) -> String {
+    let who = format!("{}{}", owner.who, names::at(&owner.site));
+    match problem.kind {
+        ProblemKind::FullChannel | ProblemKind::LostSender => who,
+        _ if problem.subject.is_some() => {
+            format!("{who}, for {}", duration(owner.since_ns))
+        }
+        _ => format!("{who}: {}", names::held(owner.since_ns, owner.since)),
+    }
 }
 
 fn at(site: &Site) -> String {

@@ -1,25 +1,28 @@
-//! What there is to say about one lock, channel or semaphore.
+//! What there is to say about one lock, channel or semaphore: what `hotpoll locks` says of it, with the stacks.
 
 use super::picture::Picture;
 use crate::export::text::printable;
-use crate::stack;
+use crate::locks::data::{ResourceData, UsesData};
+use crate::locks::{self, sentences};
+use crate::stack::{self, LevelData};
 use crate::text::number::{compact, count, counted, duration};
 use crate::text::style::{DIM, STRONG, WARNING, heading, paint};
 use crate::text::width::{keep_start, wrap};
-use hotpoll_profile::{Histogram, Longest, Resource, Uses};
-use hotpoll_symbolizer::verdict::{Actor, Names, names};
+use hotpoll_profile::ResourceKind;
+use hotpoll_symbolizer::verdict::{Names, names};
 use hotpoll_symbolizer::view::Frames;
 
 /// Holders, and waiters, that are listed.
 const LISTED: usize = 30;
+/// Task kinds that waited.
+const KINDS: usize = 8;
 
 /// A page being written.
 struct Page<'p> {
     lines: Vec<String>,
     columns: usize,
-    frames: &'p Frames<'p>,
-    names: &'p Names<'p>,
-    resource: &'p Resource,
+    one: &'p ResourceData,
+    kind: ResourceKind,
 }
 
 /// The lines of a resource's page.
@@ -27,16 +30,17 @@ pub fn lines(picture: &Picture, id: u64, columns: usize) -> Vec<String> {
     let Some(resource) = picture.resources.iter().find(|one| one.id == id) else {
         return vec![paint(WARNING, keep_start("it is gone", columns))];
     };
+    let snapshot = picture.now.snapshot();
     let frames = Frames::new(picture.now.profile());
-    let names = Names::new(&frames, picture.now.snapshot());
+    let names = Names::new(&frames, snapshot);
+    let one = locks::resource(&frames, &names, &snapshot.tasks.kinds, resource);
     let mut page = Page {
         lines: Vec::new(),
         columns,
-        frames: &frames,
-        names: &names,
-        resource,
+        one: &one,
+        kind: resource.kind,
     };
-    page.title();
+    page.title(&names::resource(resource));
     page.holders();
     page.waiters();
     page.uses();
@@ -56,92 +60,76 @@ impl Page<'_> {
         self.lines.push(heading(title, note, self.columns));
     }
 
-    fn stack(&mut self, stack: &[u32]) {
-        let levels = stack::fold(self.frames, stack);
+    fn stack(&mut self, folded: &[LevelData]) {
         self.lines
-            .extend(stack::lines(&levels, "    ", self.columns));
+            .extend(stack::lines(folded, "    ", self.columns));
     }
 
-    fn title(&mut self) {
-        let resource = self.resource;
-        let title = printable(&names::resource(resource));
-        self.lines
-            .push(paint(STRONG, keep_start(&title, self.columns)));
+    fn title(&mut self, title: &str) {
+        let one = self.one;
+        let title = keep_start(&printable(title), self.columns);
+        self.lines.push(paint(STRONG, title));
         let mut words = Vec::new();
-        if resource.inferred {
-            words.push("inferred from the stacks of those who wait: nobody wrapped it".to_owned());
+        if one.inferred {
+            words.push(sentences::INFERRED.to_owned());
         } else {
-            words.push(format!(
-                "{}'s, made{}",
-                resource.library.label(),
-                names::at(&resource.site)
-            ));
-            words.push(format!("{} old", duration(resource.age_ns)));
+            let site = locks::short(&one.site);
+            let at = match site.as_str() {
+                "" => String::new(),
+                site => format!(" at {site}"),
+            };
+            words.push(format!("{}'s, made{at}", one.library));
+            words.push(format!("{} old", duration(one.age_ns)));
         }
-        if resource.instances > 1 {
-            words.push(format!(
-                "{} of this site together",
-                count(resource.instances)
-            ));
-        }
-        if let Some(permits) = resource.permits {
-            let all = counted(permits.total, "permit");
-            words.push(format!("{} of {all} free", count(permits.available)));
+        if one.instances > 1 {
+            words.push(format!("{} of this site together", count(one.instances)));
         }
         self.say(&words.join(", "));
-        if let Some(channel) = &resource.channel {
-            let length = match channel.capacity {
-                Some(capacity) => format!("{} of {} in it", count(channel.length), count(capacity)),
-                None => format!("{} in it, no bound", count(channel.length)),
+        if let Some(permits) = one.permits {
+            self.say(&sentences::permits(permits));
+        }
+        if let Some(channel) = &one.channel {
+            self.say(&sentences::channel(channel));
+            let ago = |ns: u64, what: &str| {
+                (ns > 0).then(|| format!("the last one was {what} {} ago", duration(ns)))
             };
-            let ago = |ns: u64| match ns {
-                0 => String::new(),
-                ns => format!(", last {} ago", duration(ns)),
-            };
-            self.say(&format!(
-                "{length}; {} sent{}; {} received{}; {}, {}",
-                count(channel.sent),
-                ago(channel.last_sent_ns),
-                count(channel.received),
-                ago(channel.last_received_ns),
-                counted(channel.senders, "sender"),
-                counted(channel.receivers, "receiver"),
-            ));
-            if let Some(closed) = channel.closed {
-                self.say(&format!("closed: {}", closed.label()));
+            let ago = [
+                ago(channel.last_sent_ns, "sent"),
+                ago(channel.last_received_ns, "received"),
+            ];
+            let ago: Vec<String> = ago.into_iter().flatten().collect();
+            if !ago.is_empty() {
+                self.say(&ago.join(", "));
             }
         }
-        if resource.poisoned {
-            let line = keep_start("  ! poisoned by a panic", self.columns);
-            self.lines.push(paint(WARNING, line));
+        if one.poisoned {
+            let line = format!("  ! {}", sentences::POISONED);
+            self.lines
+                .push(paint(WARNING, keep_start(&line, self.columns)));
         }
     }
 
     fn holders(&mut self) {
-        let resource = self.resource;
-        let holders = resource.holders.len() as u64 + resource.more_holders;
+        let one = self.one;
+        let holders = one.holders.len() as u64 + one.more_holders;
         if holders == 0 {
             return;
         }
         self.section("Held by", &format!("({})", counted(holders, "holder")));
-        for holder in resource.holders.iter().take(LISTED) {
-            let who = self.names.holder(holder, resource);
-            let held = names::held(holder.since_ns, holder.since);
-            let mode = holder.mode.label();
-            self.say(&format!("{who}{}, {mode}: {held}", names::at(&holder.site)));
-            if Actor::holding(holder, resource).is_some() {
-                let doing = self.names.doing_of(holder, resource);
-                self.say(&format!("it is {}", doing.words));
-                self.stack(&doing.stack);
+        for holder in one.holders.iter().take(LISTED) {
+            self.say(&sentences::holder(holder));
+            if let Some(doing) = sentences::doing(holder) {
+                self.say(&doing);
             }
+            self.stack(&holder.folded);
         }
-        let more = holders.saturating_sub(resource.holders.len().min(LISTED) as u64);
+        let more = holders.saturating_sub(one.holders.len().min(LISTED) as u64);
         self.more(more);
     }
 
     fn waiters(&mut self) {
-        let resource = self.resource;
-        let waiters = resource.waiters.len() as u64 + resource.more_waiters;
+        let one = self.one;
+        let waiters = one.waiters.len() as u64 + one.more_waiters;
         if waiters == 0 {
             return;
         }
@@ -149,21 +137,14 @@ impl Page<'_> {
             "Waiting for it",
             &format!("({}, in order of arrival)", count(waiters)),
         );
-        for (index, waiter) in resource.waiters.iter().take(LISTED).enumerate() {
-            let who = self.names.waiter(waiter, resource);
-            let timed = names::ends(waiter, resource);
-            self.say(&format!(
-                "{who} for {}{}, {}{timed}",
-                duration(waiter.since_ns),
-                names::at(&waiter.site),
-                waiter.mode.label()
-            ));
+        for (index, waiter) in one.waiters.iter().take(LISTED).enumerate() {
+            self.say(&sentences::waiter(waiter, one));
             // Most wait in the same place.
             if index == 0 {
-                self.stack(&waiter.stack);
+                self.stack(&waiter.folded);
             }
         }
-        let more = waiters.saturating_sub(resource.waiters.len().min(LISTED) as u64);
+        let more = waiters.saturating_sub(one.waiters.len().min(LISTED) as u64);
         self.more(more);
     }
 
@@ -175,78 +156,67 @@ impl Page<'_> {
     }
 
     fn uses(&mut self) {
-        let resource = self.resource;
-        let titles = match (resource.kind.is_channel(), resource.kind.is_lock()) {
+        let one = self.one;
+        let titles = match (one.channel.is_some(), self.kind.is_lock()) {
             (true, _) => ["Sending", "Receiving"],
             (_, true) => ["Exclusive uses", "Shared uses"],
             _ => ["Uses", "Shared uses"],
         };
-        for (title, uses) in titles
-            .into_iter()
-            .zip([&resource.exclusive, &resource.shared])
-        {
-            if *uses == Uses::default() {
+        for (title, uses) in titles.into_iter().zip([&one.exclusive, &one.shared]) {
+            if is_unused(uses) {
                 continue;
             }
             self.section(title, "(since it was made)");
-            let mut sentence = format!(
+            self.say(&format!(
                 "{}, {} of them waited, {} in all",
                 counted(uses.acquired, "acquisition"),
                 count(uses.contended),
                 duration(uses.wait_ns)
-            );
-            for (n, what) in [
-                (uses.tries_failed, "tries failed"),
-                (uses.timed_out, "timed out"),
-                (uses.cancelled, "cancelled"),
-            ] {
-                if n > 0 {
-                    sentence += &format!(", {} {what}", count(n));
-                }
+            ));
+            if let Some(text) = sentences::given_up(uses) {
+                self.say(&text);
             }
-            self.say(&sentence);
-            if let Some(spread) = spread(&uses.wait, uses.longest_wait.as_ref()) {
-                self.say(&format!("wait {spread}"));
-            }
-            if let Some(spread) = spread(&uses.hold, uses.longest_hold.as_ref()) {
+            if let (Some(half), Some(most)) = (uses.wait_p50_ns, uses.wait_p99_ns) {
                 self.say(&format!(
-                    "hold {spread} (of {} that were timed)",
+                    "wait p50 {}, p99 {}",
+                    compact(half),
+                    compact(most)
+                ));
+            }
+            if let (Some(half), Some(most)) = (uses.hold_p50_ns, uses.hold_p99_ns) {
+                self.say(&format!(
+                    "hold p50 {}, p99 {} (of {} that were timed)",
+                    compact(half),
+                    compact(most),
                     count(uses.holds_timed)
                 ));
             }
-            self.longest("longest wait", uses.longest_wait.as_ref());
-            self.longest("longest hold", uses.longest_hold.as_ref());
+            for (what, longest) in [
+                ("longest wait", &uses.longest_wait),
+                ("longest hold", &uses.longest_hold),
+            ] {
+                if let Some(longest) = longest {
+                    self.say(&sentences::longest(what, longest));
+                    self.stack(&longest.folded);
+                }
+            }
         }
-    }
-
-    fn longest(&mut self, what: &str, longest: Option<&Longest>) {
-        let Some(longest) = longest else {
-            return;
-        };
-        let resource = self.resource;
-        let mut sentence = format!(
-            "{what} {}: {}{}",
-            duration(longest.ns),
-            self.names.party(longest.who, resource),
-            names::at(&longest.site)
-        );
-        if let Some(other) = longest.other {
-            let other = self.names.party(other, resource);
-            sentence += &format!("; held by {other}{}", names::at(&longest.other_site));
+        if !one.by_kind.is_empty() {
+            self.section("Waited for by", "(tasks, since sampling began)");
+            self.say(&sentences::kinds_line(&one.by_kind, KINDS));
         }
-        self.say(&sentence);
-        self.stack(&longest.stack);
     }
 }
 
-/// A quantile is the end of a bucket; nothing took longer than the longest.
-fn spread(histogram: &Histogram, longest: Option<&Longest>) -> Option<String> {
-    let most_ns = longest.map_or(u64::MAX, |longest| longest.ns);
-    let [half, most, all] = [0.5, 0.99, 1.0].map(|q| Some(histogram.quantile(q)?.min(most_ns)));
-    Some(format!(
-        "p50 {}, p99 {}, longest {}",
-        compact(half?),
-        compact(most?),
-        compact(all?)
-    ))
+/// Whether it was never used so, nor wanted.
+fn is_unused(uses: &UsesData) -> bool {
+    let numbers = [
+        uses.acquired,
+        uses.contended,
+        uses.tries_failed,
+        uses.timed_out,
+        uses.cancelled,
+        uses.wait_ns,
+    ];
+    numbers.iter().all(|number| *number == 0)
 }

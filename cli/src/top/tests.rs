@@ -4,6 +4,7 @@ use super::fixture::{Hands, picture, with_samples};
 use super::model::{Event, Link, Wish};
 use super::picture::Picture;
 use crate::text::width::width;
+use hotpoll_profile::{Party, Waiter};
 use ratatui::crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::style::{Color, Modifier};
 use std::path::PathBuf;
@@ -403,6 +404,40 @@ fn no_color_leaves_weight_and_reverse() {
     };
     assert_eq!(count(true, &mut hands), (true, true));
     assert_eq!(count(false, &mut hands), (false, true));
+}
+
+/// It was "held, not known since when": nobody holds a channel.
+#[test]
+fn who_receives_from_a_full_channel_holds_nothing() {
+    let mut profile = with_samples();
+    let snapshot = profile.snapshot.as_mut().unwrap();
+    // Nothing else is wrong.
+    (snapshot.resources.resources.iter_mut()).for_each(|one| one.waiters.clear());
+    let mut resources = snapshot.resources.resources.iter_mut();
+    let orders = resources.find(|one| one.channel.is_some()).unwrap();
+    let party = |task| Party {
+        task,
+        kind: 1,
+        ..Party::default()
+    };
+    orders.channel.as_mut().unwrap().receiver = Some(party(9));
+    orders.waiters.push(Waiter {
+        party: party(4),
+        since_ns: 5_000_000_000,
+        confirmed: true,
+        ..Waiter::default()
+    });
+    let mut hands = Hands::before(80, 24);
+    let picture = Picture::new(2, profile, None);
+    hands.model.update(Event::Picture(Arc::new(picture)));
+    hands.types("4/full").presses(KeyCode::Enter);
+    let page = hands.presses(KeyCode::Enter).look();
+    let page: Vec<&str> = page.split_whitespace().collect();
+    let page = page.join(" ");
+    assert!(
+        page.contains("Who can end it task #9 (request) it is"),
+        "{page}"
+    );
 }
 
 /// Not a measure of time: what is not visible is not written.

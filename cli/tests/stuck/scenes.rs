@@ -2,6 +2,7 @@
 //! what waits for a part of itself or for a sender that only its memory shows.
 
 use crate::process::{Live, READY};
+use crate::terminal::Top;
 use futures::stream::{FuturesUnordered, StreamExt};
 use hotpoll::sync::Mutex;
 use hotpoll::tokio::sync::{Mutex as AsyncMutex, oneshot};
@@ -107,14 +108,13 @@ fn a_wait_for_an_async_lock_is_told_by_what_its_holder_did() {
     // `share` is the part of the time that the lock was held for while others waited.
     let under = |lock: &Value, function: &str| -> f64 {
         let holds = lock["holds"].as_array().into_iter().flatten();
-        let of = holds.filter(|hold| {
-            let frames = hold["folded"].as_array().into_iter().flatten();
-            hold["who"].to_string().contains("save")
-                && frames
-                    .clone()
-                    .any(|frame| frame["name"].to_string().contains(function))
+        let of_save = holds.filter(|hold| hold["who"].to_string().contains("save"));
+        let parts = of_save.flat_map(|hold| hold["parts"].as_array().into_iter().flatten());
+        let of = parts.filter(|part| {
+            let mut frames = part["folded"].as_array().into_iter().flatten();
+            frames.any(|frame| frame["name"].to_string().contains(function))
         });
-        of.filter_map(|hold| hold["share"].as_f64()).sum()
+        of.filter_map(|part| part["share"].as_f64()).sum()
     };
     // Each answer is of more samples. On a crowded machine two seconds of them take their time.
     let cache = until_within(4 * PATIENCE, || {
@@ -261,6 +261,21 @@ fn a_wait_that_gives_up_says_when_and_is_no_certain_deadlock() {
     assert!((1..most).contains(&ends.as_u64().unwrap()), "{locks:#}");
     let text = live.text(&["locks", &pid]);
     assert!(text.contains("gives up in "), "{text}");
+    // And so does `top`, in the same words.
+    let said = text.lines().find(|line| line.contains("gives up in "));
+    let words = |line: &str| line.rsplit(" at ").next().map(str::to_owned);
+    let place = said.and_then(words).unwrap();
+    let place = place.split(',').next().unwrap();
+    let mut top = Top::start(&[&pid, "--interval", "200ms"], &[]);
+    top.types("3").shows("mutex one");
+    top.types("\r").until("a wait with an end", |text| {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words
+            .join(" ")
+            .contains(&format!("at {place}, gives up in "))
+    });
+    top.types("q");
+    assert!(top.ends_and_gives_back().success());
 }
 
 /// A task holds a lock and awaits a set, one of whose futures wants that lock; another one the same with a task that it has spawned.

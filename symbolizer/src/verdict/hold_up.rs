@@ -247,7 +247,11 @@ impl Finder<'_, '_> {
             Some(holder) => Actor::holding(holder, resource),
             None => Actor::of(party, resource),
         });
-        let doing = actor.map_or_else(Default::default, |actor| self.names.doing(actor));
+        let doing = match holder {
+            // Not of a look before it took this.
+            Some(holder) => self.names.doing_of(holder, resource),
+            None => actor.map_or_else(Default::default, |actor| self.names.doing(actor)),
+        };
         Some(Owner {
             actor,
             who: match (holder, actor) {

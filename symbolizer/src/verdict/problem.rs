@@ -156,10 +156,9 @@ pub struct Owner {
 impl Owner {
     /// One who holds a resource.
     pub(super) fn holds(names: &Names<'_>, holder: &Holder, resource: &Resource) -> Self {
-        let actor = Actor::holding(holder, resource);
-        let doing = actor.map_or_else(Default::default, |actor| names.doing(actor));
+        let doing = names.doing_of(holder, resource);
         Self {
-            actor,
+            actor: Actor::holding(holder, resource),
             who: names.holder(holder, resource),
             site: holder.site.clone(),
             since_ns: holder.since_ns,

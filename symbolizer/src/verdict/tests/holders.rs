@@ -6,7 +6,7 @@ use super::super::fixture::{
 };
 use super::super::problem::{Confidence, ProblemKind as Kind};
 use super::kinds_of;
-use hotpoll_profile::{Resource, State};
+use hotpoll_profile::{Resource, Since, State};
 
 /// One holder blocks three, one of whom blocks another two: one problem.
 #[test]
@@ -50,6 +50,25 @@ fn one_owner_is_one_problem() {
         "{:?}",
         problem.evidence
     );
+}
+
+/// It was told to be blocked in what it did before it took the lock: in that very lock, mostly.
+#[test]
+fn what_a_holder_does_is_of_no_look_before_it_took_it() {
+    let mut resource = mutex(
+        1,
+        vec![holder(thread(0), 50 * MS)],
+        vec![waiter(thread(1), 5 * S)],
+    );
+    resource.holders[0].since = Since::Exact;
+    let problems = Scene::new(2, vec![resource]).check(&[(
+        Kind::StarvedWaiter,
+        "one waits for mutex shop.rs:1, which others take before",
+    )]);
+    let owner = problems[0].owner.as_ref().unwrap();
+    assert_eq!(owner.actor, Some(Actor::Thread(100)));
+    assert!(owner.doing.starts_with("elsewhere by now"), "{owner:?}");
+    assert_eq!(owner.stack, []);
 }
 
 #[test]
