@@ -52,7 +52,8 @@ pub(crate) fn find(
     for direction in [Direction::Dearer, Direction::Cheaper] {
         let mut found = of_calls(&rows[..of_functions], overlaps, direction, whole, options);
         let counted = rows.iter().enumerate().skip(of_functions);
-        let counted = counted.filter(|(_, row)| row.total.verdict == direction.verdict());
+        let counted = counted
+            .filter(|(_, row)| row.total.verdict == direction.verdict() && row.moved.is_none());
         found.extend(counted.map(|(at, row)| Cause {
             row: Some(at as u32),
             under: match row.family {

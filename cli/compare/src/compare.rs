@@ -77,6 +77,9 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
     for family in &mut families {
         judge(family, tests, judged, missing_runs, whole, options);
     }
+    for family in &mut counted {
+        counted::moved::find(family, options, &mut notices);
+    }
     let overlaps = Overlaps::new(&table, &scale, &functions);
     let wholes = shift::Wholes::of(&functions, &overlaps, &table, &scale, options);
     shift::find(
@@ -187,9 +190,12 @@ fn judge(
         };
         if effect.verdict != Verdict::Inconclusive {
             effect.more_runs = None;
-        } else if !judged && tested.difference.is_none() {
-            // One run a side: that more would tell is all that is known.
-            effect.more_runs = Some(missing_runs);
+        } else if !judged {
+            effect.more_runs = match tested.difference {
+                Some(_) => effect.more_runs.map(|runs| runs.max(missing_runs)),
+                // One run a side: that more would tell is all that is known.
+                None => Some(missing_runs),
+            };
         }
     }
 }

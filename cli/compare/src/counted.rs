@@ -1,5 +1,6 @@
 //! What is counted rather than sampled: time in polls, delays from wake to poll, waits at locks. One row a task kind or lock in each family.
 
+pub(crate) mod moved;
 mod places;
 mod sites;
 

@@ -10,7 +10,7 @@
 //! 4. `scale.rs`: from parts to costs: CPU time per unit of work, or relative to the other functions
 //! 5. `total.rs`, `functions.rs`, `counted.rs`: differences of logarithms and their variances (`variance.rs`); `effect.rs` tests them
 //!    against the margin, `discovery.rs` holds the false discovery rate, `permutation.rs` doubts the total; `unseen.rs` has what is too rare for a test
-//! 6. `shift.rs`: what only moved, within a caller or a domain (`domain.rs`); `cause.rs`: one row a cause (both by `overlaps.rs`); `gate.rs`: what fails, with
+//! 6. `shift.rs`: what only moved, within a caller or a domain (`domain.rs`), and `counted/moved.rs`: tasks and locks with another name; `cause.rs`: one row a cause (both by `overlaps.rs`); `gate.rs`: what fails, with
 //!    `budget.rs` and `waiver.rs`; `flame.rs`: both sides' stacks
 //!
 //! Names that one build has and the other has not: `glue.rs` leaves out what is there as the optimiser likes, `same.rs` knows one function by two names, and

@@ -13,9 +13,9 @@ use crate::{Effect, Moved, Notice, Options, Presence, Row, Verdict};
 use std::collections::{BTreeMap, HashMap};
 
 /// The whole in which a cost moved, caller or domain, changed by less than this part of it,
-const WHOLE_CHANGED: f64 = 0.25;
+pub(crate) const WHOLE_CHANGED: f64 = 0.25;
 /// and surely by less than this.
-const WHOLE_MAY_HAVE_CHANGED: f64 = 0.6;
+pub(crate) const WHOLE_MAY_HAVE_CHANGED: f64 = 0.6;
 /// So much of a function's cost lies within a caller for the caller to be a whole that it can move in.
 const WITHIN: f64 = 0.9;
 /// What got cheaper, by at least so much of what got dearer, is where it came from.
@@ -79,7 +79,7 @@ pub(crate) fn find(
 const SURELY: f64 = 2.0;
 
 /// By how much a new function is dearer than the one that is gone, if that is surely more than the margin: another name hides nothing.
-fn renamed_and_dearer(this: &Row, gone: &Row, options: &Options) -> Option<f64> {
+pub(crate) fn renamed_and_dearer(this: &Row, gone: &Row, options: &Options) -> Option<f64> {
     if (this.presence, gone.presence) != (Presence::New, Presence::Gone) {
         return None;
     }

@@ -83,6 +83,78 @@ fn a_lock_added_above_hides_nothing() {
     assert_eq!(row.line, 11);
 }
 
+/// A file of locks that went to another folder, and a kind of tasks with another name: nothing is longer than it was.
+#[test]
+fn another_name_is_no_regression() {
+    let mut program = Program::service();
+    program.waits = vec![40.0, 20.0, 10.0, 5.0];
+    let mut longer = program.clone();
+    longer.waits[0] *= 2.0;
+    let renamed = |program: &Program, new: &Program, seed: u64| {
+        let (base, mut new) = World::default().runs(program, new, seed);
+        for run in &mut new {
+            let exact = run.exact.as_mut().expect("exact");
+            for wait in &mut exact.waits {
+                wait.site.file = "src/cache/mod.rs".into();
+            }
+            exact.polls[0].name = "session".into();
+        }
+        compare(&base, &new, &Options::default()).expect("comparable")
+    };
+    let failed = simulation::count(40, |seed| {
+        let comparison = renamed(&program, &program, seed);
+        let is_moved = |row: &&hotpoll_compare::Row| row.moved.is_some();
+        let moved = comparison.rows.iter().filter(is_moved).count();
+        // The kind's polls and delays, and the two largest locks, each on both sides.
+        assert!(moved >= 6, "{moved}");
+        comparison.outcome == Outcome::Regression
+    });
+    assert!(failed <= 1, "{failed} of 40");
+    // What is longer as well fails under any name.
+    let found = simulation::count(40, |seed| {
+        renamed(&program, &longer, seed).outcome == Outcome::Regression
+    });
+    assert!(found >= 38, "{found} of 40");
+}
+
+/// One kind of tasks that became two, and a new lock of which nothing was there before.
+#[test]
+fn a_kind_that_was_split_is_no_regression_and_a_new_lock_is() {
+    let program = Program::service();
+    let runs = |seed: u64, is_lock_new: bool| {
+        let (base, mut new) = World::default().runs(&program, &program, seed);
+        for run in &mut new {
+            let exact = run.exact.as_mut().expect("exact");
+            let mut other = exact.polls[0].clone();
+            other.name = "kind0 beside".into();
+            let part = |whole: &mut u64| {
+                let kept = *whole * 2 / 5;
+                *whole -= kept;
+                kept
+            };
+            (other.polls, other.poll_ns) = (
+                part(&mut exact.polls[0].polls),
+                part(&mut exact.polls[0].poll_ns),
+            );
+            (other.delay_ns, other.wake_delay) = (0, Default::default());
+            exact.polls.push(other);
+            if is_lock_new {
+                let mut wait = exact.waits[0].clone();
+                wait.name = "fresh".into();
+                wait.wait_ns *= 4;
+                exact.waits.push(wait);
+            }
+        }
+        compare(&base, &new, &Options::default())
+            .expect("comparable")
+            .outcome
+    };
+    let failed = simulation::count(40, |seed| runs(seed, false) == Outcome::Regression);
+    assert!(failed <= 1, "{failed} of 40");
+    let found = simulation::count(40, |seed| runs(seed, true) == Outcome::Regression);
+    assert!(found >= 38, "{found} of 40");
+}
+
 #[test]
 fn a_deleted_lock_leaves_the_others() {
     let comparison = compared(10.0, |waits| {

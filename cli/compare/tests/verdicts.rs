@@ -87,6 +87,8 @@ fn with_few_samples_it_is_inconclusive() {
     let comparison = compared(slower, &world, &options);
     assert_eq!(comparison.verdict, Verdict::Inconclusive);
     assert_eq!(comparison.outcome, Outcome::Pass);
+    let mut rows = comparison.rows.iter();
+    assert!(rows.all(|row| row.total.more_runs.is_none_or(|runs| runs >= 3)));
     for policy in [OnInconclusive::Fail, OnInconclusive::Rerun] {
         options.on_inconclusive = policy;
         let comparison = compared(slower, &world, &options);

@@ -88,6 +88,7 @@ fn of_row(report: &Report, at: usize, row: &Row) -> Result {
             words::more_runs(&row.total, report.run_ns)
         )),
         _ => Result::Passed(match &row.moved {
+            Some(moved) if moved.within.is_empty() => format!("{said}; moved from {}", moved.from),
             Some(moved) => format!("{said}; moved from {} within {}", moved.from, moved.within),
             None => said,
         }),
