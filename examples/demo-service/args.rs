@@ -4,14 +4,16 @@ use std::time::Duration;
 
 /// What `--help` and a wrong argument show.
 pub const USAGE: &str = "\
-usage: demo-service [--seconds N] [--rate REQUESTS_PER_SECOND] [--port P] [--no-load]
-       demo-service --load PORT [--seconds N] [--rate REQUESTS_PER_SECOND]
+usage: demo-service [--seconds N] [--rate REQUESTS_PER_SECOND] [--requests N] [--port P] [--no-load]
+       demo-service --load PORT [--seconds N] [--rate REQUESTS_PER_SECOND] [--requests N]
 
-It serves on 127.0.0.1 for N seconds (30), under a load that it makes itself (2,000 requests a second).";
+It serves on 127.0.0.1 for N seconds (30), under a load that it makes itself (2,000 requests a second).
+With --requests it ends when its load has made so many, and indexes by them, not by the clock: each run is the same work.";
 
 /// It always ends by itself, so that a forgotten one does no harm.
 const MAX_SECONDS: u64 = 3_600;
 const MAX_REQUESTS_PER_SECOND: u32 = 20_000;
+const MAX_REQUESTS: u64 = 10_000_000;
 
 /// What this process is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Args {
     pub duration: Duration,
     /// How fast the load asks.
     pub requests_per_second: u32,
+    /// After how many requests it ends before that.
+    pub requests: Option<u64>,
 }
 
 impl Args {
@@ -38,6 +42,7 @@ impl Args {
     pub fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut seconds = 30;
         let mut requests_per_second = 2_000;
+        let mut requests = None;
         let mut port = 0;
         let mut with_load = true;
         let mut load_port = None;
@@ -48,6 +53,7 @@ impl Args {
                     requests_per_second =
                         number(&arg, args.next(), MAX_REQUESTS_PER_SECOND.into())? as u32;
                 }
+                "--requests" => requests = Some(number(&arg, args.next(), MAX_REQUESTS)?),
                 "--port" => port = number(&arg, args.next(), u16::MAX.into())? as u16,
                 "--load" => load_port = Some(number(&arg, args.next(), u16::MAX.into())? as u16),
                 "--no-load" => with_load = false,
@@ -66,6 +72,7 @@ impl Args {
             mode,
             duration: Duration::from_secs(seconds),
             requests_per_second,
+            requests,
         })
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! It is another process, so that its CPU time is not the service's.
 
+use crate::args::Args;
 use crate::work::{self, Numbers};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -34,24 +35,29 @@ enum Ask {
 }
 
 /// Starts this program again as the load on a port.
-pub fn spawn(port: u16, duration: Duration, requests_per_second: u32) -> std::io::Result<Child> {
-    Command::new(std::env::current_exe()?)
-        .args(["--load", &port.to_string()])
-        .args(["--seconds", &duration.as_secs().to_string()])
-        .args(["--rate", &requests_per_second.to_string()])
-        .stdin(Stdio::null())
-        .spawn()
+pub fn spawn(port: u16, args: &Args) -> std::io::Result<Child> {
+    let mut load = Command::new(std::env::current_exe()?);
+    load.args(["--load", &port.to_string()]);
+    load.args(["--seconds", &args.duration.as_secs().to_string()]);
+    load.args(["--rate", &args.requests_per_second.to_string()]);
+    if let Some(requests) = args.requests {
+        load.args(["--requests", &requests.to_string()]);
+    }
+    load.stdin(Stdio::null()).spawn()
 }
 
-/// Asks until the time is up.
-pub fn run(port: u16, duration: Duration, requests_per_second: u32) {
-    let until = Instant::now() + duration;
-    let gap = Duration::from_secs(1) * CONNECTIONS / requests_per_second;
+/// Asks until the time is up, or each connection has made its part of the requests.
+pub fn run(port: u16, args: &Args) {
+    let until = Instant::now() + args.duration;
+    let gap = Duration::from_secs(1) * CONNECTIONS / args.requests_per_second;
+    let requests = args
+        .requests
+        .map_or(u64::MAX, |all| all / u64::from(CONNECTIONS));
     let connections: Vec<_> = (0..CONNECTIONS)
         .map(|number| {
             std::thread::spawn(move || {
                 // A broken connection ends it: most likely the service has ended.
-                let _ = ask(port, number, until, gap);
+                let _ = ask(port, number, until, gap, requests);
             })
         })
         .collect();
@@ -60,7 +66,13 @@ pub fn run(port: u16, duration: Duration, requests_per_second: u32) {
     }
 }
 
-fn ask(port: u16, number: u32, until: Instant, gap: Duration) -> std::io::Result<()> {
+fn ask(
+    port: u16,
+    number: u32,
+    until: Instant,
+    gap: Duration,
+    requests: u64,
+) -> std::io::Result<()> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
@@ -78,7 +90,7 @@ fn ask(port: u16, number: u32, until: Instant, gap: Duration) -> std::io::Result
     let health = request("GET", "/health", b"");
 
     let mut next = Instant::now() + gap * number / CONNECTIONS;
-    for kind in ROUND.iter().cycle() {
+    for (kind, _) in ROUND.iter().cycle().zip(0..requests) {
         let now = Instant::now();
         if now >= until {
             return Ok(());

@@ -29,7 +29,7 @@ mod work;
 use args::{Args, Mode};
 use std::error::Error;
 use std::net::{Ipv4Addr, TcpListener};
-use std::process::ExitCode;
+use std::process::{Child, ExitCode};
 use std::time::Duration;
 
 fn main() -> ExitCode {
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     };
     let outcome = match args.mode {
         Mode::Load { port } => {
-            load::run(port, args.duration, args.requests_per_second);
+            load::run(port, &args);
             Ok(())
         }
         Mode::Serve { port, with_load } => serve(port, with_load, &args),
@@ -59,8 +59,8 @@ fn main() -> ExitCode {
 fn serve(port: u16, with_load: bool, args: &Args) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     let address = listener.local_addr()?;
-    let child = with_load
-        .then(|| load::spawn(address.port(), args.duration, args.requests_per_second))
+    let mut child = with_load
+        .then(|| load::spawn(address.port(), args))
         .transpose()?;
 
     let _guard = profiler::start()?;
@@ -71,16 +71,22 @@ fn serve(port: u16, with_load: bool, args: &Args) -> Result<(), Box<dyn Error>> 
         if with_load { " under its own load" } else { "" },
     );
 
-    let indexers = indexer::start();
+    let indexers = indexer::start(args.requests.is_some());
     let runtime = runtime()?;
     runtime.block_on(async {
         let listener = routes::adopt(listener)?;
         // The load ends first, so that no request is cut in two.
-        let _ = tokio::time::timeout(
+        let served = tokio::time::timeout(
             args.duration + Duration::from_millis(300),
             routes::serve(listener),
-        )
-        .await;
+        );
+        match (args.requests, &mut child) {
+            (Some(_), Some(load)) => tokio::select! {
+                _ = served => {}
+                () = ended(load) => {}
+            },
+            _ => drop(served.await),
+        }
         Ok::<(), std::io::Error>(())
     })?;
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -92,6 +98,13 @@ fn serve(port: u16, with_load: bool, args: &Args) -> Result<(), Box<dyn Error>> 
     }
     truth::print();
     Ok(())
+}
+
+/// Waits until the load has made all its requests.
+async fn ended(load: &mut Child) {
+    while load.try_wait().is_ok_and(|status| status.is_none()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

@@ -3,7 +3,7 @@
 //! `POST /orders` parses and sorts · `GET /invoice` renders and compresses · `POST /upload` takes a checksum · `GET /health`.
 
 use crate::work::{self, Order};
-use crate::{profiler, truth};
+use crate::{indexer, profiler, truth};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
@@ -60,6 +60,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     };
     let body = body.to_bytes();
     profiler::answered();
+    indexer::answered();
     Ok(match (&parts.method, parts.uri.path()) {
         (&Method::POST, "/orders") => orders(&body),
         (&Method::GET, "/invoice") => invoice(),
