@@ -11,7 +11,7 @@ use crate::sync::GivesUp;
 use hotpoll_profile::{Library, Mode, ResourceKind};
 use hotpoll_sampler::clock;
 use std::panic::Location;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{Ordering, Ordering::Relaxed};
 
 /// What stands beside a condition variable.
 #[derive(Debug)]
@@ -37,7 +37,8 @@ impl Notified {
         if let Some(row) = self.0.row() {
             let channel = row.channel();
             channel.last_sent.store(clock::now(), Relaxed);
-            channel.sent.fetch_add(count, Relaxed);
+            // Release: who counts this one finds when it was.
+            channel.sent.fetch_add(count, Ordering::Release);
             row.acquired[Side::Exclusive as usize].fetch_add(count, Relaxed);
         }
     }
@@ -73,26 +74,56 @@ fn told(
 ) -> bool {
     let since = clock::now();
     let then = mutex.id();
+    let (channel, counts) = (row.channel(), row.counts(Side::Exclusive));
+    if row.waiting.fetch_add(1, Relaxed) == 0 {
+        // Whoever was notified is back. Some waited since before anything was told, and do not say so.
+        let sent = channel.sent.load(Ordering::Acquire);
+        channel.received.fetch_max(sent, Relaxed);
+    }
     mutex.released();
     let word = site_word(site);
     let waiting = Waiting::begin_then(row, then, Mode::Exclusive, ends, word, since, 0);
     let timed_out = wait();
     let now = clock::now();
     waiting.end();
-    let (channel, counts) = (row.channel(), row.counts(Side::Exclusive));
+    row.waiting.fetch_sub(1, Relaxed);
     if timed_out {
         counts.waited_in_vain(now.saturating_sub(since), true);
         mutex.retaken(site, 0);
     } else {
-        channel.received.fetch_add(1, Relaxed);
-        // The last one to be notified may have been another: what is left for the mutex is at least so long.
-        // Where nobody says who is woken, all of it is this wait.
-        let woken = match channel.last_sent.load(Relaxed) {
-            0 => now,
-            last => last.clamp(since, now),
-        };
+        let back = channel.received.fetch_add(1, Relaxed) + 1;
+        let sent = channel.sent.load(Ordering::Acquire);
+        let last = channel.last_sent.load(Relaxed);
+        let woken = notified_at((sent, last), back, since, now);
         counts.waited(woken - since);
         mutex.retaken(site, now - woken);
     }
     timed_out
+}
+
+/// When one was notified who waited from `since` to `now`, and is the `back`th to come back; `sent` notifications were told of, the last one then.
+///
+/// The last one to be notified may have been another: what is left for the mutex is at least so long. Where nobody says who is woken, all of it is this wait.
+/// Who notifies tells of it after it has: one who is back before that took no time to take the mutex.
+fn notified_at((sent, last): (u64, u64), back: u64, since: u64, now: u64) -> u64 {
+    match last {
+        0 => now,
+        _ if back > sent => now,
+        last => last.clamp(since, now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It was the notification before, and the mutex was waited for since then: for as long as a queue was empty.
+    #[test]
+    fn who_is_back_before_its_notification_is_told_of_waited_for_no_mutex() {
+        assert_eq!(notified_at((3, 100), 4, 50, 200), 200);
+        assert_eq!(notified_at((4, 199), 4, 50, 200), 199);
+        // Nobody says who is woken; and one that came after the last notification.
+        assert_eq!(notified_at((0, 0), 1, 50, 200), 200);
+        assert_eq!(notified_at((4, 20), 4, 50, 200), 50);
+    }
 }
