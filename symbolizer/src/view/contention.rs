@@ -4,7 +4,7 @@
 //! others waited (Go's are scaled from samples, too); of locks whose holders have no samples, on the stacks of those who waited; else on
 //! the stack of the longest wait, or on a frame that is named like the lock.
 
-use crate::verdict::names;
+use crate::verdict::{is_held, names};
 use hotpoll_profile::{Function, Line, Location, Profile, Resource, Sample, State};
 use std::collections::{BTreeMap, HashMap};
 
@@ -41,9 +41,17 @@ pub fn contention(profile: &Profile) -> Profile {
     }
     let resources = profile.snapshot.iter();
     for one in resources.flat_map(|snapshot| &snapshot.resources.resources) {
-        let mut contended = (one.exclusive.contended).saturating_add(one.shared.contended);
-        // Whoever waits still has waited, too. Who waits for a message is not held up.
-        if one.kind.is_lock() || one.permits.is_some() {
+        // Who waits for a message, to be notified or for a time is not held up; who sends is.
+        let (mut contended, wait_ns) = match is_held(one) {
+            true => (
+                (one.exclusive.contended).saturating_add(one.shared.contended),
+                one.wait_ns(),
+            ),
+            false if one.kind.is_channel() => (one.exclusive.contended, one.exclusive.wait_ns),
+            false => (0, 0),
+        };
+        // Whoever waits still has waited, too.
+        if is_held(one) {
             let waiters = one.waiters.len() as u64;
             contended = contended.saturating_add(waiters.saturating_add(one.more_waiters));
         }
@@ -55,7 +63,7 @@ pub fn contention(profile: &Profile) -> Profile {
             Some(stacks) => stacks.into_iter().collect(),
             None => vec![(by_itself(&mut contention, one), 1)],
         };
-        spread(&mut contention, one, contended, rows);
+        spread(&mut contention, one.id, (contended, wait_ns), rows);
     }
     contention
 }
@@ -100,7 +108,8 @@ fn by_itself(profile: &mut Profile, one: &Resource) -> Row {
 }
 
 /// Divides a lock's counts among stacks, so that they add up to them.
-fn spread(profile: &mut Profile, one: &Resource, contended: u64, rows: Vec<(Row, u64)>) {
+fn spread(profile: &mut Profile, lock: u64, of_all: (u64, u64), rows: Vec<(Row, u64)>) {
+    let (contended, wait_ns) = of_all;
     let whole: u128 = rows.iter().map(|(_, weight)| u128::from(*weight)).sum();
     let whole = whole.max(1);
     let mut before: u128 = 0;
@@ -108,7 +117,7 @@ fn spread(profile: &mut Profile, one: &Resource, contended: u64, rows: Vec<(Row,
     for ((thread, kind, stack), weight) in rows {
         let upto = before + u128::from(weight);
         let between = |of: u64| part(of, upto) - part(of, before);
-        let (count, delay_ns) = (between(contended), between(one.wait_ns()));
+        let (count, delay_ns) = (between(contended), between(wait_ns));
         before = upto;
         if count == 0 && delay_ns == 0 {
             continue;
@@ -117,7 +126,7 @@ fn spread(profile: &mut Profile, one: &Resource, contended: u64, rows: Vec<(Row,
             thread,
             state: State::Running,
             kind,
-            lock: one.id,
+            lock,
             stack,
             count,
             cpu_ns: delay_ns,
@@ -130,7 +139,7 @@ fn spread(profile: &mut Profile, one: &Resource, contended: u64, rows: Vec<(Row,
 mod tests {
     use super::super::fixture::profile;
     use super::*;
-    use hotpoll_profile::{Resources, Site, Snapshot, Uses};
+    use hotpoll_profile::{ResourceKind, Resources, Site, Snapshot, Uses};
 
     #[test]
     fn counts_lie_on_holders_and_add_up() {
@@ -160,6 +169,16 @@ mod tests {
             },
             ..Resource::default()
         };
+        let of_kind = |kind, id| {
+            let shared = Uses {
+                contended: 9,
+                wait_ns: 900,
+                ..Uses::default()
+            };
+            let mut one = resource(id, if id == 12 { 5 } else { 0 }, 0);
+            (one.kind, one.shared) = (kind, shared);
+            one
+        };
         profile.snapshot = Some(Snapshot {
             resources: Resources {
                 resources: vec![
@@ -167,6 +186,9 @@ mod tests {
                     resource(8, 10, 50),
                     resource(9, 3, 30),
                     resource(10, 0, 0),
+                    // Idle receivers, and a pool that waits for work.
+                    of_kind(ResourceKind::Mpsc, 11),
+                    of_kind(ResourceKind::Condvar, 12),
                 ],
                 ..Resources::default()
             },

@@ -5,7 +5,9 @@
 
 use super::await_stack::{self, Level};
 use super::frames::Frames;
-use hotpoll_profile::{Library, Profile, Resource, ResourceKind, Sample, State};
+use crate::verdict::is_held;
+use crate::waits::{WaitKind, wait_of};
+use hotpoll_profile::{Library, Profile, Resource, Sample, State};
 use std::collections::{BTreeMap, HashMap};
 
 /// A resource, and the time that samples stand for.
@@ -85,7 +87,10 @@ pub fn lock_times<'p>(
     let mut waits: BTreeMap<u64, BTreeMap<Who, u64>> = BTreeMap::new();
     let mut holds: BTreeMap<u64, Vec<LockHold>> = BTreeMap::new();
     for sample in profile.samples.iter().filter(|sample| selects(sample)) {
-        if sample.lock != 0 && sample.state.is_blocked() {
+        if sample.lock != 0
+            && sample.state.is_blocked()
+            && is_held_up(profile, known.get(&sample.lock).copied(), sample)
+        {
             let who = waits.entry(sample.lock).or_default();
             let ns = who.entry(who_of(profile, sample)).or_default();
             *ns = ns.saturating_add(sample.wall_ns);
@@ -96,7 +101,7 @@ pub fn lock_times<'p>(
     }
     let suspends = known
         .values()
-        .filter(|one| suspended_ns(one) > 0 && is_waited_for(one));
+        .filter(|one| suspended_ns(one) > 0 && is_held(one));
     let suspends = suspends.map(|one| one.id);
     let sampled = waits.keys().chain(holds.keys()).copied();
     let mut ids: Vec<u64> = sampled.chain(suspends).collect();
@@ -143,9 +148,16 @@ fn suspended_ns(one: &Resource) -> u64 {
     }
 }
 
-/// Whether a wait for it is one for somebody who holds it. Who waits for a message, a call or a time has nothing to do.
-fn is_waited_for(one: &Resource) -> bool {
-    one.kind.is_lock() || one.kind == ResourceKind::Semaphore
+/// Whether somebody holds a thread up. Who waits for a message, a call or a time has nothing to do, for as long as the program lives.
+fn is_held_up(profile: &Profile, one: Option<&Resource>, sample: &Sample) -> bool {
+    match one {
+        Some(one) if one.kind.is_channel() => {
+            let wait = wait_of(profile, &sample.stack);
+            wait.is_some_and(|wait| wait.kind == WaitKind::ChannelSend)
+        }
+        Some(one) => is_held(one),
+        None => true,
+    }
 }
 
 fn sum(times: impl Iterator<Item = u64>) -> u64 {
@@ -229,7 +241,36 @@ fn add(holds: &mut Vec<LockHold>, frames: &Frames, sample: &Sample) {
 mod tests {
     use super::super::fixture::{INTERVAL_NS, profile};
     use super::*;
-    use hotpoll_profile::{Resources, Snapshot};
+    use hotpoll_profile::{ResourceKind, Resources, Snapshot};
+
+    /// Idle receivers, and a pool that waits for work, were what was waited for longest.
+    #[test]
+    fn who_has_nothing_to_do_waits_for_no_lock() {
+        let send = "shop::feed;std::sync::mpsc::SyncSender::send;std::sync::mpmc::Sender::send";
+        let receive = "shop::serve;std::sync::mpsc::Receiver::recv;std::sync::mpmc::Receiver::recv";
+        let mut profile = profile(&[("a", send, 2), ("b", receive, 50), ("c", "shop::pool", 50)]);
+        for sample in &mut profile.samples {
+            sample.lock = if sample.thread == 2 { 8 } else { 7 };
+            sample.state = State::Futex;
+            (sample.wall_ns, sample.cpu_ns) = (sample.cpu_ns, 0);
+        }
+        let resource = |id, kind| Resource {
+            id,
+            kind,
+            ..Resource::default()
+        };
+        let both = [(7, ResourceKind::Mpsc), (8, ResourceKind::Condvar)];
+        profile.snapshot = Some(Snapshot {
+            resources: Resources {
+                resources: both.map(|(id, kind)| resource(id, kind)).into(),
+                ..Resources::default()
+            },
+            ..Snapshot::default()
+        });
+        let rows = lock_times(&Frames::new(&profile), |_| true);
+        let rows: Vec<_> = rows.iter().map(|row| (row.id, row.waited_ns)).collect();
+        assert_eq!(rows, [(7, 2 * INTERVAL_NS)]);
+    }
 
     #[test]
     fn waits_and_what_holders_did_meanwhile() {
