@@ -17,7 +17,10 @@ pub(super) fn waiters(resource: &Resource) -> usize {
 }
 
 /// Those who hold it in a way that the waiter cannot have it meanwhile.
-fn in_the_way<'r>(resource: &'r Resource, waiter: &'r Waiter) -> impl Iterator<Item = &'r Holder> {
+pub(super) fn in_the_way<'r>(
+    resource: &'r Resource,
+    waiter: &'r Waiter,
+) -> impl Iterator<Item = &'r Holder> {
     (resource.holders.iter()).filter(|holder| {
         resource.kind != ResourceKind::RwLock || stands_in_the_way(holder.mode, waiter.mode)
     })
@@ -93,12 +96,15 @@ pub(super) fn moves(resource: &Resource, waiter: &Waiter, older_than_ns: u64) ->
         return false;
     }
     let while_it_waits = ago.saturating_mul(3) < waiter.since_ns.saturating_mul(2);
+    let as_ever = resource.holders.is_empty() && takes_as_ever(resource, waiter);
+    ago < older_than_ns || while_it_waits || as_ever
+}
+
+/// Whether waits like this one take so long.
+pub(super) fn takes_as_ever(resource: &Resource, waiter: &Waiter) -> bool {
     let uses = &resource.exclusive;
     let longest = uses.longest_wait.as_ref().map_or(0, |longest| longest.ns);
-    let as_ever = resource.holders.is_empty()
-        && uses.contended >= WAITS
-        && waiter.since_ns <= longest.saturating_mul(RHYTHM);
-    ago < older_than_ns || while_it_waits || as_ever
+    uses.contended >= WAITS && waiter.since_ns <= longest.saturating_mul(RHYTHM)
 }
 
 /// One line on a semaphore with too few permits.

@@ -81,8 +81,10 @@ impl Finder<'_, '_> {
             ProblemKind::FullChannel => {
                 let channel = resource.channel.as_ref()?;
                 let received = channel.last_received_ns;
-                if received > 0 && received < self.settings.older_than_ns {
-                    // It goes on, slowly: the sender is held back, as a bound is meant to.
+                let goes_on =
+                    received < self.settings.older_than_ns || flow::takes_as_ever(resource, first);
+                if received > 0 && goes_on {
+                    // Slowly: the sender is held back, as a bound is meant to.
                     return None;
                 }
                 let full = channel.capacity.unwrap_or(channel.length);
@@ -163,6 +165,13 @@ impl Finder<'_, '_> {
                 true => Confidence::Certain,
                 false => Confidence::Likely,
             };
+            let others = flow::in_the_way(resource, first).count().saturating_sub(1) as u64;
+            if others + resource.more_holders > 0 {
+                evidence.push(format!(
+                    "{} more hold it, too: all of them have to let go",
+                    others + resource.more_holders
+                ));
+            }
             if ended.is_none() && holder.is_some_and(|holder| holder.movable) {
                 evidence.push(
                     "its guard can be handed on: somebody else may have it by now".to_owned(),

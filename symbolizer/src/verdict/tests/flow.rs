@@ -36,6 +36,20 @@ fn a_full_channel_and_its_receiver() {
     // Never received is stalled, too; received just now is what a bound is for.
     assert_eq!(of(16, 0).problems().len(), 1);
     of(16, 30 * MS).check(&[]);
+    // One whose receiver takes seconds for each was a problem for a part of each of them: a probe that goes on and off.
+    let slow = |since_ns, longest_ns| {
+        let mut scene = of(16, since_ns);
+        let resource = &mut scene.snapshot.resources.resources[0];
+        resource.waiters[0].since_ns = since_ns;
+        resource.exclusive.contended = 5;
+        resource.exclusive.longest_wait = Some(Longest {
+            ns: longest_ns,
+            ..Longest::default()
+        });
+        scene.problems().len()
+    };
+    assert_eq!(slow(3 * S, 2 * S), 0);
+    assert_eq!(slow(5 * S, 2 * S), 1);
 }
 
 #[test]

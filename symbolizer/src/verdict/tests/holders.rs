@@ -2,11 +2,11 @@
 
 use super::super::Actor;
 use super::super::fixture::{
-    MS, S, Scene, async_mutex, holder, mutex, semaphore, task, thread, waiter,
+    MS, S, Scene, async_mutex, holder, mutex, resource, semaphore, task, thread, waiter,
 };
 use super::super::problem::{Confidence, ProblemKind as Kind};
 use super::kinds_of;
-use hotpoll_profile::{Resource, Since, State};
+use hotpoll_profile::{Library, Mode, Resource, ResourceKind, Since, State};
 
 /// One holder blocks three, one of whom blocks another two: one problem.
 #[test]
@@ -50,6 +50,29 @@ fn one_owner_is_one_problem() {
         "{:?}",
         problem.evidence
     );
+}
+
+/// The one who has read longest was told of as if all hung on it.
+#[test]
+fn a_writer_waits_for_all_readers() {
+    let readers = (0..3).map(|number| {
+        let mut reader = holder(thread(number), (9 - u64::from(number)) * S);
+        reader.mode = Mode::Shared;
+        reader
+    });
+    let lock = resource(
+        1,
+        ResourceKind::RwLock,
+        Library::ParkingLot,
+        readers.collect(),
+        vec![waiter(thread(3), 4 * S)],
+    );
+    let problems = Scene::new(4, vec![lock]).check(&[(
+        Kind::LongHold,
+        "thread 100 (t0) holds rwlock shop.rs:1, one waits",
+    )]);
+    let told = "2 more hold it, too: all of them have to let go".to_owned();
+    assert!(problems[0].evidence.contains(&told), "{problems:#?}");
 }
 
 /// It was told to be blocked in what it did before it took the lock: in that very lock, mostly.
