@@ -152,7 +152,16 @@ impl Drawing<'_> {
     /// One who waits or holds, or the name of one who cannot be told apart.
     fn party(&mut self, actor: Option<Actor>, name: impl FnOnce() -> String) -> String {
         if let Some(actor) = actor {
-            return self.actor(actor);
+            let id = self.actor(actor);
+            // One that has ended is known by what it did alone.
+            if let Some(node) = self
+                .nodes
+                .get_mut(&id)
+                .filter(|node| node.detail.is_empty())
+            {
+                node.name = name();
+            }
+            return id;
         }
         self.others += 1;
         let id = format!("other:{}", self.others);

@@ -44,6 +44,23 @@ fn only_what_is_linked() {
     assert!(nodes("nothing of this").is_empty());
 }
 
+/// It was a bare number, where `hotpoll stuck` and `locks` knew what it was.
+#[test]
+fn who_has_ended_keeps_its_kind() {
+    let mut profile = crate::stuck::fixture::locked_profile();
+    let snapshot = profile.snapshot.as_mut().unwrap();
+    let kind = snapshot.tasks.kinds[0].id;
+    let holder = &mut snapshot.resources.resources[0].holders[0];
+    holder.party = hotpoll_profile::Party {
+        task: 4_000,
+        kind,
+        ..hotpoll_profile::Party::default()
+    };
+    let data = collect(&crate::now::Now::new(profile), None, false);
+    let text = plain(&text::render(&data, 80));
+    assert!(text.contains("held by task #4000 (request)"), "{text}");
+}
+
 /// Who waits for a time, or to be notified, was shown as who waits for somebody.
 #[test]
 fn who_sleeps_is_held_up_by_nobody() {
