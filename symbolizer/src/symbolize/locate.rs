@@ -62,10 +62,13 @@ impl Plan<'_> {
         let Some(facts) = self.object.as_ref().map(|file| &file.facts) else {
             return module.load_bias;
         };
-        if module.load_bias != 0 || !facts.position_independent {
+        // A profile of another tool tells where the mapping lies, not the bias: reading it takes sections to lie in memory as in the file, which lld's do not.
+        // Where they do, what is found here is the same.
+        let guess = module.start.wrapping_sub(module.file_offset);
+        let is_noted = module.load_bias != 0 && module.load_bias != guess;
+        if is_noted || (module.load_bias == 0 && !facts.position_independent) {
             return module.load_bias;
         }
-        // A profile of another tool tells where the mapping lies, not the bias.
         facts
             .code_segments
             .iter()
@@ -73,11 +76,8 @@ impl Plan<'_> {
                 (page(segment.offset)..segment.offset.saturating_add(segment.size))
                     .contains(&module.file_offset)
             })
-            .map_or(0, |segment| {
-                module
-                    .start
-                    .wrapping_sub(module.file_offset)
-                    .wrapping_sub(segment.address.wrapping_sub(segment.offset))
+            .map_or(module.load_bias, |segment| {
+                guess.wrapping_sub(segment.address.wrapping_sub(segment.offset))
             })
     }
 }
