@@ -45,9 +45,13 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
         rows.tested
     });
     notices.extend(unseen::notices(&unseen));
-    let judged = can_judge(&table, &scale, options);
+    let are_enough = can_judge(&table, &scale, options);
+    let judged = are_enough && scale.is_known;
     let held = budget::hold(&table, &scale, &functions, judged, options)?;
-    if !judged {
+    if !scale.is_known {
+        // No number of runs makes more functions of it.
+        total.more_runs = None;
+    } else if !are_enough {
         let [base, new] = table.sides();
         total.verdict = Verdict::Inconclusive;
         total.more_runs = total.more_runs.max(Some(gate::missing_runs(base.min(new))));
@@ -71,6 +75,7 @@ pub fn compare(base: &[Run], new: &[Run], options: &Options) -> Result<Compariso
     }
     let [base_runs, new_runs] = table.sides();
     let missing_runs = gate::missing_runs(base_runs.min(new_runs));
+    let missing_runs = scale.is_known.then_some(missing_runs);
     let [polls, delays, locks] = &mut counted;
     let mut families = [&mut functions.tested, polls, delays, locks];
     let tests: usize = families.iter().map(|family| family.len()).sum();
@@ -151,7 +156,7 @@ fn judge(
     family: &mut [Tested],
     tests: usize,
     judged: bool,
-    missing_runs: u32,
+    missing_runs: Option<u32>,
     whole: f64,
     options: &Options,
 ) {
@@ -191,10 +196,11 @@ fn judge(
         if effect.verdict != Verdict::Inconclusive {
             effect.more_runs = None;
         } else if !judged {
-            effect.more_runs = match tested.difference {
-                Some(_) => effect.more_runs.map(|runs| runs.max(missing_runs)),
+            effect.more_runs = match (missing_runs, tested.difference) {
+                (None, _) => None,
+                (Some(missing), Some(_)) => effect.more_runs.map(|runs| runs.max(missing)),
                 // One run a side: that more would tell is all that is known.
-                None => Some(missing_runs),
+                (missing, None) => missing,
             };
         }
     }

@@ -186,8 +186,7 @@ pub(crate) fn missing_runs(runs: usize) -> u32 {
 /// About how many more runs a side would open all eyes; `None` where none would, or none have to be.
 fn more_runs(comparison: &Comparison, blind: &[Blind]) -> Option<u32> {
     if !comparison.judged {
-        let runs = comparison.base.runs.len().min(comparison.new.runs.len());
-        return Some(missing_runs(runs));
+        return comparison.total.more_runs;
     }
     let needed = blind.iter().map(|blind| match blind {
         // Met too seldom in each run, however many there are.

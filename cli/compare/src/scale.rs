@@ -13,6 +13,8 @@ pub(crate) struct Scale {
     pub total: Vec<f64>,
     /// By run: units of work, or what stands in for them.
     pub units: Vec<f64>,
+    /// Whether units are worth judging by. Where too few functions stand in for them, one that got cheaper makes all others dearer.
+    pub is_known: bool,
 }
 
 impl Scale {
@@ -20,15 +22,24 @@ impl Scale {
         let runs = table.runs.iter();
         let sampled_ns = runs.clone().map(|run| sampled_ns(run) as f64);
         let sampled_ns: Vec<f64> = sampled_ns.collect();
+        let mut is_known = true;
         let (unit, units) = match work {
             Some(work) => {
                 let units = runs.clone().map(|run| units(run, work).unwrap_or(1) as f64);
                 (Unit::PerUnit(work.to_owned()), units.collect())
             }
-            None => (
-                Unit::MedianOfRatios,
-                median_of_ratios(table, &sampled_ns, notices),
-            ),
+            None => {
+                let (units, functions) = median_of_ratios(table, &sampled_ns);
+                is_known = functions >= MIN_FUNCTIONS;
+                if !is_known {
+                    notices.push(Notice {
+                        text: format!(
+                            "no work was counted, and {functions} of the {MIN_FUNCTIONS} functions that it takes have samples enough to scale the runs by: what got cheaper would make others look dearer, so nothing is judged"
+                        ),
+                    });
+                }
+                (Unit::MedianOfRatios, units)
+            }
         };
         let per_unit = |costs: Vec<f64>| -> Vec<f64> {
             let costs = costs.iter().zip(&units);
@@ -41,6 +52,7 @@ impl Scale {
             sampled: per_unit(sampled_ns),
             total: per_unit(runs.map(|run| run.cpu_ns as f64).collect()),
             units,
+            is_known,
         }
     }
 }
@@ -86,12 +98,14 @@ pub(crate) fn choose_work(runs: &[&Run], options: &Options) -> Option<String> {
 
 /// Functions that a size can be told from have so many samples a run, on average.
 const MIN_SAMPLES: f64 = 20.0;
-/// With fewer such functions the median is nobody's.
+/// With fewer such functions the median is one of those that changed too easily for a verdict;
 const MIN_FUNCTIONS: usize = 5;
+/// and with fewer than these it is nobody's.
+const MIN_FOR_A_MEDIAN: usize = 3;
 
 /// The size of each run, in which a function that did not change has the same cost: the median of the ratios between the functions' own costs in
-/// the run and their geometric means over all runs. A function that changed does not move it, as it would move the sum.
-fn median_of_ratios(table: &Table<'_>, sampled_ns: &[f64], notices: &mut Vec<Notice>) -> Vec<f64> {
+/// the run and their geometric means over all runs. A function that changed does not move it, as it would move the sum. And of how many functions it is.
+fn median_of_ratios(table: &Table<'_>, sampled_ns: &[f64]) -> (Vec<f64>, usize) {
     let runs = table.runs.len() as f64;
     let samples: f64 = table.effective.iter().sum();
     let mut ratios: Vec<Vec<f64>> = vec![Vec::new(); table.runs.len()];
@@ -111,20 +125,15 @@ fn median_of_ratios(table: &Table<'_>, sampled_ns: &[f64], notices: &mut Vec<Not
             ratios.push(cost - center);
         }
     }
-    if ratios
-        .first()
-        .is_none_or(|ratios| ratios.len() < MIN_FUNCTIONS)
-    {
-        notices.push(Notice {
-            text: "no work was counted and there are too few functions to scale the runs by: what is compared are parts of the whole".into(),
-        });
+    let functions = ratios.first().map_or(0, Vec::len);
+    if functions < MIN_FOR_A_MEDIAN {
+        // Parts of the whole.
         let center = sampled_ns.iter().map(|ns| ns.ln()).sum::<f64>() / runs;
-        return sampled_ns.iter().map(|ns| ns / center.exp()).collect();
+        let parts = sampled_ns.iter().map(|ns| ns / center.exp()).collect();
+        return (parts, functions);
     }
-    ratios
-        .iter_mut()
-        .map(|ratios| median(ratios).exp())
-        .collect()
+    let medians = ratios.iter_mut().map(|ratios| median(ratios).exp());
+    (medians.collect(), functions)
 }
 
 /// The middle value, or the mean of the two in the middle.

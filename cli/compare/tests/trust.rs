@@ -222,7 +222,7 @@ fn rare_waits_that_last_are_told() {
 fn many_baselines_outvote_nothing() {
     let base = Program::service();
     let small = base.leaf_of_share(0.004);
-    let new = base.clone().slower(&small, 4.0);
+    let new = base.clone().slower(&small, 2.7);
     let world = World {
         runs: 20,
         ..World::default()
@@ -308,6 +308,39 @@ fn few_runs_fail_nothing() {
         );
         assert!(failed * 100 <= comparisons, "{runs} {kind:?}: {failed}");
         assert!(failed == 0 || runs >= 4, "{runs} {kind:?}: {failed}");
+    }
+}
+
+/// Three functions, and nobody counts work: what got cheaper makes the others larger parts of the whole.
+#[test]
+fn few_functions_without_work_fail_nothing() {
+    let mut base = Program::service();
+    base.stacks.truncate(0);
+    for (leaf, cost) in [
+        ("shop::parse", 70.0),
+        ("shop::render", 45.0),
+        ("shop::store", 33.0),
+    ] {
+        let frames = [base.name(leaf), base.name("shop::main")];
+        base.stacks.push((frames.to_vec(), cost, 0));
+    }
+    let cheaper = base.clone().slower("shop::parse", 0.33);
+    let both_cheaper = cheaper.clone().slower("shop::render", 0.33);
+    let world = World {
+        work: false,
+        ..World::default()
+    };
+    for new in [&cheaper, &both_cheaper] {
+        for seed in 0..5 {
+            let (base, new) = world.runs(&base, new, seed);
+            let comparison = compared(&base, &new, &Options::default());
+            assert_eq!(comparison.outcome, Outcome::Pass);
+            assert_eq!(comparison.verdict, Verdict::Inconclusive);
+            assert_eq!(comparison.more_runs, None);
+            let told = comparison.notices.iter();
+            let mut told = told.filter(|notice| notice.text.contains("3 of the 5 functions"));
+            assert!(told.next().is_some(), "{:?}", comparison.notices);
+        }
     }
 }
 

@@ -116,7 +116,13 @@ fn why_it_passes(report: &Report) -> Option<&'static str> {
 fn how_to_tell(report: &Report) -> Option<String> {
     let comparison = &report.comparison;
     if !report.has_total() {
-        return Some("Have the program count its work (hotpoll::work, or --work NAME=N of hotpoll bench), or leave the whole out: --fail-on function,poll,lock.".into());
+        let or_else = match comparison.judged {
+            true => ", or leave the whole out: --fail-on function,poll,lock",
+            false => "",
+        };
+        return Some(format!(
+            "Have the program count its work (hotpoll::work, or --work NAME=N of hotpoll bench){or_else}."
+        ));
     }
     let runs = comparison.more_runs?;
     let effect = Effect {
@@ -216,7 +222,7 @@ pub fn whole(report: &Report) -> String {
         let judged = if comparison.rows.is_empty() {
             "no function has enough samples to be judged"
         } else {
-            "functions are compared by the median of their ratios"
+            "functions are compared with each other"
         };
         return format!(
             "work was not counted in each run, so the new build as a whole is not judged; {judged}"
@@ -292,7 +298,7 @@ pub fn capital(text: &str) -> String {
 pub fn detectable(report: &Report) -> Option<String> {
     let comparison = &report.comparison;
     if !comparison.judged {
-        return Some("With so few runs no change is judged, whatever its size.".to_owned());
+        return Some("No change is judged here, whatever its size; the notes say why.".to_owned());
     }
     let mut parts = Vec::new();
     if report.has_total() && comparison.total.detectable.is_finite() {
