@@ -134,12 +134,10 @@ impl InnerWaker {
                 Err(now) => word = now,
             }
         }
+        // It leaves by a panic of that waker's, too: who stayed in would keep the waker from being replaced, and each poll would wake the next.
+        let _in = Reader(self);
         // SAFETY: counted in the word: nobody writes meanwhile.
         self.waker.with(|mine| pass_on(unsafe { &*mine }));
-        // Release: the waker may be replaced or dropped now. Acquire: the last one in after CLOSED drops what others have used.
-        if self.word.fetch_sub(READER, Ordering::AcqRel) == CLOSED | READER {
-            self.empty();
-        }
     }
 
     /// Passes on a wake that the running poll makes itself: nobody can be replacing the waker. Only the poll may call it.
@@ -163,10 +161,51 @@ impl InnerWaker {
     }
 }
 
+/// One that wakes, counted in the word.
+struct Reader<'w>(&'w InnerWaker);
+
+impl Drop for Reader<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // Release: the waker may be replaced or dropped now. Acquire: the last one in after CLOSED drops what others have used.
+        if self.0.word.fetch_sub(READER, Ordering::AcqRel) == CLOSED | READER {
+            self.0.empty();
+        }
+    }
+}
+
 #[inline(always)]
 fn pass_on(waker: &Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake_by_ref();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod panic_tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    /// Whether a wake panics.
+    struct Panics(bool);
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            assert!(!self.0, "meant");
+        }
+    }
+
+    #[test]
+    fn a_waker_that_panics_is_replaced_all_the_same() {
+        let inner = InnerWaker::new();
+        inner.replace(&Waker::from(Arc::new(Panics(true))));
+        let woken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| inner.wake()));
+        assert!(woken.is_err());
+        let next = Waker::from(Arc::new(Panics(false)));
+        inner.replace(&next);
+        assert!(inner.is(&next));
+        inner.close();
     }
 }
 
