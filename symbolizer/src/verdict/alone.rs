@@ -6,9 +6,25 @@ use super::names::{counted, duration};
 use super::problem::{Confidence, Owner, Problem, ProblemKind};
 use super::{task, thread};
 use crate::view::live_tasks::{LiveTask, representative};
-use crate::view::live_threads::LiveThread;
+use crate::view::live_threads::{LiveThread, Role};
 use hotpoll_profile::{Site, Snapshot, State, Waker};
 use std::collections::{BTreeMap, HashSet};
+
+/// The threads of runtimes that have one alone, which does something else.
+fn undriven<'t>(
+    threads: &'t [LiveThread<'_>],
+    snapshot: &'t Snapshot,
+) -> impl Iterator<Item = u32> + 't {
+    let outside = |tid: &u32| {
+        let mut threads = threads.iter();
+        threads.any(|one| one.thread.tid == *tid && one.role == Some(Role::Outside))
+    };
+    let runtimes = snapshot.tasks.runtimes.iter();
+    runtimes.filter_map(move |one| match one.workers.as_slice() {
+        [only] => Some(*only).filter(outside),
+        _ => None,
+    })
+}
 
 impl Finder<'_, '_> {
     /// What is wrong with threads, tasks and runtimes by themselves, where no other problem explains it.
@@ -64,6 +80,16 @@ impl Finder<'_, '_> {
                     duration(one.task.last_wake_ns)
                 )
             }));
+            if kind == ProblemKind::NotPolled {
+                evidence.extend(undriven(threads, snapshot).map(|tid| {
+                    let thread = Actor::Thread(tid);
+                    format!(
+                        "{}, the only one of a runtime, is outside of it ({}): nobody drives that runtime meanwhile",
+                        self.names.actor(thread),
+                        self.names.doing(thread).words
+                    )
+                }));
+            }
             problems.push(Problem {
                 kind,
                 confidence: match kind {

@@ -8,7 +8,7 @@ use super::problem::{Confidence, Owner, Problem, ProblemKind};
 use crate::view::Frames;
 use crate::view::await_stack;
 use crate::view::live_tasks::{LiveTask, representative};
-use crate::view::live_threads::LiveThread;
+use crate::view::live_threads::{LiveThread, Role};
 use hotpoll_profile::{Resource, Since, Site, State, TaskState, ThreadNow, Waiter};
 use std::collections::HashSet;
 
@@ -47,7 +47,7 @@ pub(super) fn quiet(
         let actor = Actor::Thread(one.thread.tid);
         let known = in_trouble.contains(&actor) || is_blocked_on_a_task(frames, one.now);
         // A worker in its runtime's epoll waits for work.
-        let parked = one.role.is_some();
+        let parked = one.role.is_some_and(|role| role != Role::Outside);
         let is_external = match one.now.state {
             _ if known || one.thread.own || one.stuck.is_some() => continue,
             State::Io => !parked,

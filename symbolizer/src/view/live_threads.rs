@@ -47,6 +47,8 @@ pub enum Role {
     BlockedElsewhere,
     /// It is between polls.
     Between,
+    /// It is in code of the program's that is none of the runtime's: nobody drives a runtime that has no other thread.
+    Outside,
     /// It polls a task, and is in `block_in_place` there: another thread has taken its place as a worker.
     BlockInPlace,
 }
@@ -60,6 +62,7 @@ impl Role {
             Self::Parked => "parked",
             Self::BlockedElsewhere => "blocked in nothing tracked",
             Self::Between => "between polls",
+            Self::Outside => "outside of the runtime",
             Self::BlockInPlace => "in block_in_place",
         }
     }
@@ -134,6 +137,7 @@ pub(super) fn last_stack(kind: Option<&TaskKind>, task: u64) -> &[u32] {
 fn role(frames: &Frames, now: &ThreadNow, polls: &[u32]) -> Role {
     match now.poll_ns {
         0 if !now.state.is_blocked() => Role::Between,
+        0 if is_outside(frames, now) => Role::Outside,
         0 if is_in_the_runtimes_wait(frames, now) => Role::Parked,
         0 => Role::BlockedElsewhere,
         _ if is_in_block_in_place(frames, polls) => Role::BlockInPlace,
@@ -157,6 +161,19 @@ fn dominant(frames: &Frames, samples: &[&Sample]) -> Option<(FrameId, f64)> {
         .into_iter()
         .next()?;
     Some((first.frame, first.weight.share_of(whole.cpu_ns)))
+}
+
+/// Whether a thread is blocked in the program's own code, and in nothing of a runtime's: the one of a runtime that is driven now and then.
+fn is_outside(frames: &Frames, now: &ThreadNow) -> bool {
+    const OF_RUNTIMES: [&str; 3] = ["tokio", "mio::", "hotpoll"];
+    let mut is_own = false;
+    let mut stack = now.stack.iter().flat_map(|&location| frames.at(location));
+    let has_runtime = stack.any(|at| {
+        let frame = frames.get(at.frame);
+        is_own |= frame.origin == Origin::Own;
+        OF_RUNTIMES.iter().any(|part| frame.name.contains(part))
+    });
+    is_own && !has_runtime && now.failure.is_none()
 }
 
 /// Whether a worker waits where the runtime has workers wait that have nothing to do. It does not only where its stack says so: below a task of the
@@ -403,7 +420,7 @@ mod tests {
             "tokio::runtime::task::harness::poll;tokio::runtime::scheduler::multi_thread::worker::Context::park_internal;epoll_wait",
             "tokio::runtime::blocking::pool::Inner::run;futex_wait",
             "tokio::runtime::task::harness::poll;futex_wait",
-            "shop::main",
+            "epoll_wait",
         ] {
             assert_eq!(
                 waiting(stack, |_| {}),
@@ -411,6 +428,15 @@ mod tests {
                 "{stack}"
             );
         }
+    }
+
+    /// A runtime of one thread, which has left it: it was parked, as if it would poll whoever is woken.
+    #[test]
+    fn a_runtimes_thread_that_is_elsewhere_does_not_drive_it() {
+        assert_eq!(
+            waiting("shop::main;shop::serve;std::thread::sleep", |_| {}),
+            (Some(Role::Outside), None)
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::super::fixture::{
 };
 use super::super::problem::{Confidence, ProblemKind as Kind};
 use super::kinds_of;
-use hotpoll_profile::{Library, Mode, Resource, ResourceKind, Since, State};
+use hotpoll_profile::{Library, Mode, Resource, ResourceKind, Since, State, TaskState};
 
 /// One holder blocks three, one of whom blocks another two: one problem.
 #[test]
@@ -223,4 +223,24 @@ fn locks_that_nobody_wrapped() {
     );
     // Waiting for work is waiting for no lock.
     assert!(scene("std::thread::park", [0x10, 0x20, 0x30]).is_empty());
+}
+
+/// A runtime of one thread, which has left it with tasks that wait: that nobody polls was told, and not why.
+#[test]
+fn a_task_of_a_runtime_that_nobody_drives() {
+    let mut scene = Scene::new(1, Vec::new()).task(1, 1).blocked_runtime(&[0]);
+    let tasks = &mut scene.snapshot.tasks;
+    tasks.runtimes[0].blocked = false;
+    tasks.long_poll_ns = 10 * MS;
+    tasks.tasks[0].state = TaskState::Scheduled;
+    tasks.tasks[0].state_ns = 2 * S;
+    let problems = scene.check(&[(
+        Kind::NotPolled,
+        "task #1 (save) was woken, and no thread polls it",
+    )]);
+    let told = "thread 100 (t0), the only one of a runtime, is outside of it (waiting for 3.00 s in shop::work0 → std::fs::write): nobody drives that runtime meanwhile";
+    assert!(
+        problems[0].evidence.contains(&told.to_owned()),
+        "{problems:#?}"
+    );
 }
