@@ -1,11 +1,12 @@
 //! What `hotpoll diff` writes for other tools, held against what those tools ask of it: [`sarif`] against the standard's own schema, [`junit`] against what
-//! readers of test results know.
+//! readers of test results know. And what perf's converters write for it: [`perf`].
 
 mod junit;
+mod perf;
 mod sarif;
 mod schema;
 
-use hotpoll_profile::pprof;
+use hotpoll_profile::{Work, WorkSource, pprof};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -35,22 +36,27 @@ impl Drop for Folder {
     }
 }
 
-/// Four runs of a build whose `parse` the new build makes dearer; `main.parse` has another name where one is given.
+/// Four runs of a build whose `parse` the new build makes dearer, with work to compare by; `main.parse` has another name where one is given.
 fn runs(folder: &Folder, side: &str, parse: Option<&str>) -> String {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     std::fs::create_dir_all(folder.path(side)).unwrap();
     for number in 1..=4 {
-        let mut bytes = std::fs::read(data.join(format!("go-{side}-{number}.pb.gz"))).unwrap();
+        let bytes = std::fs::read(data.join(format!("go-{side}-{number}.pb.gz"))).unwrap();
+        let mut profile = pprof::decode(&bytes).unwrap();
+        profile.work = vec![Work {
+            name: "requests".into(),
+            source: WorkSource::Given,
+            units: 1_000,
+        }];
         if let Some(parse) = parse {
-            let mut profile = pprof::decode(&bytes).unwrap();
             let mut functions = profile.functions.iter_mut();
             let function = functions.find(|function| function.name == "main.parse");
             let function = function.unwrap();
             function.name = parse.to_owned();
             function.system_name = String::new();
-            bytes = pprof::encode_gzip(&profile);
         }
-        std::fs::write(folder.path(&format!("{side}/{number}.pb.gz")), bytes).unwrap();
+        let file = folder.path(&format!("{side}/{number}.pb.gz"));
+        std::fs::write(file, pprof::encode_gzip(&profile)).unwrap();
     }
     folder.path(side)
 }
@@ -62,7 +68,7 @@ fn documents(format: &str) -> Vec<(String, String)> {
     let waivers = folder.path("waivers");
     std::fs::write(
         &waivers,
-        "main.parse until 2999-12-31 #1: <on> \"purpose\" & so on\n",
+        "main.parse until 2999-12-31 #1: <on> \"purpose\" & so on\ntotal until 2999-12-31 #1\n",
     )
     .unwrap();
     let half = |side: &str, numbers: &str| format!("{side}/[{numbers}].pb.gz");
