@@ -182,7 +182,7 @@ fn a_deleted_program_that_ends_meanwhile() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    while lines.next().unwrap().unwrap() != "started" {}
+    while !lines.next().unwrap().unwrap().ends_with("started") {}
     let mut live = Live(child);
     live.until("has samples", || samples(&live) > 10);
     std::fs::remove_file(&program).unwrap();
@@ -193,7 +193,7 @@ fn a_deleted_program_that_ends_meanwhile() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     };
-    let waiting = report(&["--for", "30s"]);
+    let waiting = report(&["--for", "300s"]);
     live.until("it has begun", || holds_program(&waiting, &live));
     // It fetches every half a second; three seconds hold something new.
     std::thread::sleep(Duration::from_secs(3));

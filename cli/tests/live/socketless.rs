@@ -34,7 +34,7 @@ fn started(mut command: Command) -> Option<Live> {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let live = Live(child);
     let mut lines = lines.map_while(Result::ok);
-    lines.any(|line| line == "started").then_some(live)
+    lines.any(|line| line.ends_with("started")).then_some(live)
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn another_users_process() {
         .stdout(Stdio::piped());
     let mut child = theirs.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    while lines.next().unwrap().unwrap() != "started" {}
+    while !lines.next().unwrap().unwrap().ends_with("started") {}
     let theirs = Live(child);
     theirs.until("has samples", || {
         let output = run(&["report", &theirs.pid()]);

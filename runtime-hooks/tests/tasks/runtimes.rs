@@ -5,7 +5,7 @@ use super::{SelfWake, workers};
 use hotpoll_hooks::tasks::{self, JoinSet, LocalSet};
 use hotpoll_profile::TaskState;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
@@ -182,19 +182,22 @@ fn check_handed_over(name: &'static str, count: usize, heartbeat: Heartbeat) {
         .unwrap();
     let _ends = Ends(stop.clone());
     let _inside = runtime.enter();
-    let beat = async || {
+    let beats = Arc::new(AtomicU64::new(0));
+    let beat = async |beats: Arc<AtomicU64>| {
         loop {
             tokio::time::sleep(Duration::from_millis(10)).await;
+            beats.fetch_add(1, Relaxed);
         }
     };
     match heartbeat {
-        Heartbeat::Tracked => drop(tasks::spawn_named("heartbeat", beat())),
-        Heartbeat::Untracked => drop(tokio::spawn(beat())),
+        Heartbeat::Tracked => drop(tasks::spawn_named("heartbeat", beat(beats.clone()))),
+        Heartbeat::Untracked => drop(tokio::spawn(beat(beats.clone()))),
         Heartbeat::Busy => {
             for _ in 0..4 {
-                let stop = stop.clone();
+                let (stop, beats) = (stop.clone(), beats.clone());
                 tokio::spawn(async move {
                     while !stop.load(Relaxed) {
+                        beats.fetch_add(1, Relaxed);
                         compute_for(Duration::from_micros(1_500));
                         SelfWake(1).await;
                     }
@@ -215,11 +218,21 @@ fn check_handed_over(name: &'static str, count: usize, heartbeat: Heartbeat) {
         })
         .collect();
     let mut is_ever_blocked = false;
+    let all_in_place = |seen: &support::Seen| {
+        let all = seen.of(name);
+        // Tasks are looked at after runtimes: this one may not have been known yet.
+        all.len() == count
+            && all.iter().all(|task| task.state_ns >= 20_000_000)
+            && seen.tasks.runtimes.iter().any(|one| one.name == name)
+    };
+    // Until somebody works in their places, which on a crowded machine takes its time, nothing goes on indeed.
+    until("all in place", all_in_place);
+    let before = beats.load(Relaxed);
+    until("others in their places", |_| {
+        beats.load(Relaxed) >= before + 2
+    });
     for _ in 0..20 {
-        let seen = until("all in place", |seen| {
-            let all = seen.of(name);
-            all.len() == count && all.iter().all(|task| task.state_ns >= 20_000_000)
-        });
+        let seen = until("all in place", all_in_place);
         let ours = seen.tasks.runtimes.iter().find(|one| one.name == name);
         is_ever_blocked |= ours.unwrap().blocked;
         std::thread::sleep(Duration::from_millis(3));

@@ -92,6 +92,10 @@ pub const KINDS: [Kind; 16] = [
 /// And a seventeenth, as C's semaphores are not Rust's.
 pub const SEMAPHORE: Kind = ("semaphore", semaphore, Some(post));
 
+/// A holder holds so long after so many times that were short.
+const LONG: Duration = Duration::from_millis(100);
+const LONG_EVERY: u32 = 64;
+
 fn moment() {
     std::thread::sleep(Duration::from_millis(1));
 }
@@ -174,17 +178,24 @@ impl Stage {
         }
     }
 
+    /// Asleep, not in a loop: on few processors who tries a little longer before it waits would be kept from waiting.
     fn wait_until_held(&self, index: usize) {
         while !self.held[index].load(Relaxed) && !self.stopped() {
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_micros(50));
         }
     }
 
     fn hold<G>(&self, index: usize, lock: impl Fn() -> G) {
+        let mut rounds = 0;
         while !self.all_ended() {
             let guard = lock();
             self.held[index].store(true, Relaxed);
             moment();
+            // Now and then for long: where the processor is crowded a moment is over before who tries a little longer comes to wait.
+            rounds += 1;
+            if rounds % LONG_EVERY == 0 && !self.stopped() {
+                std::thread::sleep(LONG);
+            }
             self.held[index].store(false, Relaxed);
             drop(guard);
             std::thread::yield_now();
