@@ -22,7 +22,7 @@
 //! | `HOTPOLL` | `on`, `off` | `off`: starting gives a guard that does nothing, with no thread, socket, file or signal handler |
 //! | `HOTPOLL_HZ` | 1 to 10000 | samples for each second of CPU time of a thread |
 //! | `HOTPOLL_WALL_HZ` | 0 to 1000 | looks at each thread for each second by the clock on the wall; 0: none |
-//! | `HOTPOLL_LONG_POLL_MS` | 0 to 60000 | from when on a poll is a long one, which is watched; 0: none is |
+//! | `HOTPOLL_LONG_POLL_MS` | 0 to 60000 | from when on a poll is a long one, which is watched; 0: none is watched, and polls from 10 ms on are still counted |
 //! | `HOTPOLL_SIGNAL_SLEEPERS` | `on`, `off` | see [`Builder::signal_sleepers`], and its danger |
 //! | `HOTPOLL_ENGINE` | `auto`, `ctimer`, `perf` | the timers |
 //! | `HOTPOLL_DUMP` | a path, `%p` in it is the PID, `%n` a number | a dump is written there on SIGUSR2: see [`Builder::dump_on_signal`] |

@@ -239,6 +239,8 @@ pub enum NoPollStack {
     Failed,
     /// Stacks of newer long polls have taken their room.
     RoomTaken,
+    /// The program had the watch for long polls switched off.
+    NotWatched,
 }
 
 impl NoPollStack {
@@ -249,6 +251,7 @@ impl NoPollStack {
         Self::Ran,
         Self::Failed,
         Self::RoomTaken,
+        Self::NotWatched,
     ];
 
     /// As a part of a sentence.
@@ -259,6 +262,9 @@ impl NoPollStack {
             Self::Ran => "its thread ran, and no timer expired on it",
             Self::Failed => "its thread could not be looked at",
             Self::RoomTaken => "newer long polls have taken the room of its stacks",
+            Self::NotWatched => {
+                "long polls are not watched here (HOTPOLL_LONG_POLL_MS=0, or the program's setting)"
+            }
         }
     }
 }

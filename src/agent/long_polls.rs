@@ -51,6 +51,8 @@ impl Watched {
 #[derive(Debug, Default)]
 pub(crate) struct LongPolls {
     polls: VecDeque<Poll>,
+    /// Whether anybody watches.
+    are_watched: bool,
     /// When the youngest of those began that had to make room.
     gone_start: u64,
 }
@@ -73,6 +75,11 @@ impl Poll {
 }
 
 impl LongPolls {
+    /// Somebody watches from now on.
+    pub fn begin(&mut self) {
+        self.are_watched = true;
+    }
+
     /// A poll of that thread is watched from now on.
     pub fn watch(&mut self, id: PollId, tid: u32, kind: u64) {
         if let Some(known) = self.polls.iter_mut().find(|poll| poll.watched.id == id) {
@@ -154,6 +161,7 @@ impl LongPolls {
         match polls.find(is_it) {
             Some(poll) => poll.stacks.is_empty().then_some(poll.why),
             None if id.start <= self.gone_start => Some(NoPollStack::RoomTaken),
+            None if !self.are_watched => Some(NoPollStack::NotWatched),
             None => Some(NoPollStack::NotLookedAt),
         }
     }
@@ -275,9 +283,12 @@ mod tests {
 
     #[test]
     fn why_there_is_no_stack() {
-        use NoPollStack::{NotLookedAt, Ran, RoomTaken, Waited};
+        use NoPollStack::{NotLookedAt, NotWatched, Ran, RoomTaken, Waited};
         let mut polls = LongPolls::default();
         let at = |start| PollId { start, ..ID };
+        // It was told as one for which no processor was found in time.
+        assert_eq!(polls.why_no_stack(ID, 50), Some(NotWatched));
+        polls.begin();
         assert_eq!(polls.why_no_stack(ID, 50), Some(NotLookedAt));
         polls.watch(ID, 1, 3);
         assert_eq!(polls.why_no_stack(at(1_040), 50), Some(Ran));

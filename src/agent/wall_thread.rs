@@ -50,6 +50,10 @@ struct Checks<'s> {
 impl<'s> Checks<'s> {
     #[cfg_attr(not(feature = "tokio"), allow(unused_variables))]
     fn new(shared: &'s Shared, long_poll: Duration) -> Self {
+        #[cfg(feature = "tokio")]
+        if !long_poll.is_zero() {
+            lock(&shared.long_polls).begin();
+        }
         Self {
             #[cfg(feature = "tokio")]
             watchdog: super::watchdog::Watchdog::new(long_poll),
