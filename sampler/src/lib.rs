@@ -49,6 +49,8 @@ mod off_cpu;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod own;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod own_thread;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod pin;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod published;
@@ -85,6 +87,7 @@ pub use self::{
     own::{
         announce_runtime_thread, register_drain_thread, register_own_thread, retire_runtime_thread,
     },
+    own_thread::OwnThread,
     published::{Published, published, published_by, stack_pointer},
     sampler::{HandlerState, Sampler, SliceClocks, ThreadInfo, ThreadKey, start::start},
     signal::install::BlockSignals,

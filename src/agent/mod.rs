@@ -248,10 +248,7 @@ fn spawn(
             ));
         }
     };
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .stack_size(STACK_BYTES)
-        .spawn(body)
+    hotpoll_sampler::OwnThread::spawn(name, STACK_BYTES, body)
         .map(drop)
         .map_err(|source| StartError::Thread { name, source })
 }

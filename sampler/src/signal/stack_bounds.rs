@@ -6,6 +6,7 @@
 //! Where the offsets cannot be found, or a thread has no descriptor of its own (a bare `clone`), the agent looks the mapping up.
 #![allow(unsafe_code)] // It reads the thread descriptor behind the fs register.
 
+use crate::own_thread::OwnThread;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Offsets of `tid`, stack block, its size and its guard size in the thread descriptor, 16 bits each; 0 while unknown.
@@ -106,12 +107,12 @@ pub(crate) fn calibrate() -> bool {
     }
     let witness = |stack: usize| {
         let _quiet = super::install::BlockSignals::new();
-        std::thread::Builder::new()
-            .name("hotpoll-probe".into())
-            .stack_size(stack)
-            .spawn(observe)
-            .ok()
-            .and_then(|thread| thread.join().ok().flatten())
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let probe = OwnThread::spawn("hotpoll-probe", stack, move || {
+            let _ = tell.send(observe());
+        });
+        probe.ok()?.join();
+        told.try_recv().ok().flatten()
     };
     // Two sizes that nothing else in a descriptor is likely to equal.
     let (Some(first), Some(second)) = (witness(0x4_5000), witness(0x5_7000)) else {
