@@ -166,7 +166,10 @@ impl Facts {
                 .elf_program_headers()
                 .iter()
                 .filter(|segment| {
-                    segment.p_type(endian) == PT_LOAD && segment.p_flags(endian).contains(PF_X)
+                    segment.p_type(endian) == PT_LOAD
+                        && segment.p_flags(endian).contains(PF_X)
+                        // A file of debug info alone has no code, and says of it where in itself it is not.
+                        && segment.p_filesz(endian) != 0
                 })
                 .map(|segment| CodeSegment {
                     address: segment.p_vaddr(endian),
