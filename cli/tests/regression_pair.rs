@@ -116,17 +116,20 @@ fn found_named_and_gated() {
     );
 
     let (code, mirrored) = diff(&[&new, "--", &base]);
-    assert_eq!(
-        (code, mirrored["total"]["verdict"].as_str()),
-        (0, Some("improved")),
-        "{mirrored:#}"
-    );
-    // On a busy machine another function may be too wide to be told beside it, and that is said first.
-    let expected = match mirrored["blind"].as_bool() {
-        Some(false) => "IMPROVED",
-        _ => "INCONCLUSIVE",
+    assert_eq!(code, 0, "{mirrored:#}");
+    let cheaper = example::rows(&mirrored, "rows").iter().any(|row| {
+        let name = row["name"].as_str();
+        name.is_some_and(|name| name.ends_with("::parse")) && row["total"]["verdict"] == "improved"
+    });
+    assert!(cheaper, "{mirrored:#}");
+    // Of the whole, four runs a side on a busy machine may be too few to tell, and another function may be too wide to be told beside it: that is said first.
+    let total = mirrored["total"]["verdict"].as_str();
+    let expected = match (mirrored["blind"].as_bool(), total) {
+        (Some(false), Some("improved")) => &["IMPROVED"][..],
+        (Some(false), Some("inconclusive")) => &["IMPROVED", "INCONCLUSIVE"],
+        _ => &["INCONCLUSIVE"],
     };
-    assert_eq!(verdict(&mirrored), expected, "{mirrored:#}");
+    assert!(expected.contains(&verdict(&mirrored)), "{mirrored:#}");
 
     let one = |side: &str| Path::new(side).join("01.pb.gz").display().to_string();
     let (code, few) = diff(&[&one(&base), "--", &one(&new)]);
