@@ -44,8 +44,9 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Looks. `rows` are those in use.
-    pub fn take(rows: &[&'static Row], memory: &mut Memory) -> Self {
+    /// Looks. `rows` are those in use. After a first look only those matter that it found busy, and those that somebody waits for by now: a lock that
+    /// was taken, or got its row, between the two looks would have a waiter and no holder.
+    pub fn take(rows: &[&'static Row], memory: &mut Memory, first: Option<&Self>) -> Self {
         let mut look = Self::default();
         let own = threads::all().map(|local| &local.wait);
         let pooled = waits::pooled();
@@ -57,6 +58,14 @@ impl Look {
             // In the order of arrival: one clock for all.
             waits.sort_by_key(|seen| seen.about.since);
         }
+        let matters = |row: &&&'static Row| first.is_none_or(|first| first.is_busy(row));
+        let waited_for = |row: &&'static Row| look.waits.contains_key(&row.id.load(Relaxed));
+        let rows: Vec<&'static Row> = rows
+            .iter()
+            .filter(|row| matters(row) || waited_for(row))
+            .copied()
+            .collect();
+        let rows = &rows[..];
         look.hand_over(rows);
         look.locks(rows, memory);
         look.readers();
@@ -70,7 +79,7 @@ impl Look {
     }
 
     /// Whether somebody holds it or waits for it, or it is no lock.
-    pub fn is_busy(&self, row: &Row) -> bool {
+    fn is_busy(&self, row: &Row) -> bool {
         let id = row.id.load(Relaxed);
         self.holders.contains_key(&id)
             || self.waits.contains_key(&id)

@@ -47,15 +47,10 @@ impl Default for Limits {
 pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> Resources {
     let (rows, sites) = registry::rows();
     let mut memory = Memory::default();
-    let first = Look::take(&rows, &mut memory);
+    let first = Look::take(&rows, &mut memory, None);
     let known = looks::known(&first, hotpoll_sampler::clock::now());
     // Only what the first found can be confirmed, or can be waited for; reading the words of idle locks again would say nothing.
-    let busy: Vec<&'static Row> = rows
-        .iter()
-        .copied()
-        .filter(|row| first.is_busy(row))
-        .collect();
-    let mut second = Look::take(&busy, &mut memory);
+    let mut second = Look::take(&rows, &mut memory, Some(&first));
     for (id, acquired) in &first.acquired {
         second.acquired.entry(*id).or_insert(*acquired);
     }

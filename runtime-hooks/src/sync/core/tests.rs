@@ -1,8 +1,10 @@
 //! The whole of it with real threads, small enough for Miri, which then sees every access to what is shared.
 
-use super::{Limits, begin, snapshot};
+use super::look::Look;
+use super::{Limits, begin, registry, snapshot};
 use crate::sync::standard::{Condvar, Mutex, RwLock, mpsc};
 use hotpoll_profile::Resources;
+use hotpoll_sampler::Memory;
 use std::sync::OnceLock;
 
 const ROUNDS: usize = if cfg!(miri) { 8 } else { 2000 };
@@ -61,6 +63,35 @@ fn locks_are_used_looked_at_and_dropped_at_once() {
     assert!(resource.waiters.is_empty() && resource.holders.is_empty());
     let read = THREADS * ROUNDS / 2;
     assert_eq!(resource.shared.acquired as usize, read);
+}
+
+/// A lock that was idle in the first look, and is held and waited for in the second: it had a waiter there, and no holder (seen in a test of std's mutex on
+/// a busy machine, whose lock got its row between the two).
+#[test]
+#[cfg_attr(miri, ignore = "no words of locks are read there")]
+fn what_is_taken_between_two_looks_has_its_holder() {
+    sampling();
+    let lock = Mutex::new(()).named("between looks");
+    let id = lock.id();
+    let rows = || registry::rows().0;
+    let mut memory = Memory::default();
+    let first = Look::take(&rows(), &mut memory, None);
+    assert!(!first.waits.contains_key(&id) && !first.holders.contains_key(&id));
+    let guard = lock.lock().unwrap();
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| drop(lock.lock().unwrap()));
+        let second = loop {
+            let second = Look::take(&rows(), &mut memory, Some(&first));
+            if second.waits.contains_key(&id) {
+                break second;
+            }
+            std::thread::yield_now();
+        };
+        let holders = second.holders.get(&id);
+        drop(guard);
+        waiter.join().unwrap();
+        assert_eq!(holders.map(Vec::len), Some(1));
+    });
 }
 
 #[test]
