@@ -1,40 +1,20 @@
 //! What `hotpoll diff` writes for other tools, held against what those tools ask of it: [`sarif`] against the standard's own schema, [`junit`] against what
 //! readers of test results know. And what perf's converters write for it: [`perf`].
 
+#[path = "../folder/mod.rs"]
+mod folder;
 mod junit;
 mod perf;
 mod sarif;
 mod schema;
 
+use folder::Folder;
 use hotpoll_profile::{Work, WorkSource, pprof};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A name that must stay a name.
 const HOSTILE: &str = "evil::<img src=x onerror=alert(1)>|`]]>\u{202e}\n::error::x%0A<_>\u{1}";
-
-/// A folder that goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("hotpoll-formats-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Four runs of a build whose `parse` the new build makes dearer, with work to compare by; `main.parse` has another name where one is given.
 fn runs(folder: &Folder, side: &str, parse: Option<&str>) -> String {

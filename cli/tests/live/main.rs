@@ -1,5 +1,7 @@
 //! The command on live processes: a real agent in a real process, which is this test run once more.
 
+#[path = "../folder/mod.rs"]
+mod folder;
 mod process;
 mod recording;
 mod report;

@@ -1,6 +1,6 @@
 //! Workers whose place another thread has taken (`block_in_place`), which hold up nobody, and workers that nobody can replace: each asked while it is so.
 
-use crate::process::{Live, READY};
+use crate::process::{Live, READY, runtime};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,6 @@ const FOR_EVER: Duration = Duration::from_secs(300);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Answers that must all say the same.
 const ANSWERS: u32 = 5;
-
-fn runtime(workers: usize) -> tokio::runtime::Runtime {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    hotpoll::runtime(&mut builder)
-        .worker_threads(workers)
-        .enable_time()
-        .build()
-        .unwrap()
-}
 
 /// Becomes the process of a scene.
 pub fn be(scene: &str) {

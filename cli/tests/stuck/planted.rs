@@ -1,7 +1,7 @@
 //! Planted deadlocks: two to five members, threads and tasks, locks of parking_lot's, std's and tokio's, reading, writing and upgrading. Each is found, whole,
 //! and by whoever asks two seconds after it has closed, or later.
 
-use crate::process::{Live, Numbers, READY};
+use crate::process::{Live, Numbers, READY, runtime};
 use hotpoll::std::sync as std_sync;
 use hotpoll::sync::{Mutex, RwLock, RwLockUpgradableReadGuard};
 use hotpoll::tokio::sync as tokio_sync;
@@ -227,15 +227,6 @@ pub fn be_mixed(members: usize, seed: u64) {
     stand_behind(&locks);
     println!("{READY}");
     std::thread::sleep(Duration::from_secs(300));
-}
-
-fn runtime(workers: usize) -> tokio::runtime::Runtime {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    hotpoll::runtime(&mut builder)
-        .worker_threads(workers)
-        .enable_time()
-        .build()
-        .unwrap()
 }
 
 fn thread(member: usize, body: impl FnOnce() + Send + 'static) {

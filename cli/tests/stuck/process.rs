@@ -9,6 +9,16 @@ pub const ROLE: &str = "HOTPOLL_TEST_STUCK";
 /// What the process says when it has begun.
 pub const READY: &str = "the process is ready";
 
+/// A runtime whose threads hotpoll knows.
+pub fn runtime(workers: usize) -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    hotpoll::runtime(&mut builder)
+        .worker_threads(workers)
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
 /// A live process, killed with the test.
 pub struct Live(
     pub Child,

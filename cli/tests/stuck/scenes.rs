@@ -1,7 +1,7 @@
 //! Small scenes with a known answer, each asked while it runs: what a lock's holder does, since when it is held and how that is known, waits that give up by themselves, and
 //! what waits for a part of itself or for a sender that only its memory shows.
 
-use crate::process::{Live, READY};
+use crate::process::{Live, READY, runtime};
 use crate::terminal::Top;
 use futures::stream::{FuturesUnordered, StreamExt};
 use hotpoll::sync::Mutex;
@@ -21,15 +21,6 @@ const TO_VEC: u32 = 62;
 const HUNDREDTH: Duration = Duration::from_micros(400);
 const LONGER: Duration = Duration::from_micros(37);
 
-fn runtime() -> tokio::runtime::Runtime {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    hotpoll::runtime(&mut builder)
-        .worker_threads(2)
-        .enable_time()
-        .build()
-        .unwrap()
-}
-
 /// Becomes the process of a scene.
 pub fn be(scene: &str) {
     match scene {
@@ -45,7 +36,7 @@ pub fn be(scene: &str) {
 
 /// A task saves a cache under its lock, again and again, while others want it.
 fn be_saving() {
-    let runtime = runtime();
+    let runtime = runtime(2);
     let _entered = runtime.enter();
     let cache = Arc::new(AsyncMutex::new((0..1_000).collect::<Vec<u64>>()).named("cache"));
     let saved = Arc::clone(&cache);
@@ -280,7 +271,7 @@ fn a_wait_that_gives_up_says_when_and_is_no_certain_deadlock() {
 
 /// A task holds a lock and awaits a set, one of whose futures wants that lock; another one the same with a task that it has spawned.
 fn be_in_parts() {
-    let runtime = runtime();
+    let runtime = runtime(2);
     let _entered = runtime.enter();
     let lock = Arc::new(AsyncMutex::new(()).named("of the set"));
     hotpoll::spawn_named("sets", async move {
@@ -332,7 +323,7 @@ fn a_task_waits_for_what_its_parts_wait_for() {
 
 /// Three that wait for ever for what one task holds: their waits have not ended, and count.
 fn be_waited_for() {
-    let runtime = runtime();
+    let runtime = runtime(2);
     let _entered = runtime.enter();
     let lock = Arc::new(AsyncMutex::new(()).named("kept"));
     let held = Arc::clone(&lock);
@@ -385,7 +376,7 @@ fn waits_that_have_not_ended_count() {
 
 /// A task asks with a lock in its hand, and who is to answer wants that lock first.
 fn be_without_an_answer() {
-    let runtime = runtime();
+    let runtime = runtime(2);
     let _entered = runtime.enter();
     let lock = Arc::new(AsyncMutex::new(()).named("ledger"));
     let (sender, receiver) = oneshot::channel::<u64>();

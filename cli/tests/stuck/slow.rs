@@ -1,7 +1,7 @@
 //! What is slow, and not stuck: requests that somebody works on, a semaphore that a timer refills, a reader whom an upgrade waits for. And two tasks that fill
 //! each other's channel, which looks like that and is a circle.
 
-use crate::process::{Live, READY};
+use crate::process::{Live, READY, runtime};
 use hotpoll::sync::{RwLock, RwLockUpgradableReadGuard};
 use hotpoll::tokio::sync::{Semaphore, mpsc, oneshot};
 use serde_json::Value;
@@ -15,12 +15,7 @@ const LONG: Duration = Duration::from_secs(300);
 
 /// Becomes the process.
 pub fn be(what: &str) {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = hotpoll::runtime(&mut builder)
-        .worker_threads(2)
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = runtime(2);
     match what {
         "requests" => runtime.block_on(requests()),
         "refilled" => runtime.block_on(refilled()),

@@ -3,7 +3,7 @@
 //! `HOTPOLL_TEST_STORM` is how many seconds it lasts (scripts/test: 60; with --long: 600).
 
 use crate::async_storm::{self, AsyncLocks};
-use crate::process::{Live, Numbers, READY};
+use crate::process::{Live, Numbers, READY, runtime};
 use hotpoll::std::sync as std_sync;
 use hotpoll::sync::{Mutex, RwLock, RwLockUpgradableReadGuard};
 use serde_json::Value;
@@ -200,12 +200,7 @@ pub fn be(seconds: u64, seed: u64) {
         rounds: AtomicU64::new(0),
     });
     let end = Instant::now() + Duration::from_secs(seconds) + PATIENCE;
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = hotpoll::runtime(&mut builder)
-        .worker_threads(2)
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = runtime(2);
     let work = move |locks: &Locks, numbers: &mut Numbers| {
         let _ = std::panic::catch_unwind(AssertUnwindSafe(|| round(locks, numbers)));
     };
