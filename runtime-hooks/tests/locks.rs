@@ -41,6 +41,7 @@ fn holder_and_waiters_are_named_in_order() {
     let lock = Arc::new(Mutex::new(0).named("in order"));
     let (thread, stop, holds) = holder(&lock);
     let mut waiters = Vec::new();
+    let mut waited_for = None;
     for count in 1..=3 {
         let lock = Arc::clone(&lock);
         waiters.push(std::thread::spawn(move || {
@@ -48,6 +49,7 @@ fn holder_and_waiters_are_named_in_order() {
             tid()
         }));
         until("in order", wait_with_stacks(count));
+        waited_for.get_or_insert_with(Instant::now);
     }
     let seen = snapshot();
     let resource = one(&seen, "in order");
@@ -81,6 +83,7 @@ fn holder_and_waiters_are_named_in_order() {
         .collect();
     until_published(order[0], resource.id, 0);
     until_published(holds, 0, resource.id);
+    let held_for = waited_for.unwrap().elapsed();
     drop(stop);
     thread.join().unwrap();
     let tids: Vec<u32> = waiters
@@ -98,7 +101,13 @@ fn holder_and_waiters_are_named_in_order() {
     assert!(tids.contains(&longest.who.tid));
     assert_eq!(longest.other.unwrap().tid, holds);
     assert!(longest.stack[0] > 3);
-    assert_eq!(uses.longest_hold.as_ref().unwrap().who.tid, holds);
+    // The holder's, unless another one lost its processor for longer while it had the lock.
+    let longest = uses.longest_hold.as_ref().unwrap();
+    assert!(longest.who.tid == holds || tids.contains(&longest.who.tid));
+    assert!(
+        u128::from(longest.ns) >= less_a_clock(held_for),
+        "{longest:?}, at the least {held_for:?}"
+    );
     assert_eq!(*lock.lock(), 3);
 }
 
@@ -421,7 +430,6 @@ fn a_lock_that_moves_is_found_again() {
     waiter.join().unwrap();
 }
 
-/// Every acquisition and release under contention: nobody is named who does not hold it.
 /// What a moved lock has left behind is freed memory: the allocator writes its own links there, and others their values. It killed the process: the links
 /// were taken for the place where the lock had been taken.
 #[test]
@@ -464,6 +472,7 @@ fn what_a_moved_lock_left_behind_is_nobodys() {
     }
 }
 
+/// Every acquisition and release under contention: nobody is named who does not hold it.
 #[test]
 fn the_holder_is_the_holder_or_nobody() {
     sampling();

@@ -4,7 +4,7 @@ use super::support::{one, sampling, snapshot, until};
 use super::{one_waits_with_a_stack, poll, workers};
 use hotpoll_hooks::sync::tokio::{broadcast, mpsc, oneshot};
 use hotpoll_hooks::tasks;
-use hotpoll_profile::{Channel, Closed, ResourceKind};
+use hotpoll_profile::{Channel, Closed, Resource, ResourceKind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -168,10 +168,16 @@ fn losers_of_a_select_are_cancelled() {
         }
         (one_receiver, other_receiver)
     });
+    let mut before = [0; 2];
     for _ in 0..10 {
-        until("loses", |each| each.waiters.len() == 1);
+        // Both are waited for anew: the task has done all that it does with the value before.
+        for (name, before) in ["wins", "loses"].into_iter().zip(&mut before) {
+            let is_new =
+                |each: &Resource| matches!(&each.waiters[..], [waiter] if waiter.wait != *before);
+            let seen = until(name, is_new);
+            *before = one(&seen, name).waiters[0].wait;
+        }
         one_sender.send(1).unwrap();
-        until("wins", |each| each.channel.as_ref().unwrap().length == 0);
     }
     let receivers = runtime.block_on(task).unwrap();
     let seen = snapshot();

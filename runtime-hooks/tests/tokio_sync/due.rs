@@ -90,10 +90,11 @@ fn waits_are_told_by_kind() {
     };
     let readers = [waits("reader"), waits("reader")];
     let cancelled = waits("cancelled");
-    let seen = until("by kind", |lock| lock.waiters.len() == 3);
-    let at_least = one(&seen, "by kind").waiters[0].since_ns;
+    until("by kind", |lock| lock.waiters.len() == 3);
     cancelled.abort();
-    until("by kind", |lock| lock.waiters.len() == 2);
+    let seen = until("by kind", |lock| lock.waiters.len() == 2);
+    let waiters = &one(&seen, "by kind").waiters;
+    let at_least: u64 = waiters.iter().map(|waiter| waiter.since_ns).sum();
     drop(held);
     runtime.block_on(async {
         for reader in readers {
@@ -104,7 +105,8 @@ fn waits_are_told_by_kind() {
     let resource = one(&seen, "by kind");
     let (waits, ns) = of_kind(resource, "reader").unwrap();
     assert_eq!(waits, 2);
-    assert!(ns >= at_least, "{ns} of {at_least}");
+    // What a tick is in nanoseconds is known better and better.
+    assert!(ns >= at_least / 100 * 99, "{ns} of {at_least}");
     assert_eq!(of_kind(resource, "cancelled").unwrap().0, 1);
     let all: u64 = resource.by_kind.iter().map(|one| one.wait_ns).sum();
     // Of one clock, rounded down one by one.
