@@ -2,7 +2,10 @@
 
 use super::uses::Clock;
 use hotpoll_profile::{Channel, Closed, Party, Permits};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
+
+/// How often what went through is read while more does.
+const MOST_READS: usize = 16;
 
 /// Numbers of a channel or a semaphore. Every one is added to by whoever does the thing, when it is done: the length is what was sent and not yet
 /// received, and cannot drift.
@@ -132,9 +135,10 @@ impl ChannelCounts {
             return None;
         }
         let ago = |at: u64| if at == 0 { 0 } else { clock.ago(at).max(1) };
-        // Received first: what is sent meanwhile makes it longer, and what is received does not make it negative.
-        let gone = self.received.load(Relaxed) + self.dropped.load(Relaxed);
-        let sent = self.sent.load(Relaxed);
+        let capacity = self.capacity.load(Relaxed).checked_sub(1);
+        let (sent, received, left) = self.at_once(&mut || {});
+        // Who sends counts before the value is in, and who receives after it is out.
+        let left = left.min(capacity.unwrap_or(u64::MAX));
         let receivers = living(&self.receivers, &self.receivers_gone);
         let closed = (self.closed.load(Relaxed) as usize)
             .checked_sub(1)
@@ -142,10 +146,10 @@ impl ChannelCounts {
             // A broadcast or a watch without receivers may get others (`subscribe`).
             .filter(|why| *why != Closed::ReceiverGone || receivers == 0);
         Some(Channel {
-            capacity: self.capacity.load(Relaxed).checked_sub(1),
-            length: (self.length.load(Relaxed).checked_sub(1)).unwrap_or(sent.saturating_sub(gone)),
+            capacity,
+            length: (self.length.load(Relaxed).checked_sub(1)).unwrap_or(left),
             sent,
-            received: self.received.load(Relaxed),
+            received,
             senders: living(&self.senders, &self.senders_gone),
             receivers,
             closed,
@@ -156,6 +160,27 @@ impl ChannelCounts {
             sender_found: false,
             receiver_found: false,
         })
+    }
+
+    /// What was sent, received, and is left of it, at one time. `meanwhile` runs when a part of it was read.
+    fn at_once(&self, meanwhile: &mut dyn FnMut()) -> (u64, u64, u64) {
+        let gone = || {
+            let received = self.received.load(Ordering::Acquire);
+            (received, self.dropped.load(Ordering::Acquire))
+        };
+        let mut read = (0, 0, 0);
+        for _ in 0..MOST_READS {
+            // Gone first: what is received does not make it negative.
+            let (received, dropped) = gone();
+            meanwhile();
+            let sent = self.sent.load(Ordering::Acquire);
+            read = (sent, received, sent.saturating_sub(received + dropped));
+            // Else what went through meanwhile would be in it.
+            if gone() == (received, dropped) {
+                break;
+            }
+        }
+        read
     }
 
     pub fn permits(&self, clock: &Clock) -> Option<Permits> {
@@ -175,4 +200,24 @@ impl ChannelCounts {
 fn living(made: &AtomicU64, gone: &AtomicU64) -> u64 {
     let gone = gone.load(Relaxed);
     made.load(Relaxed).saturating_sub(gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_through_meanwhile_is_not_in_it() {
+        let counts = ChannelCounts::default();
+        counts.sent.store(2, Relaxed);
+        let mut times = 0;
+        let read = counts.at_once(&mut || {
+            times += 1;
+            if times < 3 {
+                counts.sent.fetch_add(5, Relaxed);
+                counts.received.fetch_add(5, Relaxed);
+            }
+        });
+        assert_eq!(read, (12, 10, 2));
+    }
 }

@@ -8,7 +8,7 @@
 use super::Resource;
 use hotpoll_profile::{Party, Resources};
 use hotpoll_sampler::Memory;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Bytes of futures that are read for one snapshot.
 const MOST_BYTES: usize = 4 << 20;
@@ -44,7 +44,7 @@ impl End {
 }
 
 /// A suspended task's future.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Future {
     /// The task.
     pub party: Party,
@@ -78,7 +78,10 @@ pub(super) fn find(all: &mut Resources, addresses: &HashMap<u64, usize>, memory:
     if wanted.is_empty() {
         return;
     }
-    for ((place, end), party) in search(&futures(), &wanted, memory) {
+    let suspended = futures();
+    let found = search(&suspended, &wanted, memory);
+    // One that has ended meanwhile may have had others' bytes in its place.
+    for ((place, end), party) in still_there(found, &suspended, &futures()) {
         if let Some(channel) = &mut all.resources[place].channel {
             match end {
                 End::Sender => {
@@ -100,6 +103,25 @@ fn futures() -> Vec<Future> {
 #[cfg(not(feature = "tokio"))]
 fn futures() -> Vec<Future> {
     Vec::new()
+}
+
+/// Of what was found what is of tasks whose future was there before and after.
+fn still_there(
+    found: HashMap<Wanted, Party>,
+    before: &[Future],
+    after: &[Future],
+) -> impl Iterator<Item = (Wanted, Party)> {
+    let after: HashMap<(u64, usize), &Future> = (after.iter())
+        .map(|future| ((future.party.task, future.address), future))
+        .collect();
+    let stays = |future: &&Future| {
+        let then = after.get(&(future.party.task, future.address));
+        then.is_some_and(|then| then == future)
+    };
+    let stay: HashSet<u64> = (before.iter().filter(stays))
+        .map(|future| future.party.task)
+        .collect();
+    (found.into_iter()).filter(move |(_, party)| stay.contains(&party.task))
 }
 
 /// Who has what is wanted, where one has it and no other.
@@ -148,6 +170,23 @@ fn search(
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+    /// Its task has ended since, and another one's future is in that place.
+    #[test]
+    fn what_was_found_in_another_ones_place_is_nobodys() {
+        let party = |task| Party {
+            task,
+            ..Party::default()
+        };
+        let future = |task| Future {
+            party: party(task),
+            address: 4096,
+            size: 64,
+        };
+        let found = HashMap::from([((3, End::Sender), party(1))]);
+        let is_told = |after: &[Future]| still_there(found.clone(), &[future(1)], after).count();
+        assert_eq!((is_told(&[future(1)]), is_told(&[future(2)])), (1, 0));
+    }
 
     // Miri has no such system call.
     #[cfg(not(miri))]

@@ -166,9 +166,10 @@ impl LockWords {
 
     #[inline(always)]
     fn taken_as(&self, place: u64) {
-        let count = self.note(place);
-        if count.is_multiple_of(SAMPLED) || self.has_waiters() {
-            self.taken_and_timed(count);
+        if self.owner.next().is_multiple_of(SAMPLED) || self.has_waiters() {
+            self.taken_and_timed(place);
+        } else {
+            self.note(place);
         }
     }
 
@@ -179,26 +180,34 @@ impl LockWords {
 
     #[cold]
     #[inline(never)]
-    fn taken_and_timed(&self, count: u64) {
-        if !is_running() {
+    fn taken_and_timed(&self, place: u64) {
+        let row = if is_running() { self.row() } else { None };
+        let Some(row) = row else {
+            self.note(place);
             return;
-        }
-        let Some(row) = self.row() else { return };
+        };
         if row.is_sites {
+            let count = self.note(place);
             if count.is_multiple_of(SAMPLED) {
                 row.acquired[Side::Exclusive as usize].fetch_add(SAMPLED, Relaxed);
             }
             return;
         }
+        let count = self.note_at(place, clock::now());
         brings_count(row, count);
-        self.time_from(row, clock::now());
+        self.is_timed(row);
     }
 
-    /// The holder begins to time, from then or from now on (0). Plain stores: what is done here keeps others waiting.
-    pub(super) fn time_from(&self, row: &Row, then: u64) {
-        let now = if then == 0 { clock::now() } else { then };
-        self.is_here(row);
+    /// The lock was taken then, and is timed. Before its holder is named: whoever finds the holder finds since when, and does not take it for one that has
+    /// held it since before all waits.
+    pub(super) fn note_at(&self, place: u64, now: u64) -> u64 {
         self.owner.time_from(now);
+        self.note(place)
+    }
+
+    /// The holder is timed. Plain stores: what is done here keeps others waiting.
+    pub(super) fn is_timed(&self, row: &Row) {
+        self.is_here(row);
         if self.has_waiters()
             && let Some(words) = threads::local().and_then(Local::words)
             && words.holds.load(Relaxed) == 0

@@ -40,14 +40,14 @@ impl LockWords {
             && let Some(line) = local.lines.get(first_line(row))
             && line.is_of(row)
         {
-            let count = line.take(site_word(site));
-            if !count.is_multiple_of(SAMPLED) && !self.has_waiters() {
+            if !line.next().is_multiple_of(SAMPLED) && !self.has_waiters() {
+                line.take(site_word(site));
                 return SharedHold {
                     line: Some(line),
                     timed: false,
                 };
             }
-            return self.shared_and_timed(line);
+            return self.shared_and_timed(line, site);
         }
         self.first_shared(site)
     }
@@ -66,10 +66,10 @@ impl LockWords {
         let tagged = self.row.load(Relaxed);
         match threads::local().and_then(|local| local.line_for(tagged)) {
             Some(line) => {
-                line.take(site_word(site));
                 if self.has_waiters() {
-                    return self.shared_and_timed(line);
+                    return self.shared_and_timed(line, site);
                 }
+                line.take(site_word(site));
                 SharedHold {
                     line: Some(line),
                     timed: false,
@@ -82,17 +82,46 @@ impl LockWords {
         }
     }
 
+    /// The lock was taken shared then, after a wait.
+    fn taken_shared_at(
+        &self,
+        row: &'static Row,
+        site: &'static Location<'static>,
+        now: u64,
+    ) -> SharedHold {
+        self.is_here(row);
+        let tagged = self.row.load(Relaxed);
+        let line = threads::local().and_then(|local| local.line_for(tagged));
+        match line {
+            Some(line) => line.take_at(site_word(site), now),
+            None => {
+                row.acquired[Side::Shared as usize].fetch_add(1, Relaxed);
+            }
+        }
+        SharedHold {
+            line,
+            timed: line.is_some(),
+        }
+    }
+
     #[cold]
     #[inline(never)]
-    fn shared_and_timed(&self, line: &'static Line) -> SharedHold {
+    fn shared_and_timed(
+        &self,
+        line: &'static Line,
+        site: &'static Location<'static>,
+    ) -> SharedHold {
         let timed = match self.row() {
             Some(row) if is_running() => {
+                line.take_at(site_word(site), clock::now());
                 self.is_here(row);
                 line.bring(row);
-                line.time_from(clock::now());
                 !row.is_sites
             }
-            _ => false,
+            _ => {
+                line.take(site_word(site));
+                false
+            }
         };
         SharedHold {
             line: Some(line),
@@ -157,15 +186,13 @@ impl LockWords {
     ) -> Option<(G, SharedHold)> {
         let mut hold = None;
         let guard = self.wait(Mode::Shared, ends, site, again, block, |wait| {
+            hold = Some(match wait {
+                Some((row, now @ 1.., _)) => self.taken_shared_at(row, site, now),
+                _ => self.taken_shared(site),
+            });
             if let Some((_, _, waiters)) = wait {
                 self.waiters.fetch_sub(waiters, Relaxed);
             }
-            let mut shared = self.taken_shared(site);
-            if let (Some((_, now @ 1.., _)), Some(line)) = (wait, shared.line) {
-                line.time_from(now);
-                shared.timed = true;
-            }
-            hold = Some(shared);
         })?;
         Some((guard, hold?))
     }

@@ -54,7 +54,13 @@ impl LockWords {
         };
         self.wait(mode, ends, site, again, block, |wait| match wait {
             Some((row, now, waiters)) => {
-                let count = self.note(place);
+                // After a short wait nobody need be told how long this holds it, unless somebody waits.
+                let is_timed = !row.is_sites && (waiters != 0 || self.has_waiters());
+                let count = match (is_timed, now) {
+                    (false, _) => self.note(place),
+                    (true, 0) => self.note_at(place, clock::now()),
+                    (true, now) => self.note_at(place, now),
+                };
                 if waiters != 0 {
                     self.waiters.fetch_sub(waiters, Relaxed);
                 }
@@ -62,10 +68,9 @@ impl LockWords {
                     row.acquired[Side::Exclusive as usize].fetch_add(1, Relaxed);
                 } else {
                     brings_count(row, count);
-                    // After a short wait nobody need be told how long this holds it, unless somebody waits.
-                    if waiters != 0 || self.has_waiters() {
-                        self.time_from(row, now);
-                    }
+                }
+                if is_timed {
+                    self.is_timed(row);
                 }
             }
             None => {
@@ -105,19 +110,17 @@ impl LockWords {
             return;
         }
         let place = site_word(site);
-        let count = self.note(place);
-        if !is_running() {
+        let row = if is_running() { self.row() } else { None };
+        let Some(row) = row.filter(|row| !row.is_sites) else {
+            self.note(place);
             return;
-        }
-        let Some(row) = self.row() else { return };
-        if row.is_sites {
-            return;
-        }
+        };
+        let count = self.note_at(place, clock::now());
         brings_count(row, count);
         if waited > threads::ticks_of(LEAST_RETAKING_NS) {
             row.counts(Side::Exclusive).waited(waited);
         }
-        self.time_from(row, clock::now());
+        self.is_timed(row);
     }
 
     /// The wait itself. `taken` is told the row, the time (0: it was not read), and how many waiters there are fewer; or nothing where nothing could be

@@ -7,7 +7,8 @@
 use super::holds::{self, SeenHold};
 use super::lock::{Head, UPGRADABLE};
 use super::readers::Held;
-use super::row::{ADDRESS, Row};
+use super::registry;
+use super::row::{ADDRESS, Row, TaggedRow};
 use super::threads::{self, Local, NUMBER_SHIFT};
 use super::waits::{self, Seen};
 use hotpoll_profile::{Mode, Party, ResourceKind};
@@ -34,6 +35,27 @@ pub(super) enum Taken {
     Unknown,
 }
 
+/// Rows in use.
+pub(super) struct Rows {
+    /// Those of resources.
+    pub all: Vec<&'static Row>,
+    /// Those of sites.
+    pub sites: Vec<&'static Row>,
+}
+
+/// How far a snapshot is. The program goes on meanwhile, and tests do here what it may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A look knows who waits, and not yet what is held.
+    Waits,
+    /// The words of this lock were read, and not yet whose number stands in them.
+    Words(u64),
+    /// The first look has ended.
+    Looked,
+    /// The numbers of the resource were read, and not yet who waits for it and who holds it.
+    Numbers(u64),
+}
+
 /// What one look found, by resource.
 #[derive(Debug, Default)]
 pub(super) struct Look {
@@ -44,9 +66,13 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Looks. `rows` are those in use. After a first look only those matter that it found busy, and those that somebody waits for by now: a lock that
-    /// was taken, or got its row, between the two looks would have a waiter and no holder.
-    pub fn take(rows: &[&'static Row], memory: &mut Memory, first: Option<&Self>) -> Self {
+    /// Looks, and returns the rows in use. After a first look only those matter that it found busy, and those that somebody waits for by now: a lock
+    /// that was taken, or got its row, between the two looks would have a waiter and no holder. `meanwhile` runs where the program goes on.
+    pub fn take(
+        memory: &mut Memory,
+        first: Option<&Self>,
+        meanwhile: &mut dyn FnMut(Step),
+    ) -> (Self, Rows) {
         let mut look = Self::default();
         let own = threads::all().map(|local| &local.wait);
         let pooled = waits::pooled();
@@ -58,16 +84,18 @@ impl Look {
             // In the order of arrival: one clock for all.
             waits.sort_by_key(|seen| seen.about.since);
         }
+        meanwhile(Step::Waits);
+        // After the waits: whatever is waited for has its row by now, the mutex of a condition variable too.
+        let (all, sites) = registry::rows();
         let matters = |row: &&&'static Row| first.is_none_or(|first| first.is_busy(row));
         let waited_for = |row: &&'static Row| look.waits.contains_key(&row.id.load(Relaxed));
-        let rows: Vec<&'static Row> = rows
-            .iter()
+        let rows: Vec<&'static Row> = (all.iter())
             .filter(|row| matters(row) || waited_for(row))
             .copied()
             .collect();
         let rows = &rows[..];
         look.hand_over(rows);
-        look.locks(rows, memory);
+        look.locks(rows, memory, meanwhile);
         look.readers();
         look.left_by_readers(rows);
         let own = rows.iter().filter_map(|row| row.existing_holds()).flatten();
@@ -75,7 +103,7 @@ impl Look {
             let taken = Taken::At;
             look.add(SeenHolder { hold, taken });
         }
-        look
+        (look, Rows { all, sites })
     }
 
     /// Whether somebody holds it or waits for it, or it is no lock.
@@ -121,7 +149,12 @@ impl Look {
     }
 
     /// Exclusive holders: the owners' words.
-    pub fn locks(&mut self, rows: &[&'static Row], memory: &mut Memory) {
+    pub fn locks(
+        &mut self,
+        rows: &[&'static Row],
+        memory: &mut Memory,
+        meanwhile: &mut dyn FnMut(Step),
+    ) {
         for row in rows {
             let tagged = row.tagged();
             let (id, address) = (row.id.load(Relaxed), row.words.load(Relaxed));
@@ -132,11 +165,13 @@ impl Look {
             let waits = self.waits.get(&id).into_iter().flatten();
             let known = waits.map(|seen| seen.about.words).find(|&words| words != 0);
             let address = known.unwrap_or(address);
-            let Some(head) = read(memory, address) else {
+            let Some((head, party)) = settled(memory, address, tagged, &mut || {
+                meanwhile(Step::Words(id));
+            }) else {
                 continue;
             };
-            // Else another lock is there now, or none.
-            if head.row != tagged || row.tagged() != tagged {
+            // Another resource has the row by now.
+            if row.tagged() != tagged {
                 continue;
             }
             // A lock's words that nobody has taken yet tell of none, and those of freed memory of nobody.
@@ -148,13 +183,12 @@ impl Look {
                 continue;
             }
             let upgradable = owner & UPGRADABLE != 0;
-            let thread = threads::by_word(owner);
             self.add(SeenHolder {
                 hold: SeenHold {
                     resource: id,
                     number: head.count,
                     since: head.since,
-                    party: thread.map_or_else(Party::default, Local::party),
+                    party: party.unwrap_or_default(),
                     site: owner & ADDRESS & !UPGRADABLE,
                     mode: if upgradable {
                         Mode::Upgradable
@@ -164,7 +198,7 @@ impl Look {
                     amount: 1,
                     movable: cfg!(feature = "send_guard"),
                     // It had a number, and nobody living has it. Where guards may be sent another thread may have this one.
-                    gone: thread.is_none()
+                    gone: party.is_none()
                         && owner >> NUMBER_SHIFT != 0
                         && !cfg!(feature = "send_guard"),
                     ..SeenHold::default()
@@ -244,6 +278,42 @@ impl Look {
 /// Whether it is known that nobody gives back what the row says that ended threads took with them.
 pub(super) fn is_left_for_good(row: &Row) -> bool {
     !row.is_sites && !cfg!(feature = "send_guard")
+}
+
+/// How often the words of a lock are read that changes hands just then.
+const MOST_READS: usize = 8;
+
+/// The words of the lock with this row, and who the thread is that they name: `None` where it has ended. Nothing where another lock is there now, or none.
+fn settled(
+    memory: &mut Memory,
+    address: usize,
+    tagged: TaggedRow,
+    meanwhile: &mut dyn FnMut(),
+) -> Option<(Head, Option<Party>)> {
+    let mut found = None;
+    for _ in 0..MOST_READS {
+        let head = read(memory, address).filter(|head| head.row == tagged)?;
+        meanwhile();
+        let owner = head.owner();
+        let party = match owner {
+            0 => None,
+            owner => threads::by_word(owner).and_then(|local| local.party_of(owner)),
+        };
+        found = Some((head, party));
+        if owner == 0 || party.is_some() {
+            // Words that do not belong together: one gives it back and another takes it, unless this is memory that was freed.
+            if head.is_whole() {
+                break;
+            }
+            continue;
+        }
+        // It has ended: with the lock, or it gave it back before.
+        let again = read(memory, address).filter(|head| head.row == tagged)?;
+        if (again.owner(), again.count) == (owner, head.count) {
+            break;
+        }
+    }
+    found
 }
 
 /// The words at an address, if there is memory. Whether they are a lock's the caller finds out.

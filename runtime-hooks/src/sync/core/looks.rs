@@ -50,6 +50,22 @@ impl Found {
         }
     }
 
+    /// A look that began then found all there is.
+    fn known(&mut self, look: &Look, begun: u64, at: u64) -> Known {
+        let before = std::mem::take(&mut self.first);
+        self.take_down(look.holders.values().flatten(), at);
+        for (acquisition, first) in &mut self.first {
+            first.at = before.get(acquisition).map_or(at, |before| before.at);
+        }
+        // Another look may have found meanwhile what was not there yet when this one came by: that is not over.
+        let meanwhile = before.into_iter().filter(|(_, first)| first.at >= begun);
+        for (acquisition, first) in meanwhile {
+            self.first.entry(acquisition).or_insert(first);
+        }
+        let first = self.first.iter();
+        Known(first.map(|(of, first)| (*of, first.at)).collect())
+    }
+
     /// All were looked at: what neither this round nor the one before found is over.
     fn round_ends(&mut self) {
         let rounds = self.rounds;
@@ -68,7 +84,7 @@ pub fn look() {
     let (row, thread) = (found.row, found.thread);
     let part: Vec<_> = rows.iter().copied().skip(row).take(ROWS_A_LOOK).collect();
     let mut look = Look::default();
-    look.locks(&part, &mut Memory::default());
+    look.locks(&part, &mut Memory::default(), &mut |_| {});
     let mut threads_looked = 0;
     for local in threads::all().skip(thread).take(THREADS_A_LOOK) {
         look.lines_of(local);
@@ -85,16 +101,9 @@ pub fn look() {
     }
 }
 
-/// Since when each of these was held, as far as looks know: this one, which found all there is, and those before it.
-pub(super) fn known(look: &Look, at: u64) -> Known {
-    let mut found = FOUND.lock();
-    let before = std::mem::take(&mut found.first);
-    found.take_down(look.holders.values().flatten(), at);
-    for (acquisition, first) in &mut found.first {
-        first.at = before.get(acquisition).map_or(at, |before| before.at);
-    }
-    let first = found.first.iter();
-    Known(first.map(|(of, first)| (*of, first.at)).collect())
+/// Since when each of these was held, as far as looks know: this one, which began then and found all there is, and those before it.
+pub(super) fn known(look: &Look, begun: u64, at: u64) -> Known {
+    FOUND.lock().known(look, begun, at)
 }
 
 /// Acquisitions that nobody timed, and when they were first found.
@@ -104,5 +113,36 @@ impl Known {
     /// When this one was first found.
     pub fn first(&self, holder: &SeenHolder) -> Option<u64> {
         self.0.get(&acquisition(holder)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::holds::SeenHold;
+    use super::*;
+
+    fn held() -> Look {
+        let holder = SeenHolder {
+            hold: SeenHold::default(),
+            taken: Taken::BeforeAllWaits,
+        };
+        Look {
+            holders: HashMap::from([(0, vec![holder])]),
+            ..Look::default()
+        }
+    }
+
+    /// Two look at one time: the one that came by before a lock was taken made the other forget since when it is held.
+    #[test]
+    fn what_another_look_found_meanwhile_stays_known() {
+        let mut found = Found::default();
+        let holder = held().holders[&0][0];
+        // It begins before the other one, and ends after it.
+        found.known(&held(), 2, 3);
+        found.known(&Look::default(), 1, 4);
+        assert_eq!(found.known(&held(), 5, 6).first(&holder), Some(3));
+        // What a look does not find that began after it was found is over.
+        found.known(&Look::default(), 7, 8);
+        assert_eq!(found.known(&held(), 9, 10).first(&holder), Some(10));
     }
 }

@@ -75,7 +75,8 @@ fn told(
     let since = clock::now();
     let then = mutex.id();
     let (channel, counts) = (row.channel(), row.counts(Side::Exclusive));
-    if row.waiting.fetch_add(1, Relaxed) == 0 {
+    // Acquire: pairs with the Release below. Who has come back by now has counted itself.
+    if row.waiting.fetch_add(1, Ordering::Acquire) == 0 {
         // Whoever was notified is back. Some waited since before anything was told, and do not say so.
         let sent = channel.sent.load(Ordering::Acquire);
         channel.received.fetch_max(sent, Relaxed);
@@ -85,13 +86,18 @@ fn told(
     let waiting = Waiting::begin_then(row, then, Mode::Exclusive, ends, word, since, 0);
     let timed_out = wait();
     let now = clock::now();
+    // Before its wait is over: it would be taken for one who is not back, and another one for the one who was notified. And before somebody finds that
+    // nobody waits, and that so all are back: this one would be back twice, and nobody would ever seem to be notified.
+    let back = match timed_out {
+        true => 0,
+        false => channel.received.fetch_add(1, Relaxed) + 1,
+    };
     waiting.end();
-    row.waiting.fetch_sub(1, Relaxed);
+    row.waiting.fetch_sub(1, Ordering::Release);
     if timed_out {
         counts.waited_in_vain(now.saturating_sub(since), true);
         mutex.retaken(site, 0);
     } else {
-        let back = channel.received.fetch_add(1, Relaxed) + 1;
         let sent = channel.sent.load(Ordering::Acquire);
         let last = channel.last_sent.load(Relaxed);
         let woken = notified_at((sent, last), back, since, now);

@@ -30,11 +30,17 @@ pub(super) const fn checked(word: u64) -> u64 {
 }
 
 impl Owner {
+    /// How often the lock will have been taken by the one who has it. For the holder.
+    #[inline(always)]
+    pub fn next(&self) -> u64 {
+        self.count.load(Relaxed).wrapping_add(1)
+    }
+
     /// The lock was taken by this one. Returns how often it was. For the holder, as all below that change something.
     #[inline(always)]
     pub fn note(&self, word: u64) -> u64 {
         // No read-modify-write: only the holder writes. Release: who finds this count finds no holder of before it.
-        let count = self.count.load(Relaxed).wrapping_add(1);
+        let count = self.next();
         self.count.store(count, Ordering::Release);
         self.check.store(checked(word), Relaxed);
         // Release: who finds this holder finds its count.

@@ -6,7 +6,7 @@
 
 use super::row::{Row, Side, SiteWord, TaggedRow};
 use super::threads::{self, LINES, Local};
-use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed, fence};
 
 /// What a thread knows of one lock that it takes shared.
 #[derive(Debug)]
@@ -24,6 +24,12 @@ pub(super) struct Line {
     since: AtomicU64,
     timed: AtomicU64,
 }
+
+/// In the place of what was brought, while that is done.
+const BRINGING: u64 = u64::MAX;
+
+/// How often a line is read whose thread takes and gives back the lock just then.
+const MOST_READS: usize = 16;
 
 /// A line as it was read: somebody holds the lock shared.
 #[derive(Debug, Clone, Copy)]
@@ -57,14 +63,29 @@ impl Line {
         self.row.load(Relaxed) == row
     }
 
-    /// The thread has taken the lock. Returns how often it has. For its thread.
+    /// How often the thread will have taken the lock when it takes it once more. For its thread.
     #[inline(always)]
-    pub fn take(&self, site: SiteWord) -> u64 {
-        let acquired = self.acquired.load(Relaxed).wrapping_add(1);
+    pub fn next(&self) -> u64 {
+        self.acquired.load(Relaxed).wrapping_add(1)
+    }
+
+    /// The thread has taken the lock. For its thread.
+    #[inline(always)]
+    pub fn take(&self, site: SiteWord) {
+        let acquired = self.next();
         self.site.store(site, Relaxed);
         // Release: who sees the acquisition sees its site.
         self.acquired.store(acquired, Ordering::Release);
-        acquired
+    }
+
+    /// The same, then: whoever finds the acquisition finds that it is timed. It was held since before all waits for a moment, and seemed to be what a
+    /// writer had waited for all the time.
+    pub fn take_at(&self, site: SiteWord, now: u64) {
+        self.timed.store(0, Relaxed);
+        self.since.store(now, Ordering::Release);
+        // Release: who sees that it is timed sees since when.
+        self.timed.store(self.next(), Ordering::Release);
+        self.take(site);
     }
 
     /// The thread gives the lock back. For its thread.
@@ -80,21 +101,17 @@ impl Line {
         self.released_elsewhere.fetch_add(1, Relaxed);
     }
 
+    fn given_back(&self) -> u64 {
+        // Acquire: what is read after this is not read before it.
+        let released = self.released.load(Ordering::Acquire);
+        released.wrapping_add(self.released_elsewhere.load(Ordering::Acquire))
+    }
+
     fn held(&self) -> u64 {
-        let released =
-            (self.released.load(Relaxed)).wrapping_add(self.released_elsewhere.load(Relaxed));
+        let released = self.given_back();
         // Acquire: pairs with the Release in `take`.
         let acquired = self.acquired.load(Ordering::Acquire);
         acquired.saturating_sub(released)
-    }
-
-    /// The last acquisition began then. For its thread.
-    pub fn time_from(&self, now: u64) {
-        self.timed.store(0, Relaxed);
-        self.since.store(now, Ordering::Release);
-        let acquired = self.acquired.load(Relaxed);
-        // Release: who sees that it is timed sees since when.
-        self.timed.store(acquired, Ordering::Release);
     }
 
     /// When the acquisition began that was timed last.
@@ -112,20 +129,35 @@ impl Line {
         self.held() == 0
     }
 
-    /// Its lock, and how many acquisitions the row's own number does not have.
-    pub fn not_brought(&self) -> Option<(TaggedRow, u64)> {
-        let row = self.row.load(Ordering::Acquire);
-        let brought = self.brought.load(Relaxed);
-        let missing = self.acquired.load(Relaxed).saturating_sub(brought);
-        (row != 0 && missing > 0).then_some((row, missing))
+    /// How many acquisitions of this lock the row's own number does not have. Nothing: it is being brought just now.
+    pub fn not_brought(&self, row: TaggedRow) -> Option<u64> {
+        let before = self.row.load(Ordering::Acquire);
+        // Acquire: pairs with the Release in `bring`.
+        let brought = self.brought.load(Ordering::Acquire);
+        let missing = self
+            .acquired
+            .load(Ordering::Acquire)
+            .saturating_sub(brought);
+        match (before == row, self.row.load(Relaxed) == row) {
+            (true, true) if brought == BRINGING => None,
+            (true, true) => Some(missing),
+            (false, false) => Some(0),
+            // It goes to another lock, or comes from one.
+            _ => None,
+        }
     }
 
     /// Brings what was counted to the row. For its thread.
     pub fn bring(&self, row: &Row) {
         let acquired = self.acquired.load(Relaxed);
         let missing = acquired.saturating_sub(self.brought.load(Relaxed));
-        row.acquired[Side::Shared as usize].fetch_add(missing, Relaxed);
-        self.brought.store(acquired, Relaxed);
+        if missing == 0 {
+            return;
+        }
+        self.brought.store(BRINGING, Relaxed);
+        // AcqRel: who finds the row's number finds that it is being brought, or was.
+        row.acquired[Side::Shared as usize].fetch_add(missing, Ordering::AcqRel);
+        self.brought.store(acquired, Ordering::Release);
     }
 
     /// Tells of another lock from now on. For its thread, while it is free.
@@ -142,22 +174,40 @@ impl Line {
 
     /// What it tells, if the lock is held.
     pub fn read(&self) -> Option<Held> {
-        let row = self.row.load(Ordering::Acquire);
-        if row == 0 {
-            return None;
+        self.read_while(&mut || {})
+    }
+
+    /// The same; `meanwhile` runs when a part of it was read.
+    fn read_while(&self, meanwhile: &mut dyn FnMut()) -> Option<Held> {
+        for _ in 0..MOST_READS {
+            let row = self.row.load(Ordering::Acquire);
+            if row == 0 {
+                return None;
+            }
+            let released = self.given_back();
+            meanwhile();
+            let acquisition = self.acquired.load(Ordering::Acquire);
+            let timed = self.timed.load(Ordering::Acquire);
+            let since = self.since.load(Relaxed);
+            let held = Held {
+                row,
+                site: self.site.load(Relaxed),
+                acquisition,
+                amount: acquisition.saturating_sub(released),
+                since: if timed == acquisition { since } else { 0 },
+            };
+            // Acquire fence: what was read above is not read after this.
+            fence(Ordering::Acquire);
+            // Released and taken again meanwhile it would be held more often than it ever was, or from another place.
+            let is_one = self.given_back() == released
+                && self.acquired.load(Relaxed) == acquisition
+                && self.row.load(Relaxed) == row;
+            if is_one {
+                return (held.amount > 0).then_some(held);
+            }
         }
-        let amount = self.held();
-        let timed = self.timed.load(Ordering::Acquire);
-        let since = self.since.load(Relaxed);
-        let acquisition = self.acquired.load(Relaxed);
-        let held = Held {
-            row,
-            site: self.site.load(Relaxed),
-            acquisition,
-            amount,
-            since: if timed == acquisition { since } else { 0 },
-        };
-        (amount > 0 && self.row.load(Relaxed) == row).then_some(held)
+        // What is held for so short a time holds up nobody.
+        None
     }
 
     /// The thread ends. What it still holds it never gives back.
@@ -176,6 +226,30 @@ impl Line {
         self.released
             .store(acquired.wrapping_sub(elsewhere), Relaxed);
     }
+}
+
+/// How often a row is read to which somebody brings something meanwhile.
+const MOST_SUMS: usize = 64;
+
+/// How often a lock was taken shared: what its row has, and what lines have that was not brought to it, at one time.
+pub(super) fn acquired(row: &Row, tagged: TaggedRow) -> u64 {
+    let number = &row.acquired[Side::Shared as usize];
+    let mut sum = 0;
+    for _ in 0..MOST_SUMS {
+        let before = number.load(Ordering::Acquire);
+        let lines = threads::all().flat_map(|local| &local.lines);
+        let missing: Option<u64> = lines.map(|line| line.not_brought(tagged)).sum();
+        // Acquire fence: lines are not read after this.
+        fence(Ordering::Acquire);
+        let after = number.load(Relaxed);
+        sum = before + missing.unwrap_or(0);
+        // Brought meanwhile it would be there twice, or not at all.
+        if missing.is_some() && after == before {
+            break;
+        }
+        std::hint::spin_loop();
+    }
+    sum
 }
 
 impl Local {
@@ -239,7 +313,39 @@ mod tests {
         assert_eq!(line.read().unwrap().amount, 1);
         line.give_back();
         assert!(line.read().is_none());
-        assert_eq!(line.not_brought(), Some((7, 2)));
+        assert_eq!(
+            (line.not_brought(7), line.not_brought(8)),
+            (Some(2), Some(0))
+        );
+    }
+
+    /// Held once at any time, and from one place at a time: it was held as often as it had been taken while somebody looked.
+    #[test]
+    fn a_lock_that_is_taken_again_meanwhile_is_held_once() {
+        let line = Line::new();
+        line.row.store(7, Relaxed);
+        line.take(40);
+        let mut times = 0;
+        let held = line.read_while(&mut || {
+            times += 1;
+            if times == 1 {
+                line.give_back();
+                line.take(41);
+                line.give_back();
+                line.take_at(42, 1000);
+            }
+        });
+        let held = held.unwrap();
+        assert_eq!(
+            (held.acquisition, held.amount, held.site, held.since),
+            (3, 1, 42, 1000)
+        );
+        // Never at rest: nobody is held up by that.
+        let held = line.read_while(&mut || {
+            line.give_back();
+            line.take(43);
+        });
+        assert!(held.is_none());
     }
 
     #[test]
@@ -270,6 +376,6 @@ mod tests {
         line.tell_of(other);
         line.take(site);
         assert_eq!(line.read().unwrap().amount, 1);
-        assert_eq!(line.not_brought(), Some((other, 1)));
+        assert_eq!(line.not_brought(other), Some(1));
     }
 }

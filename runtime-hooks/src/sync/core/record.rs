@@ -109,6 +109,13 @@ impl<const WORDS: usize> Record<WORDS> {
         self.number.store(0, Ordering::Release);
     }
 
+    /// Whether it still tells what it told under this number. After all that the calling thread read before.
+    pub fn tells(&self, number: u64) -> bool {
+        // Acquire fence: what was read before is not read after this.
+        fence(Ordering::Acquire);
+        self.number.load(Relaxed) == number
+    }
+
     /// Whether it is somebody's.
     #[inline]
     pub fn is_taken(&self) -> bool {

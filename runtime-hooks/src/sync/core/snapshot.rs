@@ -5,17 +5,17 @@
 
 use super::ends;
 use super::lock::side;
-use super::look::{Look, SeenHolder, Taken, is_left_for_good};
+use super::look::{Look, SeenHolder, Step, Taken, is_left_for_good};
 use super::looks::{self, Known};
+use super::readers;
 use super::registry;
 use super::row::{Row, Side, TaggedRow, site};
 use super::statics::Statics;
 use super::tallies::{self, Sum};
-use super::threads;
 use super::uses::Clock;
 use super::waits::Seen;
-use hotpoll_profile::{Holder, KindWaits, Resource, Resources, Since, Uses, Waiter};
-use hotpoll_sampler::Memory;
+use hotpoll_profile::{Holder, KindWaits, Resource, ResourceKind, Resources, Since, Uses, Waiter};
+use hotpoll_sampler::{Memory, clock};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -45,12 +45,22 @@ impl Default for Limits {
 
 /// All resources, as the moment finds them. `intern` turns a callchain of addresses, leaf first, into places of a profile.
 pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> Resources {
-    let (rows, sites) = registry::rows();
+    snapshot_in_steps(intern, limits, &mut |_| {})
+}
+
+/// The same; `meanwhile` is called wherever what was read may have changed before the rest is.
+pub(super) fn snapshot_in_steps(
+    intern: &mut dyn FnMut(&[u64]) -> Vec<u32>,
+    limits: Limits,
+    meanwhile: &mut dyn FnMut(Step),
+) -> Resources {
     let mut memory = Memory::default();
-    let first = Look::take(&rows, &mut memory, None);
-    let known = looks::known(&first, hotpoll_sampler::clock::now());
+    let begun = clock::now();
+    let (first, _) = Look::take(&mut memory, None, meanwhile);
+    let known = looks::known(&first, begun, clock::now());
+    meanwhile(Step::Looked);
     // Only what the first found can be confirmed, or can be waited for; reading the words of idle locks again would say nothing.
-    let mut second = Look::take(&rows, &mut memory, Some(&first));
+    let (mut second, rows) = Look::take(&mut memory, Some(&first), meanwhile);
     for (id, acquired) in &first.acquired {
         second.acquired.entry(*id).or_insert(*acquired);
     }
@@ -67,14 +77,14 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> R
         known,
         clock,
         statics: Statics::default(),
-        not_brought: not_brought(),
         tallied: HashMap::new(),
         tallied_at: None,
         limits,
         intern,
+        meanwhile,
     };
     let mut addresses = HashMap::new();
-    for row in rows {
+    for row in rows.all {
         let own = described.own(row);
         if let Some(channel) = own.as_ref().filter(|one| one.kind.is_channel()) {
             addresses.insert(channel.id, row.address.load(Relaxed));
@@ -84,7 +94,7 @@ pub fn snapshot(intern: &mut dyn FnMut(&[u64]) -> Vec<u32>, limits: Limits) -> R
     cut(&mut all, limits.resources);
     ends::find(&mut all, &addresses, &mut memory);
     let mut ended = 0;
-    for row in sites {
+    for row in rows.sites {
         let folded = row.folded.load(Relaxed);
         all.folded += folded;
         ended += row.ended.load(Relaxed);
@@ -107,16 +117,6 @@ fn cut(all: &mut Resources, most: usize) {
     list.truncate(most);
 }
 
-fn not_brought() -> HashMap<TaggedRow, u64> {
-    let mut all = HashMap::new();
-    for line in threads::all().flat_map(|local| &local.lines) {
-        if let Some((row, count)) = line.not_brought() {
-            *all.entry(row).or_default() += count;
-        }
-    }
-    all
-}
-
 struct Describe<'a> {
     first: Look,
     second: Look,
@@ -124,13 +124,12 @@ struct Describe<'a> {
     known: Known,
     clock: Clock,
     statics: Statics,
-    /// Shared acquisitions that are still in their threads' lines, by the rows they are of.
-    not_brought: HashMap<TaggedRow, u64>,
     /// What is with threads, and when that was read: as long as no more was brought to rows it is what they lack.
     tallied: HashMap<TaggedRow, Sum>,
     tallied_at: Option<u64>,
     limits: Limits,
     intern: &'a mut dyn FnMut(&[u64]) -> Vec<u32>,
+    meanwhile: &'a mut dyn FnMut(Step),
 }
 
 impl Describe<'_> {
@@ -183,8 +182,8 @@ impl Describe<'_> {
             *uses = self.uses(row, side, tagged);
             uses.acquired = row.acquired[side as usize].load(Relaxed);
         }
-        if let Some(missing) = self.not_brought.get(&tagged) {
-            resource.shared.acquired += missing;
+        if resource.kind == ResourceKind::RwLock {
+            resource.shared.acquired = readers::acquired(row, tagged);
         }
         if let Some(channel) = row.existing_channel() {
             resource.channel = channel.channel(&self.clock);
@@ -223,7 +222,10 @@ impl Describe<'_> {
 
     fn parties(&mut self, row: &'static Row, resource: &mut Resource) {
         let id = resource.id;
-        let waits = self.second.waits.remove(&id).unwrap_or_default();
+        (self.meanwhile)(Step::Numbers(id));
+        let mut waits = self.second.waits.remove(&id).unwrap_or_default();
+        // One that has ended meanwhile may have got what the numbers, or the words of the lock, say.
+        waits.retain(Seen::lasts);
         let first_wait = waits.first().map(|seen| seen.about.since);
         self.add_open(&waits, resource);
         let before = self.first.waits.get(&id).map_or(&[][..], Vec::as_slice);

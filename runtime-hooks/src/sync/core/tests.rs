@@ -1,9 +1,10 @@
 //! The whole of it with real threads, small enough for Miri, which then sees every access to what is shared.
 
-use super::look::Look;
-use super::{Limits, begin, registry, snapshot};
+use super::look::{Look, Step};
+use super::snapshot::snapshot_in_steps;
+use super::{Limits, begin, snapshot};
 use crate::sync::standard::{Condvar, Mutex, RwLock, mpsc};
-use hotpoll_profile::Resources;
+use hotpoll_profile::{Resource, Resources};
 use hotpoll_sampler::Memory;
 use std::sync::OnceLock;
 
@@ -73,15 +74,14 @@ fn what_is_taken_between_two_looks_has_its_holder() {
     sampling();
     let lock = Mutex::new(()).named("between looks");
     let id = lock.id();
-    let rows = || registry::rows().0;
     let mut memory = Memory::default();
-    let first = Look::take(&rows(), &mut memory, None);
+    let (first, _) = Look::take(&mut memory, None, &mut |_| {});
     assert!(!first.waits.contains_key(&id) && !first.holders.contains_key(&id));
     let guard = lock.lock().unwrap();
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| drop(lock.lock().unwrap()));
         let second = loop {
-            let second = Look::take(&rows(), &mut memory, Some(&first));
+            let (second, _) = Look::take(&mut memory, Some(&first), &mut |_| {});
             if second.waits.contains_key(&id) {
                 break second;
             }
@@ -91,6 +91,140 @@ fn what_is_taken_between_two_looks_has_its_holder() {
         drop(guard);
         waiter.join().unwrap();
         assert_eq!(holders.map(Vec::len), Some(1));
+    });
+}
+
+fn look_while(meanwhile: &mut dyn FnMut(Step)) -> Resources {
+    snapshot_in_steps(&mut |_| Vec::new(), Limits::default(), meanwhile)
+}
+
+fn named<'a>(seen: &'a Resources, name: &str) -> Option<&'a Resource> {
+    seen.resources.iter().find(|each| each.name == name)
+}
+
+/// Until this holds of a snapshot.
+fn until(holds: impl Fn(&Resources) -> bool) {
+    while !holds(&look()) {
+        std::thread::yield_now();
+    }
+}
+
+/// A condition variable and its mutex get their rows one after the other: a snapshot that listed them between the two showed who waits, and no mutex.
+#[test]
+fn what_is_registered_during_a_snapshot_is_whole() {
+    sampling();
+    let pair = (
+        Mutex::new(false).named("whole mutex"),
+        Condvar::new().named("whole condvar"),
+    );
+    std::thread::scope(|scope| {
+        let mut waiter = None;
+        let seen = look_while(&mut |step| {
+            if step != Step::Looked {
+                return;
+            }
+            let waits = || drop(pair.1.wait_while(pair.0.lock().unwrap(), |ready| !*ready));
+            waiter = Some(scope.spawn(waits));
+            until(|seen| named(seen, "whole condvar").is_some_and(|one| !one.waiters.is_empty()));
+        });
+        *pair.0.lock().unwrap() = true;
+        pair.1.notify_all();
+        waiter.unwrap().join().unwrap();
+        assert_eq!(named(&seen, "whole condvar").unwrap().waiters.len(), 1);
+        assert!(named(&seen, "whole mutex").is_some());
+    });
+}
+
+/// Who got the lock between the two was shown as one who waits for it and holds it.
+#[test]
+#[cfg_attr(miri, ignore = "no words of locks are read there")]
+fn who_gets_the_lock_during_a_look_does_not_wait() {
+    sampling();
+    let lock = Mutex::new(()).named("got meanwhile");
+    let id = lock.id();
+    std::thread::scope(|scope| {
+        let mut guard = Some(lock.lock().unwrap());
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        let waiter = scope.spawn({
+            let lock = &lock;
+            move || {
+                let _held = lock.lock().unwrap();
+                tell.send(()).unwrap();
+                let _ = wait.recv();
+            }
+        });
+        until(|seen| named(seen, "got meanwhile").is_some_and(|one| one.waiters.len() == 1));
+        let mut looks = 0;
+        let seen = look_while(&mut |step| {
+            looks += usize::from(step == Step::Waits);
+            if looks == 2 && guard.take().is_some() {
+                told.recv().unwrap();
+            }
+        });
+        let one = seen.resources.iter().find(|one| one.id == id).unwrap();
+        assert_eq!((one.waiters.len(), one.holders.len()), (0, 1));
+        assert!(!one.holders[0].confirmed);
+        drop(go);
+        waiter.join().unwrap();
+    });
+}
+
+/// Its thread gives the lock back and ends, after the words were read: it was "gone, and never dropped its guard".
+#[test]
+#[cfg_attr(miri, ignore = "no words of locks are read there")]
+fn who_ends_during_a_look_has_left_no_lock() {
+    sampling();
+    let lock = Mutex::new(()).named("ends meanwhile");
+    let id = lock.id();
+    std::thread::scope(|scope| {
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let (tell, told) = std::sync::mpsc::channel();
+        let lock = &lock;
+        let thread = scope.spawn(move || {
+            let held = lock.lock().unwrap();
+            tell.send(()).unwrap();
+            let _ = wait.recv();
+            drop(held);
+        });
+        told.recv().unwrap();
+        let mut ends = Some((go, thread));
+        let seen = look_while(&mut |step| {
+            if step == Step::Words(id)
+                && let Some((go, thread)) = ends.take()
+            {
+                drop(go);
+                // All of it, with what it has in thread-local variables.
+                thread.join().unwrap();
+            }
+        });
+        assert!(ends.is_none());
+        let one = seen.resources.iter().find(|one| one.id == id).unwrap();
+        assert!(one.holders.is_empty(), "{one:#?}");
+    });
+}
+
+/// A value goes through while the numbers are read: who had waited for it has it.
+#[test]
+fn who_has_received_does_not_wait_at_a_channel_that_has_nothing() {
+    sampling();
+    let (sender, receiver) = mpsc::sync_channel_named(4, "received meanwhile");
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(move || receiver.recv());
+        until(|seen| named(seen, "received meanwhile").is_some_and(|one| one.waiters.len() == 1));
+        let id = named(&look(), "received meanwhile").unwrap().id;
+        let mut waiter = Some(waiter);
+        let seen = look_while(&mut |step| {
+            if step == Step::Numbers(id)
+                && let Some(waiter) = waiter.take()
+            {
+                sender.send(1).unwrap();
+                assert_eq!(waiter.join().unwrap(), Ok(1));
+            }
+        });
+        assert!(waiter.is_none());
+        let one = named(&seen, "received meanwhile").unwrap();
+        assert!(one.waiters.is_empty(), "{one:#?}");
     });
 }
 

@@ -12,7 +12,7 @@ use hotpoll_profile::Party;
 use hotpoll_sampler::{ForkLock, Published, clock, generation};
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, Ordering::Relaxed, fence};
 
 /// Where a thread's number stands in a word; below it is an address.
 pub(super) const NUMBER_SHIFT: u32 = 48;
@@ -283,6 +283,15 @@ impl Local {
                 ..Party::default()
             },
         }
+    }
+
+    /// Who the thread is now whose number stands in this word; nobody where it has ended, and this is another one's by now.
+    pub fn party_of(&self, word: u64) -> Option<Party> {
+        let party = self.party();
+        // Acquire fence: with the Release of the ID in `take`, who finds the next thread finds its number, too.
+        fence(Ordering::Acquire);
+        let number = u64::from(self.number.load(Relaxed));
+        (number == word >> NUMBER_SHIFT).then_some(party)
     }
 
     /// Whether the line is one of this thread's.

@@ -57,11 +57,28 @@ pub(super) struct About {
 }
 
 /// A wait as it was read.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Seen {
+    of: &'static Wait,
     pub number: u64,
     pub about: About,
     pub stack: Vec<u64>,
+}
+
+impl Seen {
+    /// Whether it has not ended yet: then it lasted all the time since it was read.
+    pub fn lasts(&self) -> bool {
+        self.of.record.tells(self.number)
+    }
+}
+
+impl std::fmt::Debug for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seen")
+            .field("number", &self.number)
+            .field("about", &self.about)
+            .finish_non_exhaustive()
+    }
 }
 
 const TIMED: u64 = 1 << 8;
@@ -142,9 +159,10 @@ impl Wait {
     }
 
     /// The wait that it tells of, if it stays the same one while it is read.
-    pub fn read(&self) -> Option<Seen> {
+    pub fn read(&'static self) -> Option<Seen> {
         let (number, words, stack) = self.record.read(|| self.stack().collect())?;
         Some(Seen {
+            of: self,
             number,
             about: About::of(&words),
             stack,
@@ -269,7 +287,7 @@ mod tests {
 
     #[test]
     fn what_is_read_belongs_together() {
-        let wait = Wait::new();
+        let wait: &'static Wait = Box::leak(Box::new(Wait::new()));
         assert!(wait.read().is_none());
         let rounds = if cfg!(miri) { 50 } else { 20_000 };
         std::thread::scope(|scope| {
