@@ -61,6 +61,19 @@ fn a_leaf_that_keeps_its_waker_is_told_as_old_until_refreshed() {
         fresh.count() == 2 && task.waits.len() == 2 && task.wakers == 2
     });
     drop(seen);
+    // Wakers are others from now on, and nobody is woken: the next poll takes both anew, and those after that only the one that is made anew.
+    tasks::take_stacks_anew();
+    let polls = until("known", |seen| seen.of("keeps").len() == 1)
+        .one("keeps")
+        .polls;
+    for polls in polls + 1..polls + 4 {
+        poke.notify_one();
+        let seen = until("polled", |seen| {
+            let task = seen.one("keeps");
+            task.polls == polls && task.state == TaskState::Waiting
+        });
+        assert_eq!(seen.one("keeps").waits.len(), 2, "{:#?}", seen.tasks);
+    }
     // And the wakers work.
     notify.notify_one();
     until("the end", |seen| seen.of("keeps").is_empty());

@@ -9,18 +9,20 @@
 //!   is no way to be woken; one that a set of futures has may be, so a task with such a clone is not judged.
 //! - Inside of something that nobody tracks it is not known what else can wake that: no verdict.
 
-use super::snapshot::Row;
+use super::row::Row;
 use hotpoll_profile::TaskState;
 use std::collections::HashMap;
 
 /// Futures inside of one another that are followed.
 pub(super) const DEEPEST: usize = 64;
 
-/// Marks the tasks that wait forever.
-pub(super) fn mark(rows: &mut [Row]) {
+/// Marks the tasks that wait forever. A task and the futures inside of it were read one after the other, each at a moment of its own: `is_still` is asked for
+/// each of them whether the row is true still. If all are there was a moment, after the last of them was read first, at which all were true.
+pub(super) fn mark(rows: &mut [Row], is_still: &dyn Fn(usize, &Row) -> bool) {
     let mut family = Family {
         children: HashMap::new(),
         rows,
+        is_still,
     };
     for (at, row) in (0..).zip(family.rows.iter()).filter(|(_, row)| row.nested) {
         family.children.entry(row.task.parent).or_default().push(at);
@@ -40,6 +42,7 @@ struct Family<'r> {
     rows: &'r [Row],
     /// Futures by the task that polls them.
     children: HashMap<u64, Vec<usize>>,
+    is_still: &'r dyn Fn(usize, &Row) -> bool,
 }
 
 impl Family<'_> {
@@ -52,6 +55,9 @@ impl Family<'_> {
     fn judge(&self, task: usize, verdicts: &mut Vec<(usize, TaskState)>) {
         let mut all = Vec::new();
         if !self.is_silent(task, &mut all, 0) {
+            return;
+        }
+        if !(all.iter()).all(|&one| (self.is_still)(one, &self.rows[one])) {
             return;
         }
         let had_one = |&one: &usize| self.rows[one].held_at_end > self.clones_inside(one);
@@ -101,6 +107,7 @@ mod tests {
             held_at_end,
             holds_parents: false,
             waits: Vec::new(),
+            ended_polls: 1,
         }
     }
 
@@ -114,7 +121,7 @@ mod tests {
 
     #[track_caller]
     fn check(mut rows: Vec<Row>, expected: &[TaskState]) {
-        mark(&mut rows);
+        mark(&mut rows, &|_, _| true);
         let states: Vec<TaskState> = rows.iter().map(|row| row.task.state).collect();
         assert_eq!(states, expected);
     }
@@ -123,6 +130,17 @@ mod tests {
     fn held_and_lost() {
         check(vec![row(1, 0, 1)], &[LostWaker]);
         check(vec![row(1, 1, 1)], &[Waiting]);
+    }
+
+    /// The task was read before its other await took a waker, the future inside of it after its own had let go of it: both rows were true, and at no time
+    /// together.
+    #[test]
+    fn rows_that_are_not_true_at_one_time_say_nothing() {
+        let mut rows = vec![row(1, 1, 1), inside(1, true, row(2, 0, 0))];
+        mark(&mut rows, &|at, _| at != 0);
+        assert!(rows.iter().all(|row| row.task.state == Waiting));
+        mark(&mut rows, &|_, _| true);
+        assert_eq!(rows[0].task.state, NoWaker);
     }
 
     #[test]

@@ -41,6 +41,8 @@ mod refresh;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod roots;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod row;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod run_delay;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub(crate) mod runtimes;
@@ -51,9 +53,13 @@ mod stacks;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod stats;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod suspensions;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod thread;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod tracked;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod wait;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod wake_stamp;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

@@ -9,6 +9,7 @@ use super::kind::Kind;
 use super::live;
 use super::stats::{Totals, add};
 use super::thread::Local;
+use super::wait::{MAX_POLL, Wait};
 use super::wake_stamp::{DURING_POLL, WakeStamp};
 use crate::sync::core::TaskHolds;
 use std::ptr::NonNull;
@@ -98,35 +99,6 @@ pub(super) const PROGRAM: u8 = 64;
 /// A clone of the waker, and another hold, in `handles`.
 const WAKER: usize = 1;
 const HOLD: usize = 1 << 32;
-
-/// A place where a task is suspended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wait {
-    /// Of `stacks`.
-    pub stack: u32,
-    /// The poll in which it was taken, counted from 1; its low 31 bits.
-    pub poll: u32,
-    /// The task gave way there, rather than waiting.
-    pub yielded: bool,
-}
-
-impl Wait {
-    fn word(self) -> u64 {
-        u64::from(self.stack) << 32
-            | u64::from(self.yielded) << 31
-            | u64::from(self.poll & MAX_POLL)
-    }
-
-    fn of_word(word: u64) -> Option<Self> {
-        (word != 0).then_some(Self {
-            stack: (word >> 32) as u32,
-            poll: word as u32 & MAX_POLL,
-            yielded: word >> 31 & 1 == 1,
-        })
-    }
-}
-
-const MAX_POLL: u32 = (1 << 31) - 1;
 
 /// A counted hold on a record.
 pub(super) struct Handle(NonNull<Record>);
@@ -332,6 +304,8 @@ impl Record {
         let last_end = self.last_end.load(Relaxed);
         let first = self.totals.polls.load(Relaxed) == 0;
         self.poll_start.store(start, Relaxed);
+        // Release: who sees what the poll writes from now on sees that one runs.
+        fence(Ordering::Release);
         if stamp == 0 && !first {
             if !self.nested || local.asked.get() {
                 return true;
@@ -370,7 +344,8 @@ impl Record {
         self.asked.store(asked.saturating_add(1), Relaxed);
         self.held_at_end
             .store(self.wakers().min(u64::from(u8::MAX)) as u8, Relaxed);
-        self.poll_start.store(0, Relaxed);
+        // Release: who sees that no poll runs sees what this one has written.
+        self.poll_start.store(0, Ordering::Release);
         true
     }
 
@@ -405,7 +380,8 @@ impl Record {
         self.held_at_end
             .store(self.wakers().min(u64::from(u8::MAX)) as u8, Relaxed);
         self.last_end.store(end, Relaxed);
-        self.poll_start.store(0, Relaxed);
+        // Release: who sees that no poll runs sees what this one has written.
+        self.poll_start.store(0, Ordering::Release);
         local.stats(self.kind).poll_time.count(local.ns(took));
         // One that may take its time is no long poll, however long the longest is.
         if threshold != u64::MAX {
@@ -414,13 +390,15 @@ impl Record {
         }
     }
 
-    /// Keeps the place of a suspension in the running poll: over its own older one, a free one, or the oldest of an earlier poll.
+    /// Keeps the place of a suspension in the running poll, of which it is that many'th: over its own older one, a free one, or the oldest of an
+    /// earlier poll.
     #[inline]
-    pub fn keep_wait(&self, stack: u32, yielded: bool) {
+    pub fn keep_wait(&self, stack: u32, yielded: bool, order: u32) {
         let poll = self.totals.polls.load(Relaxed).wrapping_add(1) as u32 & MAX_POLL;
         let new = Wait {
             stack,
             poll,
+            order,
             yielded,
         };
         let mut place = None;
@@ -446,24 +424,20 @@ impl Record {
         }
     }
 
-    /// The places kept, with how many polls ago each was taken.
-    pub fn waits(&self) -> Vec<(Wait, u64)> {
-        let polls = self.totals.polls.load(Relaxed) as u32 & MAX_POLL;
-        self.waits
-            .iter()
-            .filter_map(|wait| Wait::of_word(wait.load(Relaxed)))
-            .map(|wait| (wait, u64::from(polls.wrapping_sub(wait.poll) & MAX_POLL)))
-            // One of the poll that is running now is not behind but ahead.
-            .map(|(wait, ago)| {
-                (
-                    wait,
-                    if ago > u64::from(MAX_POLL / 2) {
-                        0
-                    } else {
-                        ago
-                    },
-                )
-            })
+    /// The places kept, with how many polls ago each was taken; the poll that runs, if one does, is the first of these once it has kept one.
+    pub fn waits(&self, is_polled: bool) -> Vec<(Wait, u64)> {
+        let kept = || {
+            let waits = self.waits.iter();
+            waits.filter_map(|wait| Wait::of_word(wait.load(Relaxed)))
+        };
+        let polls = self.totals.polls.load(Relaxed) as u32;
+        let running = polls.wrapping_add(1) & MAX_POLL;
+        let newest = match is_polled && kept().any(|wait| wait.poll == running) {
+            true => running,
+            false => polls & MAX_POLL,
+        };
+        kept()
+            .map(|wait| (wait, u64::from(newest.wrapping_sub(wait.poll) & MAX_POLL)))
             .collect()
     }
 }
@@ -483,52 +457,34 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_survives_its_word() {
-        for wait in [
-            Wait {
-                stack: 1,
-                poll: 0,
-                yielded: false,
-            },
-            Wait {
-                stack: u32::MAX,
-                poll: MAX_POLL,
-                yielded: true,
-            },
-        ] {
-            assert_eq!(Wait::of_word(wait.word()), Some(wait));
-        }
-        assert_eq!(Wait::of_word(0), None);
-    }
-
-    #[test]
     fn the_newest_suspensions_are_kept() {
         let record = record();
-        record.keep_wait(5, false);
+        record.keep_wait(5, false, 1);
         record.totals.polls.store(1, Relaxed);
-        assert_eq!(record.waits().len(), 1);
-        assert_eq!(record.waits()[0].1, 0);
+        assert_eq!(record.waits(false).len(), 1);
+        assert_eq!(record.waits(false)[0].1, 0);
         // Polls 2 to 5, each at another place: the fifth place takes the first one's room.
         for (poll, stack) in (1..5).zip(6..) {
             record.totals.polls.store(poll, Relaxed);
-            record.keep_wait(stack, false);
+            record.keep_wait(stack, false, 1);
         }
         record.totals.polls.store(5, Relaxed);
         let mut waits: Vec<_> = record
-            .waits()
+            .waits(false)
             .into_iter()
             .map(|(wait, ago)| (wait.stack, ago))
             .collect();
         waits.sort();
         assert_eq!(waits, [(6, 3), (7, 2), (8, 1), (9, 0)]);
         // The same place again is only renewed.
-        record.keep_wait(7, false);
+        record.keep_wait(7, false, 1);
         record.totals.polls.store(6, Relaxed);
-        let waits = record.waits();
+        let waits = record.waits(false);
         assert!(waits.contains(&(
             Wait {
                 stack: 7,
                 poll: 6,
+                order: 1,
                 yielded: false
             },
             0
@@ -540,9 +496,13 @@ mod tests {
     fn more_than_four_in_one_poll_leave_the_first_four() {
         let record = record();
         for stack in 1..9 {
-            record.keep_wait(stack, false);
+            record.keep_wait(stack, false, 1);
         }
-        let stacks: Vec<_> = record.waits().iter().map(|(wait, _)| wait.stack).collect();
+        let stacks: Vec<_> = record
+            .waits(false)
+            .iter()
+            .map(|(wait, _)| wait.stack)
+            .collect();
         assert_eq!(stacks, [1, 2, 3, 4]);
     }
 }

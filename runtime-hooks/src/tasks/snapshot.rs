@@ -5,16 +5,15 @@
 
 use super::kind::{self, Kind};
 use super::open_polls::{open_polls, outermost_polls};
-use super::record::{BLOCKING, FIRST_OWN_ID, HOLDS_PARENTS, LOCAL, PROGRAM, Record, Wait};
+use super::record::{FIRST_OWN_ID, Handle};
+use super::row::{Row, row};
 use super::stats::Totals;
-use super::wake_stamp::{DURING_POLL, Who};
+use super::suspensions::suspensions;
 use super::{LONG_POLL, live, lost, runtimes, stacks, thread};
-use hotpoll_profile::{
-    LongPoll, Runtime, Site, Suspension, Task, TaskKind, TaskState, Tasks, Waker,
-};
+use hotpoll_profile::{LongPoll, Runtime, Site, TaskKind, TaskState, Tasks};
 use hotpoll_sampler::clock;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A runtime of which all workers seem to be blocked must get nothing done for so long: they may be other threads by now than those that we know.
@@ -72,14 +71,14 @@ impl Moment {
 
 /// The clock's readings that turn ticks into times.
 #[derive(Debug)]
-struct Clock {
+pub(super) struct Clock {
     now: u64,
     ns_per_tick: f64,
     unix_ns: u64,
 }
 
 impl Clock {
-    fn read() -> Self {
+    pub fn read() -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             now: clock::now(),
@@ -88,27 +87,13 @@ impl Clock {
         }
     }
 
-    fn ns(&self, ticks: u64) -> u64 {
+    pub fn ns(&self, ticks: u64) -> u64 {
         (ticks as f64 * self.ns_per_tick) as u64
     }
 
-    fn since(&self, ticks: u64) -> u64 {
+    pub fn since(&self, ticks: u64) -> u64 {
         self.ns(self.now.saturating_sub(ticks))
     }
-}
-
-/// What a record said, with ticks turned into nanoseconds.
-pub(super) struct Row {
-    pub task: Task,
-    pub nested: bool,
-    pub blocking: bool,
-    /// Its runtime counts it among its tasks.
-    pub of_runtime: bool,
-    /// Clones of its waker that were held when its last poll ended.
-    pub held_at_end: u64,
-    /// Whether it has a clone of the waker of the task around it.
-    pub holds_parents: bool,
-    pub waits: Vec<(Wait, u64)>,
 }
 
 /// The tracked tasks now. `intern` turns a stack's addresses (leaf first; the first is an instruction after a call too) into locations.
@@ -126,15 +111,14 @@ pub fn snapshot_at(
         clock,
         mut runtimes,
     } = moment;
-    let mut rows = Vec::new();
-    for list in 0..live::LISTS {
-        rows.extend(live::hold_all(list).iter().map(|task| row(task, &clock)));
-    }
+    let held: Vec<Handle> = (0..live::LISTS).flat_map(live::hold_all).collect();
+    let mut rows: Vec<Row> = held.iter().map(|task| row(task, &clock)).collect();
     // Again, now that the tracked ones are known: some are of these.
     for one in &mut runtimes {
         one.alive = runtimes::alive(one.id).unwrap_or(0);
     }
-    lost::mark(&mut rows);
+    lost::mark(&mut rows, &|at, row| row.is_still_true(&held[at]));
+    drop(held);
     tell_runtime_ids(&mut rows);
     let (mut kinds, folded_kinds) = kinds(&rows, &clock);
     kinds.retain(|kind| kind.spawned > 0);
@@ -146,7 +130,7 @@ pub fn snapshot_at(
         .into_iter()
         .map(|row| {
             let mut task = row.task;
-            task.waits = suspensions(&task, &row.waits, |stack| {
+            task.waits = suspensions(&task, row.held_at_end, &row.waits, |stack| {
                 let known = interned.entry(stack);
                 known
                     .or_insert_with(|| intern(&stacks::stack(stack)))
@@ -220,110 +204,6 @@ fn runtimes(now: u64) -> Vec<Runtime> {
         .collect()
 }
 
-fn row(task: &Record, clock: &Clock) -> Row {
-    // A poll or a wake between the readings below would make them tell of no moment at all: then they are read again, a few times.
-    const TRIES: usize = 3;
-    let mut row = read(task, clock);
-    for _ in 1..TRIES {
-        let again = read(task, clock);
-        let same = again.task.polls == row.task.polls && again.task.state == row.task.state;
-        row = again;
-        if same {
-            break;
-        }
-    }
-    row
-}
-
-fn read(task: &Record, clock: &Clock) -> Row {
-    // Before the stamp: see `wakers`.
-    let wakers = task.wakers();
-    let totals = &task.totals;
-    let number = |number: &AtomicU64| number.load(Relaxed);
-    let polls = number(&totals.polls);
-    let poll_start = number(&task.poll_start);
-    let stamp = task.stamp.peek();
-    let last_end = number(&task.last_end);
-    let waits = task.waits();
-    let flags = task.flags.load(Relaxed);
-    let blocking = flags & BLOCKING != 0;
-    let yielded = !waits.is_empty()
-        && waits
-            .iter()
-            .filter(|(_, ago)| *ago == 0)
-            .any(|(wait, _)| wait.yielded);
-    let (state, since) = match stamp {
-        _ if poll_start != 0 => (TaskState::Polling, poll_start),
-        Some(stamp) if stamp > DURING_POLL => (TaskState::Scheduled, stamp.max(last_end)),
-        Some(_) => (TaskState::Scheduled, last_end),
-        None if polls == 0 => (TaskState::Scheduled, last_end),
-        None if yielded => (TaskState::Yielded, last_end),
-        None => (TaskState::Waiting, last_end),
-    };
-    let state_ns = clock.since(since);
-    let (mut busy, mut scheduled, mut idle) = (
-        clock.ns(number(&totals.busy)),
-        clock.ns(number(&totals.scheduled)),
-        clock.ns(number(&totals.idle)),
-    );
-    // Each total is of stretches that have ended; the running one belongs to one of them.
-    match state {
-        TaskState::Polling => busy += state_ns,
-        TaskState::Scheduled => {
-            scheduled += state_ns;
-            idle += clock.ns(since.saturating_sub(last_end));
-        }
-        _ => idle += state_ns,
-    }
-    let last_wake = match stamp {
-        Some(stamp) if stamp > DURING_POLL => stamp,
-        Some(_) => last_end,
-        None => number(&task.last_wake),
-    };
-    let last_waker = match task.stamp.who() {
-        None => Waker::None,
-        Some(Who::Task(id)) => Waker::Task(id),
-        Some(Who::Thread(tid)) => Waker::Thread(tid),
-    };
-    Row {
-        task: Task {
-            id: number(&task.id),
-            runtime_id: 0,
-            kind: task.kind.id(),
-            parent: number(&task.parent),
-            blocking,
-            state,
-            age_ns: clock.since(task.spawned),
-            state_ns,
-            polls: polls.saturating_sub(u64::from(task.asked.load(Relaxed))),
-            wakes: number(&totals.wakes) + u64::from(stamp.is_some()),
-            self_wakes: number(&totals.self_wakes),
-            coop_yields: number(&totals.coop_yields),
-            busy_ns: busy,
-            scheduled_ns: scheduled,
-            idle_ns: idle,
-            max_poll_ns: clock.ns(number(&task.longest)).max(match state {
-                TaskState::Polling => state_ns,
-                _ => 0,
-            }),
-            last_waker,
-            last_wake_ns: if last_wake == 0 {
-                0
-            } else {
-                clock.since(last_wake).max(1)
-            },
-            wakers,
-            waits: Vec::new(),
-        },
-        nested: task.nested,
-        blocking,
-        of_runtime: !task.nested && flags & (BLOCKING | LOCAL | PROGRAM) == 0,
-        held_at_end: u64::from(task.held_at_end.load(Relaxed)),
-        holds_parents: flags & HOLDS_PARENTS != 0,
-        waits,
-    }
-}
-
 /// Says which of the runtime's tasks each is, or is a part of: a task that was spawned goes by the runtime's own number, and a future inside of one knows
 /// what polls it.
 fn tell_runtime_ids(rows: &mut [Row]) {
@@ -362,46 +242,6 @@ fn choose(rows: &mut Vec<Row>, most: usize) -> u64 {
         rows.truncate(most);
     }
     folded as u64
-}
-
-/// Where a task waits. The places of its latest poll that took any; older ones too if more of its wakers are held than that poll gave out: a leaf that
-/// keeps its waker leaves an older stack standing.
-fn suspensions(
-    task: &Task,
-    waits: &[(Wait, u64)],
-    mut stack: impl FnMut(u32) -> Vec<u32>,
-) -> Vec<Suspension> {
-    let Some(newest) = waits.iter().map(|(_, ago)| *ago).min() else {
-        return Vec::new();
-    };
-    let fresh = waits.iter().filter(|(_, ago)| *ago == newest).count() as u64;
-    let mut standing: Vec<_> = waits
-        .iter()
-        .filter(|(_, ago)| *ago == newest || task.wakers > fresh)
-        .collect();
-    standing.sort_by_key(|(_, ago)| *ago);
-    // Waiting says more than having given way; what is fresh more than what is old; and of several in one poll (a read beside a signal to shut
-    // down) the deepest is the work.
-    let chosen = standing
-        .iter()
-        .enumerate()
-        .min_by_key(|(_, (wait, ago))| {
-            (
-                wait.yielded,
-                *ago,
-                std::cmp::Reverse(stacks::depth(wait.stack)),
-            )
-        })
-        .map(|(index, _)| index);
-    standing
-        .iter()
-        .enumerate()
-        .map(|(index, (wait, ago))| Suspension {
-            stack: stack(wait.stack),
-            polls_ago: *ago,
-            representative: Some(index) == chosen,
-        })
-        .collect()
 }
 
 fn kinds(rows: &[Row], clock: &Clock) -> (Vec<TaskKind>, usize) {

@@ -16,7 +16,8 @@ const LENGTH_MASK: u64 = (1 << LENGTH_BITS) - 1;
 const _: () = assert!(MAX_FRAMES < 1 << LENGTH_BITS);
 
 /// 2 MB: some 20,000 stacks of a dozen frames.
-static STACKS: Stacks<{ if cfg!(miri) { 1 << 10 } else { 1 << 18 } }, { 1 << 16 }> = Stacks::new();
+pub(super) const MOST_WORDS: usize = if cfg!(miri) { 1 << 10 } else { 1 << 18 };
+static STACKS: Stacks<MOST_WORDS, { 1 << 16 }> = Stacks::new();
 
 /// The number of this stack; 0 when it is empty or there is no room for it.
 #[inline]

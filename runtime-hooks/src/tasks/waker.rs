@@ -151,7 +151,8 @@ fn take_stack(task: &Record, local: &'static Local) {
         // SAFETY: the words are this thread's, found through its own thread-local variable.
         if again.generation == generation && unsafe { words.is_here(&again.walk, sp, mark) } {
             task.hold_waker();
-            task.keep_wait(again.number, deferral::is_in(again.walk.addresses()));
+            let yielded = deferral::is_in(again.walk.addresses());
+            task.keep_wait(again.number, yielded, local.captured.get());
             count(task, local, again.number);
             return;
         }
@@ -164,7 +165,8 @@ fn take_stack(task: &Record, local: &'static Local) {
     // the stack we are on. Counting the clone is a locked instruction, called once.
     let walk =
         unsafe { words.walk_here_behind(mark, frames, &mut again.walk, || task.hold_waker()) };
-    (again.generation, again.number) = (generation, keep(task, frames, &walk));
+    let number = keep(task, frames, &walk, local.captured.get());
+    (again.generation, again.number) = (generation, number);
     if again.number == 0 {
         again.walk = WalkAgain::new();
     }
@@ -173,7 +175,7 @@ fn take_stack(task: &Record, local: &'static Local) {
 
 /// Keeps the stack that was walked: without this file's own function, and without the frame around `poll_inside`, where the walk ends. 0 is none.
 #[inline(never)]
-fn keep(task: &Record, frames: &[u64], walk: &Walk) -> u32 {
+fn keep(task: &Record, frames: &[u64], walk: &Walk, order: u32) -> u32 {
     let walked = match walk.end {
         Truncation::StackRead => walk.frames.saturating_sub(1),
         _ => walk.frames,
@@ -181,7 +183,7 @@ fn keep(task: &Record, frames: &[u64], walk: &Walk) -> u32 {
     let frames = frames.get(..walked).unwrap_or_default();
     let number = stacks::intern(frames.get(1..).unwrap_or_default());
     if number != 0 {
-        task.keep_wait(number, deferral::is_in(frames));
+        task.keep_wait(number, deferral::is_in(frames), order);
     }
     number
 }
