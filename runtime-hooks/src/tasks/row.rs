@@ -162,7 +162,7 @@ fn read(task: &Record, clock: &Clock, meanwhile: impl FnOnce()) -> (Row, bool) {
     (row, is_of_one_moment)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::tasks::kind::Kind;

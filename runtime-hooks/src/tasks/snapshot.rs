@@ -4,7 +4,7 @@
 //! its records takes; it works while every worker is blocked, and makes no task run.
 
 use super::kind::{self, Kind};
-use super::open_polls::{open_polls, outermost_polls};
+use super::open_polls::{OpenPoll, open_polls, outermost_polls};
 use super::record::{FIRST_OWN_ID, Handle};
 use super::row::{Row, row};
 use super::stats::Totals;
@@ -46,7 +46,7 @@ pub struct Moment {
 impl Moment {
     /// Now. It may take a while to come: a runtime that seems to be blocked is watched first.
     pub fn now() -> Self {
-        let runtimes = runtimes(clock::now());
+        let runtimes = runtimes(clock::now(), &mut std::thread::sleep);
         Self {
             clock: Clock::read(),
             runtimes,
@@ -157,16 +157,18 @@ pub fn snapshot_at(
 /// The runtimes, and whether they are blocked: each worker is in a poll that takes long, and none gets anything done.
 ///
 /// A worker whose task calls `block_in_place` hands its place on to another thread, and the task goes on in a poll that holds up nobody. So polls alone
-/// do not say it: no worker may be parked, as that one could take a task, and none may have done anything for a while.
-fn runtimes(now: u64) -> Vec<Runtime> {
+/// do not say it: no worker may be parked, as that one could take a task, and none may have done anything for a while. Nor do the runtime's own counts, which
+/// it tells each 61 polls: each worker must be in the same poll afterwards. `wait` sleeps.
+fn runtimes(now: u64, wait: &mut dyn FnMut(Duration)) -> Vec<Runtime> {
     let busy: HashSet<u32> = (outermost_polls().iter()).map(|poll| poll.tid).collect();
     let known = runtimes::snapshot(|tid| busy.contains(&tid));
     let open = open_polls();
     let threshold = LONG_POLL.load(Relaxed);
-    let is_in_long_poll = |worker: &u32| {
-        let mut polls = open.iter().filter(|poll| poll.tid == *worker);
-        polls.any(|poll| now.saturating_sub(poll.start) >= threshold)
-    };
+    let is_long = |poll: &&OpenPoll| now.saturating_sub(poll.start) >= threshold;
+    let long: HashSet<(u32, u64)> = (open.iter().filter(is_long))
+        .map(|poll| (poll.tid, poll.start))
+        .collect();
+    let is_in_long_poll = |worker: &u32| long.iter().any(|(tid, _)| tid == worker);
     let seems_blocked = |seen: &runtimes::Seen| {
         let workers = &seen.runtime.workers;
         seen.all_listed
@@ -175,8 +177,14 @@ fn runtimes(now: u64) -> Vec<Runtime> {
             && workers.iter().all(is_in_long_poll)
     };
     let suspects: Vec<bool> = known.iter().map(seems_blocked).collect();
-    let stands_still =
-        |seen: &runtimes::Seen| runtimes::progress(seen.runtime.id) == Some(seen.progress);
+    let is_in_it_still = |worker: &u32| {
+        let mut polls = open_polls().into_iter();
+        polls.any(|poll| poll.tid == *worker && long.contains(&(poll.tid, poll.start)))
+    };
+    let stands_still = |seen: &runtimes::Seen| {
+        runtimes::progress(seen.runtime.id) == Some(seen.progress)
+            && seen.runtime.workers.iter().all(is_in_it_still)
+    };
     let known = || known.iter().zip(&suspects);
     let mut waited = Duration::ZERO;
     let mut in_doubt = suspects.clone();
@@ -185,7 +193,7 @@ fn runtimes(now: u64) -> Vec<Runtime> {
         let before: Vec<bool> = (known().zip(&in_doubt))
             .map(|((seen, _), in_doubt)| *in_doubt && in_places(seen))
             .collect();
-        std::thread::sleep(STANDSTILL);
+        wait(STANDSTILL);
         waited += STANDSTILL;
         for (((seen, _), in_doubt), before) in known().zip(&mut in_doubt).zip(before) {
             *in_doubt = *in_doubt && stands_still(seen) && (before || in_places(seen));
@@ -317,5 +325,58 @@ fn describe(kind: &Kind, clock: &Clock) -> TaskKind {
         longest_poll: polls.longest.as_ref().map(noun),
         long_polls: polls.recent.iter().rev().map(noun).collect(),
         ..TaskKind::default()
+    }
+}
+
+#[cfg(all(test, not(any(miri, loom))))]
+mod tests {
+    use super::*;
+    use crate::tasks::kind::Kind;
+    use crate::tasks::tracked::Tracked;
+    use std::sync::mpsc;
+
+    /// A worker that goes from one long poll to the next was told as blocked: a runtime tells what its workers got done when they park, and each 61 polls.
+    #[test]
+    fn a_runtime_is_blocked_if_its_worker_is_in_one_poll_all_the_time() {
+        // A tick is long.
+        LONG_POLL.store(1, Relaxed);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .unwrap();
+        let (polls, begun) = mpsc::channel();
+        let (end, ends) = mpsc::channel::<bool>();
+        let blocks = async move {
+            loop {
+                polls.send(()).unwrap();
+                // The whole poll.
+                if ends.recv().unwrap() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let kind = Kind::named("blocks its worker");
+        let task = runtime.spawn(Tracked::always(blocks, kind));
+        begun.recv().unwrap();
+        let id = {
+            let open = open_polls();
+            let of_kind = |poll: &&OpenPoll| poll.kind == kind.id();
+            let poll = open.iter().find(of_kind).copied().unwrap();
+            let all = runtimes(clock::now(), &mut |_| {});
+            let it = all.iter().find(|one| one.workers.contains(&poll.tid));
+            assert!(it.unwrap().blocked, "{all:?}");
+            it.unwrap().id
+        };
+        let mut waits = 0;
+        let all = runtimes(clock::now(), &mut |_| {
+            waits += 1;
+            end.send(false).unwrap();
+            begun.recv().unwrap();
+        });
+        let it = all.iter().find(|one| one.id == id).unwrap();
+        assert!(waits > 0 && !it.blocked && it.in_doubt.is_empty(), "{it:?}");
+        end.send(true).unwrap();
+        runtime.block_on(task).unwrap();
     }
 }
