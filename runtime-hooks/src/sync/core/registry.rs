@@ -127,7 +127,9 @@ pub(super) fn ended_without(who: &Identity, exclusive: u64) -> Option<&'static R
     match site {
         Some(site) => {
             site.ended.fetch_add(1, Relaxed);
-            site.acquired[Side::Exclusive as usize].fetch_add(exclusive, Relaxed);
+            if exclusive != 0 {
+                site.acquired[Side::Exclusive as usize].fetch_add(exclusive, Relaxed);
+            }
         }
         None => {
             LOST.fetch_add(1, Relaxed);

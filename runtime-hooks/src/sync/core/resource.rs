@@ -90,7 +90,9 @@ impl Resource {
         }
     }
 
-    pub(super) fn is_registered(&self) -> bool {
+    /// Whether it was registered, in this process or the one that this was forked from.
+    #[inline]
+    pub fn is_registered(&self) -> bool {
         self.row.load(Relaxed) != 0
     }
 

@@ -60,11 +60,19 @@ impl ChannelCounts {
 
     /// A channel of this site has ended.
     fn add(&self, so_far: &SoFar) {
-        self.sent.fetch_add(so_far.sent, Relaxed);
-        self.received.fetch_add(so_far.received, Relaxed);
         let left = so_far.sent.saturating_sub(so_far.received);
-        self.dropped.fetch_add(left, Relaxed);
-        self.is_one(so_far.capacity);
+        for (number, more) in [
+            (&self.sent, so_far.sent),
+            (&self.received, so_far.received),
+            (&self.dropped, left),
+        ] {
+            if more != 0 {
+                number.fetch_add(more, Relaxed);
+            }
+        }
+        if !self.is_known() {
+            self.is_one(so_far.capacity);
+        }
     }
 }
 
@@ -161,7 +169,10 @@ impl Resource {
             None if is_on() && !self.is_registered() => {
                 if let Some(site) = registry::ended_without(&self.identity(), so_far.sent) {
                     site.channel().add(so_far);
-                    site.acquired[Side::Shared as usize].fetch_add(so_far.received, Relaxed);
+                    if so_far.received != 0 {
+                        let received = &site.acquired[Side::Shared as usize];
+                        received.fetch_add(so_far.received, Relaxed);
+                    }
                 }
             }
             None => {}

@@ -104,7 +104,7 @@ impl Channel {
     /// Tells what has changed, if it is told of at all.
     #[inline]
     fn changed(&self) {
-        if is_on() {
+        if is_on() && self.resource.is_registered() {
             self.tell_change();
         }
     }
@@ -200,8 +200,35 @@ impl Channel {
         self.changed();
     }
 
-    /// What is in it is dropped with it.
-    fn drops_the_rest(&self) {
+    /// One end is gone, of those that were made of its kind.
+    #[inline]
+    fn end_goes(&self, made: &AtomicU64, gone: &AtomicU64, why: Closed) {
+        if !self.is_short {
+            gone.fetch_add(1, Relaxed);
+            match Self::living(made, gone) {
+                0 => {
+                    self.drops_the_rest(why);
+                    self.closes(why);
+                }
+                _ => self.changed(),
+            }
+            return;
+        }
+        self.drops_the_rest(why);
+        // There is one of each, so nobody else writes this; and where both go at once, either is why.
+        gone.store(1, Relaxed);
+        if self.closed.load(Relaxed) == 0 {
+            self.closed.store(why as u64 + 1, Relaxed);
+        }
+        self.changed();
+    }
+
+    /// What is in it is dropped with the receiver.
+    #[inline]
+    fn drops_the_rest(&self, why: Closed) {
+        if why != Closed::ReceiverGone {
+            return;
+        }
         let left = (self.sent.load(Relaxed)).saturating_sub(self.received.load(Relaxed));
         if left > 0 {
             self.dropped.fetch_max(left, Relaxed);
@@ -217,7 +244,7 @@ impl Channel {
 impl Drop for Channel {
     fn drop(&mut self) {
         if is_on() {
-            self.drops_the_rest();
+            self.drops_the_rest(Closed::ReceiverGone);
             self.resource.channel_ends(&self.so_far());
         }
     }
@@ -283,12 +310,12 @@ impl Drop for SenderEnd {
     fn drop(&mut self) {
         // No sender is here any more. Nobody reads it but through the kernel.
         self.mark.store(0, Relaxed);
-        self.channel.senders_gone.fetch_add(1, Relaxed);
-        if Channel::living(&self.channel.senders_made, &self.channel.senders_gone) == 0 {
-            self.channel.closes(Closed::SendersGone);
-        } else {
-            self.channel.changed();
-        }
+        let channel = &self.channel;
+        channel.end_goes(
+            &channel.senders_made,
+            &channel.senders_gone,
+            Closed::SendersGone,
+        );
     }
 }
 
@@ -296,12 +323,10 @@ impl Drop for ReceiverEnd {
     fn drop(&mut self) {
         self.mark.store(0, Relaxed);
         let channel = &self.channel;
-        channel.receivers_gone.fetch_add(1, Relaxed);
-        if Channel::living(&channel.receivers_made, &channel.receivers_gone) == 0 {
-            channel.drops_the_rest();
-            channel.closes(Closed::ReceiverGone);
-        } else {
-            channel.changed();
-        }
+        channel.end_goes(
+            &channel.receivers_made,
+            &channel.receivers_gone,
+            Closed::ReceiverGone,
+        );
     }
 }
