@@ -3,7 +3,7 @@
 
 mod example;
 
-use example::{Example, names, ns, row, rows};
+use example::{Example, names, ns, problems, row, rows};
 use serde_json::Value;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -22,8 +22,10 @@ fn only_problem_with(example: &Example, kind: &str, victims: usize) -> Value {
         let problem = row(answer, "problems", "kind", kind);
         problem.is_some_and(|problem| rows(problem, "victims").len() >= victims)
     });
-    assert_eq!(rows(&answer, "problems").len(), 1, "{answer:#}");
-    answer["problems"][0].clone()
+    let [problem] = problems(&answer)[..] else {
+        panic!("one problem: {answer:#}");
+    };
+    problem.clone()
 }
 
 fn text<'v>(value: &'v Value, field: &str) -> &'v str {
@@ -214,7 +216,7 @@ fn nothing_is_stuck_in_a_healthy_service() {
         let began = Instant::now();
         while began.elapsed() < QUIET {
             let answer = example.ask(&["stuck", "--older-than", "500ms"]);
-            assert_eq!(rows(&answer, "problems").len(), 0, "{name}: {answer:#}");
+            assert!(problems(&answer).is_empty(), "{name}: {answer:#}");
             std::thread::sleep(Duration::from_millis(200));
         }
     }
@@ -246,6 +248,6 @@ fn nothing_is_stuck_in_a_service_under_load() {
     let _ = load.kill();
     let _ = load.wait();
     for answer in answers {
-        assert_eq!(rows(&answer, "problems").len(), 0, "{answer:#}");
+        assert!(problems(&answer).is_empty(), "{answer:#}");
     }
 }

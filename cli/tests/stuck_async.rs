@@ -2,7 +2,7 @@
 
 mod example;
 
-use example::{Example, row, rows};
+use example::{Example, problems, row, rows};
 use serde_json::Value;
 
 /// The example's one problem, once the command finds it as known; nothing else is stuck then.
@@ -17,12 +17,13 @@ fn problem_older_than(
     known: impl Fn(&Value) -> bool,
 ) -> Value {
     let example = Example::start(name);
-    let mut answer = example.until(&["stuck", "--older-than", older_than], |answer| {
+    let answer = example.until(&["stuck", "--older-than", older_than], |answer| {
         row(answer, "problems", "kind", kind).is_some_and(&known)
     });
-    let problems = rows(&answer, "problems");
-    assert_eq!(problems.len(), 1, "{name}: {problems:#?}");
-    answer["problems"][0].take()
+    let [problem] = problems(&answer)[..] else {
+        panic!("{name}: one problem: {answer:#}");
+    };
+    problem.clone()
 }
 
 fn is_of(who: &Value, kind: &str) -> bool {

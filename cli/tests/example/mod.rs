@@ -135,6 +135,15 @@ pub fn rows<'v>(value: &'v Value, list: &str) -> &'v [Value] {
     value[list].as_array().map_or(&[], Vec::as_slice)
 }
 
+/// What the command says is stuck, but for threads that the kernel says are ready to run and get no processor: that is the machine's, where others keep it
+/// busy.
+pub fn problems(answer: &Value) -> Vec<&Value> {
+    let problems = rows(answer, "problems").iter();
+    problems
+        .filter(|problem| problem["kind"] != "no processor")
+        .collect()
+}
+
 /// The first row of a list that has this text in this field.
 pub fn row<'v>(value: &'v Value, list: &str, field: &str, text: &str) -> Option<&'v Value> {
     let mut rows = rows(value, list).iter();
