@@ -3,7 +3,9 @@
 //! What they said is kept from before the first start on, so that a runtime built earlier has its task IDs; a forked child begins anew.
 #![allow(unsafe_code)] // The table is leaked behind a pointer.
 
+use crate::signal::install::BlockSignals;
 use std::collections::HashSet;
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::Thread;
@@ -21,8 +23,30 @@ pub(crate) struct Told {
 /// Set when a thread announced itself since the last look.
 static ANNOUNCED: AtomicBool = AtomicBool::new(false);
 
+/// The table, while nobody else has it. No signal of the program's interrupts that: its handler may run for long, or leave by a jump, and hotpoll's threads
+/// would wait for that, and every thread that comes or goes.
+pub(crate) struct ToldGuard {
+    // Dropped in this order.
+    told: MutexGuard<'static, Told>,
+    _quiet: BlockSignals,
+}
+
+impl Deref for ToldGuard {
+    type Target = Told;
+
+    fn deref(&self) -> &Told {
+        &self.told
+    }
+}
+
+impl DerefMut for ToldGuard {
+    fn deref_mut(&mut self) -> &mut Told {
+        &mut self.told
+    }
+}
+
 /// The table; `None` when there is no memory for the page that points to it.
-pub(crate) fn told() -> Option<MutexGuard<'static, Told>> {
+pub(crate) fn told() -> Option<ToldGuard> {
     let place = &crate::fork::map().ok()?.told;
     let mut pointer = place.load(Ordering::Acquire);
     if pointer.is_null() {
@@ -40,7 +64,11 @@ pub(crate) fn told() -> Option<MutexGuard<'static, Told>> {
     }
     // SAFETY: the pointer comes from Box::into_raw above and is never freed.
     let told: &'static Mutex<Told> = unsafe { &*pointer };
-    Some(told.lock().unwrap_or_else(PoisonError::into_inner))
+    let quiet = BlockSignals::new();
+    Some(ToldGuard {
+        told: told.lock().unwrap_or_else(PoisonError::into_inner),
+        _quiet: quiet,
+    })
 }
 
 /// Says that the calling thread belongs to hotpoll: it is listed and its CPU time counted, but it is not sampled. It is no real-time thread from then on.

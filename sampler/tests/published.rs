@@ -94,6 +94,7 @@ fn published_words_and_own_walks() {
     an_ended_threads_words_are_nobody_elses();
     a_walk_ends_at_the_frame_it_was_told();
     walks_live_through_new_tables_and_samples();
+    a_handler_while_words_are_taken_keeps_nobody_waiting();
     a_walk_that_does_not_end_keeps_its_tables();
     a_forked_child_has_no_words_of_its_parents();
 }
@@ -349,6 +350,37 @@ extern "C" fn hold(_: libc::c_int) {
     LEFT.fetch_add(1, Relaxed);
 }
 
+/// A handler of the program's that does not return interrupts a thread that asks for its words, at any moment of that: nobody waits for it. (It held the lock of
+/// what threads have told; another thread's words, and new tables, waited for ever. Seen once, on a crowded machine.)
+fn a_handler_while_words_are_taken_keeps_nobody_waiting() {
+    let _harness = Harness::start(at_hz(1));
+    // SAFETY: the handler touches atomics only.
+    unsafe { libc::signal(libc::SIGUSR1, hold as *const () as usize) };
+    for _ in 0..200 {
+        let (held, left) = (HELD.load(Relaxed), LEFT.load(Relaxed));
+        RELEASED.store(false, Relaxed);
+        let (tell, told) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            // SAFETY: asks for this thread's own number.
+            tell.send(unsafe { libc::pthread_self() }).unwrap();
+            published().is_some()
+        });
+        let asker = told.recv().unwrap();
+        // SAFETY: nobody has joined the thread, so its number is still its own.
+        let sent = unsafe { libc::pthread_kill(asker, libc::SIGUSR1) };
+        while sent == 0 && HELD.load(Relaxed) == held && !thread.is_finished() {
+            std::thread::yield_now();
+        }
+        let other = std::thread::spawn(|| published().is_some());
+        assert!(other.join().unwrap());
+        RELEASED.store(true, Relaxed);
+        assert!(thread.join().unwrap());
+        while LEFT.load(Relaxed) - left < HELD.load(Relaxed) - held {
+            std::thread::yield_now();
+        }
+    }
+}
+
 /// A signal handler that does not return holds its thread in the middle of a walk: new tables are published all the same, and the old ones stay.
 fn a_walk_that_does_not_end_keeps_its_tables() {
     let mut harness = Harness::start(at_hz(1));
@@ -380,7 +412,9 @@ fn a_walk_that_does_not_end_keeps_its_tables() {
     };
     let before = harness.modules.leaked_tables();
     // Sooner or later it is held in a walk, where it spends most of its time.
-    for held in 1..=100 {
+    let before_all = HELD.load(Relaxed);
+    assert_eq!(LEFT.load(Relaxed), before_all);
+    for held in before_all + 1..=before_all + 100 {
         RELEASED.store(false, Relaxed);
         // SAFETY: the thread lives until it is told to stop.
         unsafe { libc::pthread_kill(walker, libc::SIGUSR1) };
