@@ -34,6 +34,9 @@ pub fn be(scene: &str) {
     }
 }
 
+/// Tasks that want the lock.
+const LOADS: u64 = 10;
+
 /// A task saves a cache under its lock, again and again, while others want it.
 fn be_saving() {
     let runtime = runtime(2);
@@ -51,7 +54,7 @@ fn be_saving() {
         }
     });
     // So many that some wait already whenever `save` has its turn: all of what it does is done while others wait.
-    for _ in 0..10 {
+    for _ in 0..LOADS {
         let cache = Arc::clone(&cache);
         hotpoll::spawn_named("load", async move {
             loop {
@@ -94,6 +97,7 @@ fn on_a_processor() -> Duration {
 
 #[test]
 fn a_wait_for_an_async_lock_is_told_by_what_its_holder_did() {
+    let started = Instant::now();
     let live = Live::start("scene save");
     let pid = live.pid();
     // `share` is the part of the time that the lock was held for while others waited.
@@ -123,15 +127,24 @@ fn a_wait_for_an_async_lock_is_told_by_what_its_holder_did() {
     assert!(cache["waits"][0]["who"].to_string().contains("load") || cache["waits"][0].is_null());
     let load = &cache["by_kind"][0];
     assert_eq!(load["title"], "load", "{cache:#}");
-    assert!(
-        load["share"].as_f64() > Some(0.5),
-        "all wait for one: {cache:#}"
-    );
+    // All of them want what one holds; and none has lived for longer than this test. How much of its life that is, is the machine's: who is ready to run
+    // and gets no processor does not wait for the lock.
+    let is_share = |kind: &Value| {
+        let lives = (LOADS * started.elapsed().as_nanos() as u64) as f64;
+        let share = kind["share"].as_f64().unwrap();
+        let least = kind["wait_ns"].as_u64().unwrap() as f64 / lives;
+        share >= 0.99 * least && share <= 1.01
+    };
+    assert!(is_share(load), "{cache:#}");
+    assert!(load["wait_ns"].as_u64() > cache["held_ns"].as_u64());
     // `locks` says the same of the kinds.
     let locks = live.ask(&["locks", &pid]);
     let lock = &locks["resources"][0];
     assert_eq!(lock["by_kind"][0]["title"], "load", "{lock:#}");
-    assert!(lock["by_kind"][0]["share"].as_f64() > Some(0.5), "{lock:#}");
+    assert!(is_share(&lock["by_kind"][0]), "{lock:#}");
+    // What a tick is in nanoseconds is known better and better.
+    let before = load["wait_ns"].as_u64().unwrap() / 100 * 99;
+    assert!(lock["by_kind"][0]["wait_ns"].as_u64() >= Some(before));
 }
 
 /// Tells the scene of this process that it goes on.
@@ -165,25 +178,28 @@ fn be_holding() {
 
 #[test]
 fn what_is_held_since_a_look_is_told_as_sampled_everywhere() {
-    let live = Live::start("scene held");
-    let pid = live.pid();
     let of = |answer: &Value| {
         let mut locks = answer["resources"].as_array().into_iter().flatten();
         locks.find(|lock| lock["name"] == "held").cloned()
     };
-    // Nobody has asked before: the agent's own looks, twice a second, have found it.
-    std::thread::sleep(Duration::from_secs(2));
-    let asked = UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
-    let holder = until(|| {
-        let answer = live.ask(&["locks", &pid]);
+    // Nobody has asked before: the agent's own looks, twice a second, have found it. On a busy machine they come late; who has asked is found by that, and so
+    // it begins anew.
+    let mut patience = Duration::from_secs(1);
+    let (live, holder) = until(|| {
+        let live = Live::start("scene held");
+        patience *= 2;
+        std::thread::sleep(patience);
+        let asked = UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
+        let answer = live.ask(&["locks", &live.pid()]);
         let found_before_us = |holder: &Value| {
             let since_ns = holder["since_ns"].as_u64()?;
             Some(answer["taken_unix_ns"].as_u64()? - since_ns < asked)
         };
         let holder = of(&answer).map(|lock| lock["holders"][0].clone());
         let holder = holder.filter(|holder| found_before_us(holder) == Some(true));
-        holder.ok_or(answer)
+        holder.map(|holder| (live, holder)).ok_or(answer)
     });
+    let pid = live.pid();
     assert_eq!(holder["since"], "sampled", "{holder:#}");
     assert!(holder["who"].to_string().contains("holder"), "{holder:#}");
     // Then somebody waits; what a look found is longer than that.
@@ -422,11 +438,14 @@ fn a_sender_is_found_in_the_task_that_has_it() {
 }
 
 /// Asks until there is an answer.
-fn until<T, E: std::fmt::Debug>(ask: impl Fn() -> Result<T, E>) -> T {
+fn until<T, E: std::fmt::Debug>(ask: impl FnMut() -> Result<T, E>) -> T {
     until_within(PATIENCE, ask)
 }
 
-fn until_within<T, E: std::fmt::Debug>(patience: Duration, ask: impl Fn() -> Result<T, E>) -> T {
+fn until_within<T, E: std::fmt::Debug>(
+    patience: Duration,
+    mut ask: impl FnMut() -> Result<T, E>,
+) -> T {
     let began = Instant::now();
     loop {
         match ask() {
