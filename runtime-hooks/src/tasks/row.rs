@@ -168,6 +168,7 @@ mod tests {
     use crate::tasks::kind::Kind;
     use crate::tasks::record::Handle;
     use crate::tasks::thread;
+    use crate::tasks::waker::lent;
     use hotpoll_sampler::clock;
 
     const KIND: &str = "row-test";
@@ -245,8 +246,10 @@ mod tests {
         poll(&record, &[], || assert!(!seen.is_still_true(&record)));
         assert!(!seen.is_still_true(&record), "asked, and back where it was");
         let seen = row(&record, &clock);
-        record.hold_waker();
+        let clone = std::task::Waker::clone(&lent(&record));
         assert!(!seen.is_still_true(&record));
+        drop(clone);
+        assert!(seen.is_still_true(&record));
         record.stamp.stamp(|| (5, Who::Thread(1)));
         assert!(!row(&record, &clock).is_still_true(&record));
     }
