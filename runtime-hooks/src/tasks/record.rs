@@ -96,6 +96,9 @@ pub(super) const ROOT: u8 = 32;
 /// A thread blocks on it.
 pub(super) const PROGRAM: u8 = 64;
 
+/// It has ended, and its kind has its numbers.
+const ENDED: u8 = 128;
+
 /// A clone of the waker, and another hold, in `handles`.
 const WAKER: usize = 1;
 const HOLD: usize = 1 << 32;
@@ -209,6 +212,18 @@ impl Record {
     /// Whether a thread blocks on it: what it spawns are roots.
     pub fn is_program(&self) -> bool {
         self.flags.load(Relaxed) & PROGRAM != 0
+    }
+
+    /// The task has ended, and its kind has been given its numbers. Only its owner may call it, and nobody writes flags after.
+    pub fn set_ended(&self) {
+        // Release: who sees it sees the kind's numbers with these in them.
+        let flags = self.flags.load(Relaxed) | ENDED;
+        self.flags.store(flags, Ordering::Release);
+    }
+
+    /// Whether its kind has its numbers.
+    pub fn has_ended(&self) -> bool {
+        self.flags.load(Ordering::Acquire) & ENDED != 0
     }
 
     /// Whether it was made in this process, rather than in one that it was forked from: a child of so many forks in a row that the low bits are the

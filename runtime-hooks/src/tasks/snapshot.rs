@@ -107,6 +107,16 @@ pub fn snapshot_at(
     intern: &mut dyn FnMut(&[u64]) -> Vec<u32>,
     limits: Limits,
 ) -> Tasks {
+    take(moment, intern, limits, || {})
+}
+
+/// Takes it. `meanwhile` is for tests: tasks end between the reading of their records and that of what their kind has counted.
+fn take(
+    moment: Moment,
+    intern: &mut dyn FnMut(&[u64]) -> Vec<u32>,
+    limits: Limits,
+    meanwhile: impl FnOnce(),
+) -> Tasks {
     let Moment {
         clock,
         mut runtimes,
@@ -118,9 +128,10 @@ pub fn snapshot_at(
         one.alive = runtimes::alive(one.id).unwrap_or(0);
     }
     lost::mark(&mut rows, &|at, row| row.is_still_true(&held[at]));
-    drop(held);
     tell_runtime_ids(&mut rows);
-    let (mut kinds, folded_kinds) = kinds(&rows, &clock);
+    meanwhile();
+    let (mut kinds, folded_kinds) = kinds(&held, &mut rows, &clock);
+    drop(held);
     kinds.retain(|kind| kind.spawned > 0);
     let tracked = rows.iter().filter(|row| row.of_runtime).count() as u64;
     let tracked_beside = rows.len() as u64 - tracked;
@@ -252,31 +263,25 @@ fn choose(rows: &mut Vec<Row>, most: usize) -> u64 {
     folded as u64
 }
 
-fn kinds(rows: &[Row], clock: &Clock) -> (Vec<TaskKind>, usize) {
-    let (all, folded) = kind::all();
-    let threads = thread::all();
-    let mut kinds: Vec<TaskKind> = all
-        .iter()
-        .map(|kind| {
-            let mut noun = describe(kind, clock);
-            for stats in threads
-                .iter()
-                .filter_map(|local| local.existing_stats(kind))
-            {
-                noun.spawned += stats.spawned.load(Relaxed);
-                noun.completed += stats.completed.load(Relaxed);
-                noun.aborted += stats.aborted.load(Relaxed);
-                noun.panicked += stats.panicked.load(Relaxed);
-                noun.captures += stats.captures.load(Relaxed);
-                noun.captures_failed += stats.captures_failed.load(Relaxed);
-                stats.poll_time.add_to(&mut noun.poll_time);
-                stats.wake_delay.add_to(&mut noun.wake_delay);
-                add_ended(&mut noun, &stats.ended, clock);
-            }
-            noun
-        })
-        .collect();
-    for row in rows {
+/// The kinds' numbers: of the tasks that have ended, and of those in `rows`, which are of the records `held`. One that has ended meanwhile is among the
+/// former, and its row goes: both counted all that it ever did.
+fn kinds(held: &[Handle], rows: &mut Vec<Row>, clock: &Clock) -> (Vec<TaskKind>, usize) {
+    /// While tasks end at a rate of thousands a second one ends in most of the readings, of some microseconds each, and the last is as good as any.
+    const TRIES: usize = 8;
+    let ended = || -> Vec<bool> { held.iter().map(|task| task.has_ended()).collect() };
+    let mut before = ended();
+    let (mut kinds, mut folded) = of_ended(clock);
+    for _ in 1..TRIES {
+        let after = ended();
+        if after == before {
+            break;
+        }
+        before = after;
+        (kinds, folded) = of_ended(clock);
+    }
+    let mut has_ended = before.into_iter();
+    rows.retain(|_| has_ended.next() == Some(false));
+    for row in &*rows {
         let task = &row.task;
         let Some(kind) = kinds.get_mut((task.kind as usize).wrapping_sub(1)) else {
             continue;
@@ -290,6 +295,31 @@ fn kinds(rows: &[Row], clock: &Clock) -> (Vec<TaskKind>, usize) {
         kind.scheduled_ns += task.scheduled_ns;
         kind.idle_ns += task.idle_ns;
     }
+    (kinds, folded)
+}
+
+/// What the kinds have counted of tasks that have ended.
+fn of_ended(clock: &Clock) -> (Vec<TaskKind>, usize) {
+    let (all, folded) = kind::all();
+    let threads = thread::all();
+    let kinds = (all.iter())
+        .map(|kind| {
+            let mut noun = describe(kind, clock);
+            let of_kind = |local: &&'static thread::Local| local.existing_stats(kind);
+            for stats in threads.iter().filter_map(of_kind) {
+                noun.spawned += stats.spawned.load(Relaxed);
+                noun.completed += stats.completed.load(Relaxed);
+                noun.aborted += stats.aborted.load(Relaxed);
+                noun.panicked += stats.panicked.load(Relaxed);
+                noun.captures += stats.captures.load(Relaxed);
+                noun.captures_failed += stats.captures_failed.load(Relaxed);
+                stats.poll_time.add_to(&mut noun.poll_time);
+                stats.wake_delay.add_to(&mut noun.wake_delay);
+                add_ended(&mut noun, &stats.ended, clock);
+            }
+            noun
+        })
+        .collect();
     (kinds, folded)
 }
 
@@ -333,7 +363,35 @@ mod tests {
     use super::*;
     use crate::tasks::kind::Kind;
     use crate::tasks::tracked::Tracked;
+    use std::future::Future;
     use std::sync::mpsc;
+
+    /// All that a task had done was counted twice in the answer during which it ended: of a task that was alive, and of one that had ended.
+    #[test]
+    fn a_task_that_ends_during_a_snapshot_is_counted_once() {
+        let kind = Kind::named("ends during a snapshot");
+        let mut task = Box::pin(Tracked::always(std::future::pending::<()>(), kind));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        for _ in 0..2 {
+            assert!(task.as_mut().poll(&mut context).is_pending());
+        }
+        let take = |meanwhile: &mut dyn FnMut()| {
+            let seen = take(
+                Moment::now(),
+                &mut |_| Vec::new(),
+                Limits::default(),
+                meanwhile,
+            );
+            let mut kinds = seen.kinds.iter();
+            let of_kind = kinds.find(|one| one.id == kind.id()).unwrap();
+            let listed = seen.tasks.iter().filter(|one| one.kind == kind.id());
+            let counts = [of_kind.spawned, of_kind.alive, of_kind.aborted];
+            (counts, of_kind.polls, listed.count())
+        };
+        assert_eq!(take(&mut || {}), ([1, 1, 0], 2, 1));
+        let mut task = Some(task);
+        assert_eq!(take(&mut || drop(task.take())), ([1, 0, 1], 2, 0));
+    }
 
     /// A worker that goes from one long poll to the next was told as blocked: a runtime tells what its workers got done when they park, and each 61 polls.
     #[test]

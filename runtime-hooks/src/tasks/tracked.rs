@@ -85,6 +85,7 @@ impl Owner {
             },
             1,
         );
+        self.0.set_ended();
     }
 
     /// The future has returned its value; what it leaves behind wakes nobody.
