@@ -17,6 +17,8 @@ const LEAST_SLICE: Duration = Duration::from_millis(100);
 const LEAST_LOOK_PERIOD: Duration = Duration::from_millis(5);
 /// A scan that a look asks for comes this many times sooner than it would.
 const SOONER: u32 = 4;
+/// Rings are emptied so much sooner than they need it, at the most, where that spares a wake-up: a look's usual period.
+const SPARED_WITHIN: Duration = Duration::from_millis(25);
 /// How often what all our threads have used is put down.
 const SETTLE_PERIOD: Duration = Duration::from_secs(1);
 /// How long to wait for our other threads to say that they are ours, before threads are looked for.
@@ -89,7 +91,7 @@ impl Drain<'_> {
             }
             if wanted || age >= self.pace.slice.period() {
                 self.close_slice();
-            } else if Instant::now() >= self.drain_at() {
+            } else if self.is_drain_due() {
                 self.drain();
             }
             if self.sampler.check_handler() == HandlerState::Replaced {
@@ -155,6 +157,13 @@ impl Drain<'_> {
 
     fn drain_at(&self) -> Instant {
         self.drained + Duration::from_nanos(self.sampler.next_drain_ns())
+    }
+
+    /// Whether the rings are to be emptied now: when they are due, or will be before the next look. A wake-up for that alone is spared.
+    fn is_drain_due(&self) -> bool {
+        let now = Instant::now();
+        let next = self.look_at().min(self.scan_at());
+        next.min(now + SPARED_WITHIN).max(now) >= self.drain_at()
     }
 
     /// Empties the rings into the recorder.

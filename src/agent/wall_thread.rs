@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// So many findings are put into the recorder at once: it is the drain's, too.
 const FINDINGS_A_LOCK: usize = 64;
 
-/// How often it is asked how long polls have waited for a processor.
+/// How often it is asked how long polls have waited for a processor: with the next round after that.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// How often a part of all locks is looked at: what is held though nobody waits is held since such a look, at least.
@@ -30,8 +30,11 @@ pub(super) fn run(shared: &Shared, hz: u32, long_poll: Duration) {
     let mut checks = Checks::new(shared, long_poll);
     while !shared.progress.is_stopping() {
         let now = Instant::now();
-        let next_round = rounds.as_mut().map(|rounds| rounds.run_if_due(now));
-        let next = checks.run(Instant::now()).into_iter().chain(next_round);
+        let is_round = rounds.as_mut().is_some_and(|rounds| rounds.run_if_due(now));
+        let next_round = rounds.as_ref().map(|rounds| rounds.next);
+        // A round comes when it comes, so that nothing the program does stays in step with it; a check comes along with it, and spares a wake-up of its own.
+        let next_check = checks.run(Instant::now(), is_round);
+        let next = next_check.into_iter().chain(next_round);
         let Some(next) = next.min() else { return };
         std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
     }
@@ -62,18 +65,18 @@ impl<'s> Checks<'s> {
         }
     }
 
-    /// Runs one if it is due, or if a poll has woken us; when the next one is due.
+    /// Runs one if it is due, if a poll has woken us, or if we are up anyway; when the next one is due.
     #[cfg(feature = "tokio")]
-    fn run(&mut self, now: Instant) -> Option<Instant> {
+    fn run(&mut self, now: Instant, is_up: bool) -> Option<Instant> {
         let watchdog = self.watchdog.as_mut()?;
-        if now >= self.next || watchdog.sleeps() {
+        if is_up || now >= self.next || watchdog.sleeps() {
             self.next = now + watchdog.check(self.shared);
         }
         Some(self.next)
     }
 
     #[cfg(not(feature = "tokio"))]
-    fn run(&mut self, _: Instant) -> Option<Instant> {
+    fn run(&mut self, _: Instant, _: bool) -> Option<Instant> {
         None
     }
 }
@@ -112,12 +115,13 @@ impl<'s> Rounds<'s> {
         }
     }
 
-    /// When the next one is due.
-    fn run_if_due(&mut self, now: Instant) -> Instant {
-        if now >= self.next {
-            self.run();
-            self.next = now + self.pace.wait();
+    /// Runs one if it is due, and with it what is done now and then. Whether it was.
+    fn run_if_due(&mut self, now: Instant) -> bool {
+        if now < self.next {
+            return false;
         }
+        self.run();
+        self.next = now + self.pace.wait();
         if now >= self.tell_next {
             let before = own_cpu();
             let mut off_cpu = lock(&self.shared.off_cpu);
@@ -136,7 +140,7 @@ impl<'s> Rounds<'s> {
             self.told += own_cpu().saturating_sub(before);
             self.locks_next = now + LOCKS_EVERY;
         }
-        self.next.min(self.tell_next).min(self.locks_next)
+        true
     }
 
     fn run(&mut self) {
