@@ -87,6 +87,7 @@ pub fn render(data: &Data, options: &Options, columns: usize) -> String {
                     None => task_section(
                         &mut lines,
                         data.tasks.as_deref().unwrap_or_default(),
+                        !kinds.is_empty(),
                         columns,
                     ),
                 }
@@ -440,9 +441,14 @@ fn kind_label(row: &TaskData, kind: u64) -> String {
     }
 }
 
-fn task_section(lines: &mut Vec<String>, tasks: &[TaskData], columns: usize) {
+/// `are_named`: kinds are listed above, so tasks have their names already.
+fn task_section(lines: &mut Vec<String>, tasks: &[TaskData], are_named: bool, columns: usize) {
     lines.push(String::new());
     lines.push(heading("CPU by task", "(% of the process's CPU)", columns));
+    if tasks.is_empty() {
+        lines.push(paint(DIM, "  no sample was taken"));
+        return;
+    }
     lines.push(paint(
         DIM,
         format!("  {:>7}{:>10}{:>9}  task", "share", "time", "samples"),
@@ -468,7 +474,12 @@ fn task_section(lines: &mut Vec<String>, tasks: &[TaskData], columns: usize) {
     }
     if tasks.iter().all(|row| row.id == 0 && row.kind == 0) {
         lines.push(String::new());
-        let hint = "No sample was taken inside of a task. hotpoll::runtime(&mut builder) names tokio's tasks.";
+        let hint = match are_named {
+            true => "No sample was taken inside of a task.",
+            false => {
+                "No sample was taken inside of a task. hotpoll::runtime(&mut builder) names tokio's tasks."
+            }
+        };
         lines.extend(wrap(hint, columns).into_iter().map(|line| paint(DIM, line)));
     }
 }
