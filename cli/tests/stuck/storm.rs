@@ -31,7 +31,7 @@ const ANSWERS: u32 = 11;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Why a circle of the storm's can end, in the verdict's words. Each is so somewhere in it; others are not.
-const REASONS: [&str; 4] = [
+const REASONS: [&str; 5] = [
     // try_lock_for and the like, tokio's timeouts.
     "gives up",
     // The other branch of a select, or a timeout of tokio's own.
@@ -40,6 +40,8 @@ const REASONS: [&str; 4] = [
     "goes on with the others",
     // An owned guard that an heir drops.
     "can be handed on",
+    // The heir of a lock that was leaked, where the machine has no time for it.
+    "may be sent",
 ];
 
 struct Locks {

@@ -13,6 +13,10 @@ use std::collections::BTreeSet;
 /// What is not known of who holds a lock of tokio's.
 pub(super) const SENDABLE: &str = "guards of tokio's locks may be sent: if a task has sent one on (of a lock that lives for ever), another one has it";
 
+/// One who waits for what it took itself, where its guard may be sent: for so long it may have sent that on, and waits for whoever got it. Where a machine had
+/// no time for that one it was called a deadlock after a second.
+const SENT_ON_BY_ITSELF_NS: u64 = 10_000_000_000;
+
 impl<'s> Finder<'_, 's> {
     /// Deadlocks and possible ones, and for each the actors in it, in the same order.
     pub(super) fn cycles(&self) -> (Vec<Problem>, Vec<BTreeSet<Actor>>) {
@@ -167,6 +171,15 @@ impl<'s> Finder<'_, 's> {
         if more > 0 {
             evidence.push(format!("{more} more wait in other ways round the same"));
         }
+        let kind = match kind {
+            ProblemKind::Deadlock
+                if may_be_sent && links.len() == 1 && age_ns < SENT_ON_BY_ITSELF_NS =>
+            {
+                doubts.push(Doubt::weighs(SENDABLE.to_owned()));
+                ProblemKind::PossibleDeadlock
+            }
+            kind => kind,
+        };
         let confidence = match kind {
             ProblemKind::Deadlock => {
                 evidence.push(

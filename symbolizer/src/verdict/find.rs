@@ -1,5 +1,6 @@
 //! All verdicts on a snapshot, worst first, one for each cause.
 
+use super::deadlock::SENDABLE;
 use super::finder::Finder;
 use super::graph::Graph;
 use super::inferred::site;
@@ -104,6 +105,9 @@ fn is_old_enough(problem: &Problem, settings: Settings) -> bool {
         // Nothing will change these, however young they are.
         ProblemKind::Deadlock if problem.confidence == Confidence::Certain => 0,
         ProblemKind::LostWaker => 0,
+        ProblemKind::PossibleDeadlock if problem.evidence.iter().any(|one| one == SENDABLE) => {
+            settings.older_than_ns.max(SENT_ON_NS)
+        }
         ProblemKind::Deadlock => settings.older_than_ns.max(SENT_ON_NS),
         _ => settings.older_than_ns,
     };

@@ -214,8 +214,8 @@ fn what_is_said_of_each_problem() {
 fn a_task_that_was_polled_meanwhile() {
     let resources = vec![async_mutex(
         1,
-        vec![holder(task(1, 0), S)],
-        vec![waiter(task(1, 0), S)],
+        vec![holder(task(1, 0), 12 * S)],
+        vec![waiter(task(1, 0), 12 * S)],
     )];
     let kinds = |state_ns, took_ns| {
         let mut scene = Scene::new(1, resources.clone()).task(1, 1);
@@ -223,7 +223,7 @@ fn a_task_that_was_polled_meanwhile() {
         scene.snapshot.took_ns = took_ns;
         kinds_of(&scene)
     };
-    assert_eq!(kinds(S, 2 * MS), [Kind::Deadlock]);
+    assert_eq!(kinds(12 * S, 2 * MS), [Kind::Deadlock]);
     assert_eq!(kinds(MS, 2 * MS), []);
     // Of one that is not listed nothing is known.
     let unknown = Scene::new(1, resources.clone());
@@ -233,8 +233,8 @@ fn a_task_that_was_polled_meanwhile() {
 /// One branch of a join sleeps with a lock that the other one waits for: the sleep wakes the task.
 #[test]
 fn who_holds_what_it_waits_for_and_is_woken_otherwise() {
-    let one = |waiters| vec![async_mutex(1, vec![holder(task(1, 0), 3 * S)], waiters)];
-    let alone = one(vec![waiter(task(1, 0), 3 * S)]);
+    let one = |waiters| vec![async_mutex(1, vec![holder(task(1, 0), 12 * S)], waiters)];
+    let alone = one(vec![waiter(task(1, 0), 12 * S)]);
     Scene::new(1, alone.clone()).task(1, 2).check(&[]);
     assert_eq!(kinds_of(&Scene::new(1, alone).task(1, 1)), [Kind::Deadlock]);
     // Somebody else waits for it, too: it is held for long.
@@ -265,8 +265,8 @@ fn futures_of_a_set() {
     let set = |wait_in_set, hold_in_set| {
         let mut resources = vec![async_mutex(
             1,
-            vec![holder(task(1, 0), 3 * S)],
-            vec![waiter(task(1, 0), 3 * S)],
+            vec![holder(task(1, 0), 12 * S)],
+            vec![waiter(task(1, 0), 12 * S)],
         )];
         resources[0].waiters[0].in_set = wait_in_set;
         resources[0].holders[0].in_set = hold_in_set;

@@ -73,6 +73,33 @@ fn guards_that_may_be_sent() {
     assert_eq!(young.problems_older_than(MS), []);
 }
 
+/// One task waits for what it took: the one whom it sent the guard to had no processor for a second. Found by a storm on a machine at load 25.
+#[test]
+fn who_waits_for_what_it_has_sent_on() {
+    let scene = |ns| {
+        let held = vec![holder(task(1, 0), ns)];
+        let lock = async_mutex(1, held, vec![waiter(task(1, 0), ns)]);
+        Scene::new(1, vec![lock]).task(1, 1)
+    };
+    assert_eq!(scene(5 * MS).problems_older_than(MS), []);
+    let problem = only(scene(3 * S).problems());
+    assert_eq!(
+        (problem.kind, problem.confidence),
+        (Kind::PossibleDeadlock, Confidence::Possible)
+    );
+    assert!(says(&problem, "may be sent"), "{problem:#?}");
+    let problem = only(scene(11 * S).problems());
+    assert_eq!(
+        (problem.kind, problem.confidence),
+        (Kind::Deadlock, Confidence::Likely)
+    );
+    // A thread's guard stays with it.
+    let held = vec![holder(thread(0), 5 * MS)];
+    let lock = mutex(1, held, vec![waiter(thread(0), 5 * MS)]);
+    let problem = only(Scene::new(1, vec![lock]).problems());
+    assert_eq!(problem.confidence, Confidence::Certain);
+}
+
 /// Nor is it certain who holds one for long.
 #[test]
 fn a_long_hold_of_what_may_be_sent() {
