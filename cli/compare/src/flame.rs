@@ -2,7 +2,7 @@
 
 use crate::functions::Functions;
 use crate::scale::Scale;
-use crate::table::Table;
+use crate::table::{Table, functions_of};
 use crate::{FlameNode, Verdict};
 use std::collections::HashMap;
 
@@ -41,10 +41,8 @@ pub(crate) fn tree(table: &Table<'_>, scale: &Scale, functions: &Functions) -> F
             };
             let mut parent = 0;
             add(parent, &mut nodes);
-            for &frame in stack.frames.iter().rev().take(MAX_DEPTH) {
-                let Some(&function) = table.function_of[at].get(frame as usize) else {
-                    continue;
-                };
+            let functions = functions_of(&stack.frames, &table.function_of[at]);
+            for function in functions.rev().take(MAX_DEPTH) {
                 let next = nodes.len() as u32;
                 parent = *places.entry((parent, function)).or_insert_with(|| {
                     nodes.push(Node {

@@ -51,6 +51,7 @@ mod total;
 mod unseen;
 mod variance;
 mod waiver;
+mod without_trace;
 
 pub use comparable::NotComparable;
 pub use compare::compare;

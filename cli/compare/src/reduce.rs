@@ -45,6 +45,9 @@ struct Stacks<'a> {
     generics: Generics,
     keys: Vec<Key>,
     by_module: BTreeSet<u32>,
+    /// Met inlined, and met as functions of their own.
+    inlined: BTreeSet<u32>,
+    outlined: BTreeSet<u32>,
     /// By name, and whether that is made of the file's module.
     key_places: HashMap<(String, bool), u32>,
     glue: Glue,
@@ -68,6 +71,8 @@ impl<'a> Stacks<'a> {
             generics: options.generics,
             keys: Vec::new(),
             by_module: BTreeSet::new(),
+            inlined: BTreeSet::new(),
+            outlined: BTreeSet::new(),
             key_places: HashMap::new(),
             glue: Glue::default(),
             titles,
@@ -124,12 +129,14 @@ impl<'a> Stacks<'a> {
         run.named = named > all / 2;
         run.keys = self.keys;
         run.by_module = self.by_module;
+        run.inlined = &self.inlined - &self.outlined;
         run.packages = self.packages;
         of_sample
     }
 
     /// The frames of one address, innermost first. Where nothing has a name: the file and the address in it, so that runs of one build match.
     fn push_frames(&mut self, location: &Location, frames: &mut Vec<u32>) {
+        let begin = frames.len();
         if location.lines.is_empty() {
             let modules = &self.profile.modules;
             let module = location.module.and_then(|at| modules.get(at as usize));
@@ -147,6 +154,11 @@ impl<'a> Stacks<'a> {
             let key = self.function(line.function);
             self.saw_line(key, line);
             frames.push(key);
+        }
+        // The outermost is the function whose code it is.
+        if let Some((own, inlined)) = frames[begin..].split_last() {
+            self.inlined.extend(inlined);
+            self.outlined.insert(*own);
         }
     }
 
@@ -282,11 +294,14 @@ fn fill_clocks(profile: &Profile, run: &mut Run) {
 
 /// Below this part of the CPU time it does not matter whether time in the kernel has samples, and cannot be told.
 const KERNEL_MATTERS: f64 = 0.05;
+/// Nor below this, three of the slowest ticks: in a run of 60 ms a single tick, or three samples, would be such a part.
+const KERNEL_TICKS_NS: u64 = 30_000_000;
 
 /// Whether perf events met time in the kernel. Where they may not, the timer beside them meets some of it, and the kernel's count of the rest wavers by a tick:
 /// short runs of one and the same engine were refused for that, as one had such a tick and the other had none.
 fn by_perf_in_kernel(profile: &Profile, run: &Run) -> Option<bool> {
-    let part = |ns: u64| ns as f64 >= KERNEL_MATTERS * run.cpu_ns.max(1) as f64;
+    let part =
+        |ns: u64| ns >= KERNEL_TICKS_NS && ns as f64 >= KERNEL_MATTERS * run.cpu_ns.max(1) as f64;
     let kernel = profile.samples.iter();
     let kernel = kernel.filter(|sample| sample.state == State::Kernel);
     let sampled = kernel.fold(0u64, |sum, sample| sum.saturating_add(sample.cpu_ns));

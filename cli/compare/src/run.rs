@@ -44,6 +44,8 @@ pub struct Run {
     pub keys: Vec<Key>,
     /// The places in `keys` of those whose name is made of their file's module: debug info told no more of where they are than the file.
     pub by_module: BTreeSet<u32>,
+    /// The places in `keys` of those that were met inlined only, never as a function of their own.
+    pub inlined: BTreeSet<u32>,
     /// The registry's packages that functions are of, each with its version: what `Cargo.lock` chose, as far as samples met it.
     pub packages: BTreeSet<(String, String)>,
     /// Distinct stacks.

@@ -2,7 +2,7 @@
 
 use crate::same::{self, Joined};
 use crate::variance::{Variance, paired_variance, pooled_variance};
-use crate::{Generics, Options, Run};
+use crate::{Generics, Options, Run, without_trace};
 use std::collections::HashMap;
 
 /// All runs of both sides on one list of functions. The base's runs come first.
@@ -19,9 +19,12 @@ pub(crate) struct Table<'a> {
     own: Vec<f64>,
     /// By run: how many equal samples would tell as much as those of different weight do.
     pub effective: Vec<f64>,
-    /// By run and key of the run: the function.
+    /// By run and key of the run: the function, or [`LEFT_OUT`].
     pub function_of: Vec<Vec<u32>>,
 }
+
+/// The frame is left out of stacks: what it costs is its caller's.
+pub(crate) const LEFT_OUT: u32 = u32::MAX;
 
 /// What is known of a function whatever the run.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +52,15 @@ impl<'a> Table<'a> {
             runs,
         };
         table.name_functions(options);
+        if options.generics != Generics::Keep {
+            let without_trace = without_trace::find(&table);
+            let mut functions = table.function_of.iter_mut().flatten();
+            for function in functions.by_ref() {
+                if without_trace[*function as usize] {
+                    *function = LEFT_OUT;
+                }
+            }
+        }
         let cells = table.functions.len() * table.runs.len();
         table.inclusive = vec![0.0; cells];
         table.own = vec![0.0; cells];
@@ -159,9 +171,8 @@ impl<'a> Table<'a> {
                     let samples = &mut self.functions[function as usize].samples[side];
                     *samples = samples.saturating_add(stack.samples);
                 }
-                if let Some(&leaf) = stack.frames.first()
-                    && let Some(&function) = of_key.get(leaf as usize)
-                {
+                let mut functions = functions_of(&stack.frames, of_key);
+                if let Some(function) = functions.next() {
                     self.own[function as usize * runs + at] += part;
                 }
             }
@@ -259,6 +270,15 @@ impl Distinct {
     }
 }
 
+/// The functions of a stack, leaf first, but for those that are left out.
+pub(crate) fn functions_of<'a>(
+    frames: &'a [u32],
+    of_key: &'a [u32],
+) -> impl DoubleEndedIterator<Item = u32> + 'a {
+    let functions = frames.iter().filter_map(|&at| of_key.get(at as usize));
+    functions.copied().filter(|&function| function != LEFT_OUT)
+}
+
 pub(crate) fn distinct_functions(run: &Run, of_key: &[u32], functions: usize) -> Distinct {
     let mut distinct = Distinct {
         ends: Vec::with_capacity(run.stacks.len()),
@@ -266,10 +286,7 @@ pub(crate) fn distinct_functions(run: &Run, of_key: &[u32], functions: usize) ->
     };
     let mut seen_in = vec![u32::MAX; functions];
     for (at, stack) in run.stacks.iter().enumerate() {
-        for &frame in &stack.frames {
-            let Some(&function) = of_key.get(frame as usize) else {
-                continue;
-            };
+        for function in functions_of(&stack.frames, of_key) {
             if seen_in[function as usize] != at as u32 {
                 seen_in[function as usize] = at as u32;
                 distinct.functions.push(function);

@@ -1,7 +1,10 @@
 //! What a run is reduced to: which functions a sample counts for, and once.
 
 use hotpoll_compare::{Generics, Options, Run};
-use hotpoll_profile::{Function, Line, Location, Profile, Sample, State, canonical_name};
+use hotpoll_profile::thread::Accounts;
+use hotpoll_profile::{
+    Engine, Function, Line, Location, Profile, Sample, State, Thread, canonical_name,
+};
 
 /// A function as line tables have it where it is inlined: a bare name behind its file's module.
 fn inlined(module: &str, bare: &str) -> Function {
@@ -154,4 +157,55 @@ fn recursion_counts_once() {
     let row = row.expect("it has 300 samples");
     assert_eq!((row.base_count, row.new_count), (600, 600));
     assert!((row.share - 0.75).abs() < 1e-9, "{}", row.share);
+}
+
+/// Inlined is what never was a function of its own.
+#[test]
+fn inlined_only() {
+    let functions = vec![
+        inlined("shop", "len"),
+        symbol("shop::search"),
+        symbol("shop::main"),
+    ];
+    let run = run(
+        functions,
+        &[&[&[0, 1], &[2]], &[&[1], &[2]], &[&[1, 2]]],
+        Generics::Collapse,
+    );
+    let names = run.inlined.iter().map(|&key| &*run.keys[key as usize].name);
+    assert_eq!(names.collect::<Vec<_>>(), ["shop::len"]);
+}
+
+/// A tick of the kernel's in a run of some milliseconds is chance, and not what tells whether it is sampled.
+#[test]
+fn whether_the_kernel_has_samples() {
+    let told = |cpu_ms: u64, kernel_ms: u64, sampled_ms: u64| {
+        let ms = |ms: u64| ms * 1_000_000;
+        let mut profile = Profile {
+            process_cpu_ns: ms(cpu_ms),
+            ..Profile::default()
+        };
+        profile.threads.push(Thread {
+            engine: Engine::Perf,
+            totals: Accounts {
+                cpu_ns: ms(cpu_ms),
+                kernel_ns: ms(kernel_ms),
+                ..Accounts::default()
+            },
+            ..Thread::default()
+        });
+        profile.samples.push(Sample {
+            state: State::Kernel,
+            count: sampled_ms,
+            cpu_ns: ms(sampled_ms),
+            ..Sample::default()
+        });
+        Run::of(&profile, "run", &Options::default()).kernel_sampled
+    };
+    assert_eq!(told(1_000, 100, 0), Some(false));
+    assert_eq!(told(1_000, 0, 100), Some(true));
+    assert_eq!(told(1_000, 40, 40), None);
+    assert_eq!(told(60, 12, 0), None);
+    assert_eq!(told(60, 0, 4), None);
+    assert_eq!(told(100, 50, 0), Some(false));
 }
