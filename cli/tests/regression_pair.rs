@@ -46,40 +46,66 @@ fn failing(answer: &Value) -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn found_named_and_gated() {
-    let folder = Folder::new("regression-pair");
+/// What a measurement says wrongly.
+type Wrong = String;
+
+/// `true`, or what is wrong.
+fn holds(is_so: bool, what: &str, answer: &Value) -> Result<(), Wrong> {
+    match is_so {
+        true => Ok(()),
+        false => Err(format!("{what}: {answer:#}")),
+    }
+}
+
+/// One comparison of a hundred may alarm by chance, and on a busy machine a few runs may tell too little: neither is the product's fault. So a measurement of
+/// live programs is held against it where another one, of other runs, is wrong as well. It is given how many there were before.
+fn twice_wrong_is_wrong<T>(mut measure: impl FnMut(u32) -> Result<T, Wrong>) -> T {
+    let first = match measure(0) {
+        Ok(right) => return right,
+        Err(wrong) => wrong,
+    };
+    eprintln!("once more, with other runs: {first}");
+    match measure(1) {
+        Ok(right) => right,
+        Err(second) => panic!("two measurements are wrong: {first}\nand: {second}"),
+    }
+}
+
+/// Records both builds into a folder.
+fn record(runs: &str, folder: &str) -> String {
     let program = example::program("regression-pair");
     let line = |more: &str| format!("'{}' 8000 {more}", program.display());
+    let (base, new) = (line(""), line(&format!("--dearer {DEARER}")));
     let bench = hotpoll(&[
         "bench",
         "--runs",
-        "4",
+        runs,
         "--workload",
         "pair",
         "--base",
-        &line(""),
+        &base,
         "--new",
-        &line(&format!("--dearer {DEARER}")),
+        &new,
         "-o",
-        &folder.path(""),
+        folder,
     ]);
     let said = String::from_utf8_lossy(&bench.stderr);
     assert!(bench.status.success(), "{said}");
-    let (base, new) = (folder.path("base"), folder.path("new"));
-    assert!(said.contains("8,000 requests"), "{said}");
-    assert!(said.contains("hotpoll diff"), "{said}");
+    said.into_owned()
+}
 
-    let (code, found) = diff(&[&base, "--", &new]);
-    assert_eq!((code, verdict(&found)), (1, "REGRESSED"), "{found:#}");
+/// The regression is found and named, and nothing else is.
+fn is_found(base: &str, new: &str) -> Result<(), Wrong> {
+    let (code, found) = diff(&[base, "--", new]);
+    let is_red = (code, verdict(&found)) == (1, "REGRESSED");
+    holds(is_red, "not found", &found)?;
     let causes = failing(&found);
-    assert!(
-        causes.iter().any(|name| name.ends_with("::parse")),
-        "{causes:?}"
-    );
+    let is_named = causes.iter().any(|name| name.ends_with("::parse"));
+    holds(is_named, "not named", &found)?;
     let innocent = ["decode", "look_up", "respond"];
     let is_innocent = |name: &String| innocent.iter().any(|one| name.ends_with(one));
-    assert!(!causes.iter().any(is_innocent), "{causes:?}");
+    let is_accused = causes.iter().any(is_innocent);
+    holds(!is_accused, "an innocent one is accused", &found)?;
     let parse = example::rows(&found, "rows").iter();
     let parse = parse
         .filter(|row| {
@@ -91,18 +117,19 @@ fn found_named_and_gated() {
         .unwrap();
     // It takes twice as long. Nineteen intervals of twenty have the truth in them; all but a few in a million come so close.
     let (low, high) = (&parse["total"]["low"], &parse["total"]["high"]);
-    assert!(
-        low.as_f64() < Some(2.3) && high.as_f64() > Some(1.7),
-        "{parse:#}"
-    );
+    let is_twice = low.as_f64() < Some(2.3) && high.as_f64() > Some(1.7);
+    holds(is_twice, "it is not twice as long", parse)
+}
 
-    let (code, mirrored) = diff(&[&new, "--", &base]);
-    assert_eq!(code, 0, "{mirrored:#}");
+/// The other way round it is an improvement.
+fn is_mirrored(base: &str, new: &str) -> Result<(), Wrong> {
+    let (code, mirrored) = diff(&[new, "--", base]);
+    holds(code == 0, "the mirror image is red", &mirrored)?;
     let cheaper = example::rows(&mirrored, "rows").iter().any(|row| {
         let name = row["name"].as_str();
         name.is_some_and(|name| name.ends_with("::parse")) && row["total"]["verdict"] == "improved"
     });
-    assert!(cheaper, "{mirrored:#}");
+    holds(cheaper, "the mirror image is not cheaper", &mirrored)?;
     // Of the whole, four runs a side on a busy machine may be too few to tell, and another function may be too wide to be told beside it: that is said first.
     let total = mirrored["total"]["verdict"].as_str();
     let expected = match (mirrored["blind"].as_bool(), total) {
@@ -110,7 +137,28 @@ fn found_named_and_gated() {
         (Some(false), Some("inconclusive")) => &["IMPROVED", "INCONCLUSIVE"],
         _ => &["INCONCLUSIVE"],
     };
-    assert!(expected.contains(&verdict(&mirrored)), "{mirrored:#}");
+    let is_expected = expected.contains(&verdict(&mirrored));
+    holds(
+        is_expected,
+        "the mirror image is called otherwise",
+        &mirrored,
+    )
+}
+
+#[test]
+fn found_named_and_gated() {
+    let folder = Folder::new("regression-pair");
+    let (base, new) = twice_wrong_is_wrong(|attempt| {
+        let runs = folder.path(&format!("runs-{attempt}"));
+        // The second time more of them.
+        let said = record(["4", "8"][attempt as usize], &runs);
+        assert!(said.contains("8,000 requests"), "{said}");
+        assert!(said.contains("hotpoll diff"), "{said}");
+        let [base, new] = ["base", "new"].map(|side| format!("{runs}/{side}"));
+        is_found(&base, &new)?;
+        is_mirrored(&base, &new)?;
+        Ok((base, new))
+    });
 
     let one = |side: &str| Path::new(side).join("01.pb.gz").display().to_string();
     let (code, few) = diff(&[&one(&base), "--", &one(&new)]);
@@ -127,15 +175,8 @@ fn found_named_and_gated() {
     assert!(said.contains("hotpoll bench --add --runs 4"), "{said}");
 
     // The folder has runs of these builds: another bench must not mix its own in unasked.
-    let again = hotpoll(&[
-        "bench",
-        "--base",
-        "true",
-        "--new",
-        "true",
-        "-o",
-        &folder.path(""),
-    ]);
+    let runs = Path::new(&base).parent().unwrap().display().to_string();
+    let again = hotpoll(&["bench", "--base", "true", "--new", "true", "-o", &runs]);
     assert_eq!(again.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&again.stderr).contains("--add"));
 }
@@ -164,13 +205,13 @@ fn made_again_where_it_cannot_be_told() {
         "rerun",
     ]);
     let said = String::from_utf8_lossy(&bench.stderr);
+    let told = String::from_utf8_lossy(&bench.stdout);
     assert!(
         said.contains("It cannot be told yet: 1 run more of each."),
-        "{said}"
+        "{said}{told}"
     );
     assert!(said.contains("2 runs of base and 2 of new"), "{said}");
-    assert_eq!(bench.status.code(), Some(3), "{said}");
-    let told = String::from_utf8_lossy(&bench.stdout);
+    assert_eq!(bench.status.code(), Some(3), "{said}{told}");
     assert_eq!(told.matches("INCONCLUSIVE:").count(), 1, "{told}");
 }
 
@@ -214,35 +255,35 @@ fn one_build_against_itself() {
 #[test]
 fn runs_that_cannot_be_compared_are_explained() {
     let folder = Folder::new("bench-failures");
-    let check = |base: &str, sentences: &[&str]| {
-        let output = hotpoll(&[
-            "bench",
-            "--runs",
-            "1",
-            "--base",
-            base,
-            "--new",
-            base,
-            "-o",
-            &folder.path("runs"),
-        ]);
+    let bench = |line: &str, runs: &str| {
+        hotpoll(&[
+            "bench", "--runs", "1", "--base", line, "--new", line, "-o", runs,
+        ])
+    };
+    let check = |output: Output, runs: &str, sentences: &[&str]| {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
         for sentence in sentences {
             assert!(said.contains(sentence), "{sentence}: {said}");
         }
         // Nothing is left behind.
-        assert!(!folder.0.join("runs").exists());
+        assert!(!Path::new(runs).exists());
     };
-    check("true", &["never started hotpoll", "hotpoll::start()"]);
-    check(
-        "echo no such table; exit 7",
-        &["with code 7", "no such table", "end with 0"],
-    );
+    let runs = folder.path("runs");
+    let silent = ["never started hotpoll", "hotpoll::start()"];
+    check(bench("true", &runs), &runs, &silent);
+    let fails = "echo no such table; exit 7";
+    let sentences = ["with code 7", "no such table", "end with 0"];
+    check(bench(fails, &runs), &runs, &sentences);
     let program = example::program("regression-pair");
-    // On a busy machine its start alone takes a millisecond of CPU time, and no second.
-    check(
-        &format!("HOTPOLL_HZ=1 '{}' 0", program.display()),
-        &["no sample was taken"],
-    );
+    let line = format!("HOTPOLL_HZ=1 '{}' 0", program.display());
+    // Its start alone takes some milliseconds of CPU time, and no second; on a busy machine it is tens of them, and one may have the sample of that second.
+    let (output, runs) = (0..20)
+        .map(|attempt| {
+            let runs = folder.path(&format!("short-{attempt}"));
+            (bench(&line, &runs), runs)
+        })
+        .find(|(_, runs)| !Path::new(runs).exists())
+        .expect("a run without a sample");
+    check(output, &runs, &["no sample was taken"]);
 }
