@@ -264,6 +264,7 @@ pub(super) fn pooled() -> Vec<&'static Wait> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::OnceLock;
 
     fn about(resource: u64) -> About {
         About {
@@ -287,7 +288,8 @@ mod tests {
 
     #[test]
     fn what_is_read_belongs_together() {
-        let wait: &'static Wait = Box::leak(Box::new(Wait::new()));
+        static WAIT: OnceLock<Wait> = OnceLock::new();
+        let wait = WAIT.get_or_init(Wait::new);
         assert!(wait.read().is_none());
         let rounds = if cfg!(miri) { 50 } else { 20_000 };
         std::thread::scope(|scope| {
