@@ -257,11 +257,14 @@ fn the_one_odd_task_of_a_thousand_is_first() {
     );
     assert_eq!(ns(&answer["tracked_beside"]), 1);
     // And that not for want of others that stand out.
-    for by in ["polls", "busy", "max-poll"] {
-        let answer = example.until(&["tasks", "--sort", by], |answer| {
-            rows(answer, "tasks").len() > 1 && !is_odd(&answer["tasks"][0])
+    // (Not by its longest poll: it has one, and may have lost its processor in that.)
+    for by in ["polls", "busy"] {
+        example.until(&["tasks", "--sort", by], |answer| {
+            // Before it there may be what has made them all, in one poll: on a busy machine that takes its time.
+            let mut sessions = rows(answer, "tasks").iter();
+            let first = sessions.find(|task| task["kind"] == "session");
+            first.is_some_and(|task| !is_odd(task))
         });
-        assert_eq!(answer["tasks"][0]["kind"], "session", "{by}");
     }
     let answer = example.ask(&["tasks"]);
     let shutdown = row(&answer, "tasks", "kind", "shutdown").unwrap();
