@@ -4,7 +4,8 @@
 
 mod truth;
 
-use hotpoll_sampler::{EngineSetting, ThreadInfo};
+use hotpoll_sampler::{EngineSetting, ThreadInfo, current_tid};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use truth::burner::{burn_10, iterations_per_us};
 use truth::clock::{monotonic_ns, thread_cpu_ns};
@@ -38,13 +39,18 @@ fn within_a_slice(works: Vec<(String, Box<dyn FnOnce() + Send>)>) -> Vec<(Thread
     let mut settings = at_hz(99);
     settings.engine = EngineSetting::Ctimer;
     let mut harness = Harness::start(settings);
-    let names: Vec<String> = works.iter().map(|(name, _)| name.clone()).collect();
+    let (tell, told) = mpsc::channel();
     std::thread::scope(|scope| {
         let threads: Vec<_> = works
             .into_iter()
             .map(|(name, work)| {
-                let named = std::thread::Builder::new().name(name);
-                named.spawn_scoped(scope, work).expect("a thread")
+                let named = std::thread::Builder::new().name(name.clone());
+                let tell = tell.clone();
+                let told_first = move || {
+                    tell.send((name, current_tid())).expect("a listener");
+                    work();
+                };
+                named.spawn_scoped(scope, told_first).expect("a thread")
             })
             .collect();
         let mut scanned = Instant::now();
@@ -59,13 +65,15 @@ fn within_a_slice(works: Vec<(String, Box<dyn FnOnce() + Send>)>) -> Vec<(Thread
     });
     harness.sampler.scan_threads();
     harness.close_slice();
-    let of = |name: &String| {
-        let key = harness.key(name);
-        let accounts = harness.accounts[&key];
-        let info = harness.info[&key].clone();
+    // By their numbers: one that is found before it gives itself its name goes by its maker's until it is looked at again, which may be never.
+    let of = |(name, tid): (String, u32)| {
+        let found = harness.info.iter().find(|(_, info)| info.tid == tid);
+        let (key, info) = found.unwrap_or_else(|| panic!("no {name}: {:?}", harness.info));
+        let (mut info, accounts) = (info.clone(), harness.accounts[key]);
+        info.name = name;
         (info, accounts.unsampled_ns(), accounts.cpu_ns)
     };
-    names.iter().map(of).collect()
+    told.try_iter().map(of).collect()
 }
 
 #[test]
@@ -84,7 +92,9 @@ fn short_lives_in_short_bursts_are_marked() {
             "tiny".into(),
             Box::new(move || in_bursts(200, 0, 80, per_us, cpu)),
         ));
-        for (info, unsampled_ns, cpu_ns) in within_a_slice(works) {
+        let seen = within_a_slice(works);
+        assert_eq!(seen.len(), 5);
+        for (info, unsampled_ns, cpu_ns) in seen {
             let missing = 100 * unsampled_ns / cpu_ns as i64;
             let what = format!("{}: {missing} % of {cpu_ns} ns unsampled", info.name);
             println!("{what}{}", if info.tick_biased { ", marked" } else { "" });
@@ -102,7 +112,9 @@ fn a_short_life_without_a_pause_is_not_marked() {
         let work = move || {
             burn_10(cpu.as_micros() as u64 * per_us);
         };
-        for (info, ..) in within_a_slice(vec![("steady".into(), Box::new(work))]) {
+        let seen = within_a_slice(vec![("steady".into(), Box::new(work))]);
+        assert_eq!(seen.len(), 1);
+        for (info, ..) in seen {
             ensure!(info.exited && !info.tick_biased, "marked: {info:?}");
         }
         Ok(())
