@@ -199,6 +199,10 @@ impl Resource {
         0
     }
 
+    pub fn is_registered(&self) -> bool {
+        false
+    }
+
     pub fn begin_block(&self, _mode: Mode, _ends: GivesUp, _site: Site) -> Blocking {
         Blocking
     }
